@@ -1,0 +1,1 @@
+//! Stand-in coordinators and the demonstration built on them.

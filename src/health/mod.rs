@@ -1,0 +1,1 @@
+//! The health-check thread: the only writer of the backend table.

@@ -1,0 +1,3 @@
+//! Session and process logs: workers hand over facts, one thread formats and sends them.
+
+pub mod record;

@@ -1,0 +1,55 @@
+//! What a worker tells the log thread about one ended session: facts only, nothing formatted.
+
+use std::net::SocketAddr;
+
+use crate::config::model::{BindId, ProxyId};
+use crate::session::termination::Termination;
+
+/// One ended session. Copied by value through a wait-free ring; the names come from the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionRecord {
+    /// The client; None for a Unix socket.
+    pub client: Option<SocketAddr>,
+    /// The address the client connected to.
+    pub frontend_address: Option<SocketAddr>,
+    /// Frontend that accepted it.
+    pub frontend: ProxyId,
+    /// Through this bind.
+    pub bind: BindId,
+    /// Backend it was sent to; the frontend itself when none was chosen.
+    pub backend: ProxyId,
+    /// Index in the backend's servers; None: `<NOSRV>`.
+    pub server: Option<u16>,
+    /// Accept time, microseconds since the epoch.
+    pub accepted_us: u64,
+    /// `%Tw`: milliseconds in queues; -1: never got that far.
+    pub queue_ms: i32,
+    /// `%Tc`: milliseconds until connected; -1: never was.
+    pub connect_ms: i32,
+    /// `%Tt`: milliseconds from accept to the end.
+    pub total_ms: u32,
+    /// `%B`: bytes from the server to the client.
+    pub bytes_to_client: u64,
+    /// `%U`: bytes from the client to the server.
+    pub bytes_to_server: u64,
+    /// `%ts`.
+    pub termination: Termination,
+    /// Logged at connection time (`option logasap`): times and bytes carry a `+`.
+    pub early: bool,
+    /// `%ac`: sessions of the process at the end, this one included.
+    pub process_conns: u32,
+    /// `%fc`: of the frontend.
+    pub frontend_conns: u32,
+    /// `%bc`: of the backend.
+    pub backend_conns: u32,
+    /// `%sc`: of the server.
+    pub server_conns: u32,
+    /// `%rc`: connection retries.
+    pub retries: u16,
+    /// The server was changed by a redispatch (`+` before `%rc`).
+    pub redispatched: bool,
+    /// `%sq`: waiters before this one in the server's queue when it entered.
+    pub server_queue: u32,
+    /// `%bq`: the same of the backend's queue.
+    pub backend_queue: u32,
+}

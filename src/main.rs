@@ -1,0 +1,3 @@
+//! The `pronk` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Start, threads, signals, stop.

@@ -1,0 +1,1 @@
+//! The io_uring of one worker: operations in, completions out.

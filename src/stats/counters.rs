@@ -1,0 +1,198 @@
+//! What each worker counts. One writer (the worker), any number of readers: plain loads and stores,
+//! no locked instruction and no shared cache line on the data path. Sums are made by the reader.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crossbeam_utils::CachePadded;
+
+use crate::config::model::{BindId, Config, ProxyId};
+use crate::session::op::ServerId;
+
+/// A monotonic counter with exactly one writing thread.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. Only the owning worker may call it: two writers would lose counts.
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Raises the value to `n` if it is lower (a maximum kept by the one writer).
+    pub fn raise(&self, n: u64) {
+        if n > self.0.load(Relaxed) {
+            self.0.store(n, Relaxed);
+        }
+    }
+
+    /// The value now.
+    pub fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Sliding average over about the last 1024 samples, kept as their sum (as HAProxy's qtime, ctime, ttime).
+#[derive(Debug, Default)]
+pub struct TimeAverage {
+    sum: AtomicU64,
+    samples: Counter,
+    max: Counter,
+}
+
+/// Samples that the sliding averages look back.
+pub const AVERAGE_SAMPLES: u64 = 1024;
+
+impl TimeAverage {
+    /// Adds one sample, milliseconds.
+    pub fn sample(&self, ms: u64) {
+        let sum = self.sum.load(Relaxed);
+        let seen = self.samples.value();
+        let next = if seen < AVERAGE_SAMPLES { sum + ms } else { sum + ms - sum.div_ceil(AVERAGE_SAMPLES) };
+        self.sum.store(next, Relaxed);
+        self.samples.add(1);
+        self.max.raise(ms);
+    }
+
+    /// (sum, number of samples it stands for), to be added over workers before dividing.
+    pub fn parts(&self) -> (u64, u64) {
+        (self.sum.load(Relaxed), self.samples.value().min(AVERAGE_SAMPLES))
+    }
+
+    /// The largest sample ever, milliseconds.
+    pub fn max(&self) -> u64 {
+        self.max.value()
+    }
+}
+
+/// Counters of one frontend or one bind address on one worker.
+#[derive(Debug, Default)]
+pub struct FrontendCounters {
+    /// Connections accepted (`conn_tot`).
+    pub connections: Counter,
+    /// Sessions begun (`stot`).
+    pub sessions: Counter,
+    /// Bytes from clients (`bin`).
+    pub bytes_in: Counter,
+    /// Bytes to clients (`bout`).
+    pub bytes_out: Counter,
+    /// Sessions refused by a content rule (`dreq`).
+    pub denied_requests: Counter,
+    /// Connections refused by a connection rule (`dcon`).
+    pub denied_connections: Counter,
+    /// Sessions that ended before a request was complete (`ereq`).
+    pub request_errors: Counter,
+}
+
+/// Counters of one backend or one server on one worker.
+#[derive(Debug, Default)]
+pub struct BackendCounters {
+    /// Sessions assigned (`stot`).
+    pub sessions: Counter,
+    /// Sessions assigned by the balancing algorithm (`lbtot`).
+    pub balanced: Counter,
+    /// Connection attempts (`connect`).
+    pub connects: Counter,
+    /// Bytes from clients (`bin`).
+    pub bytes_in: Counter,
+    /// Bytes to clients (`bout`).
+    pub bytes_out: Counter,
+    /// Connections that failed for good (`econ`).
+    pub connect_errors: Counter,
+    /// Sessions whose server failed while data was expected (`eresp`).
+    pub response_errors: Counter,
+    /// Connection retries (`wretr`).
+    pub retries: Counter,
+    /// Redispatches to another server (`wredis`).
+    pub redispatches: Counter,
+    /// Transfers aborted by the client (`cli_abrt`).
+    pub client_aborts: Counter,
+    /// Transfers aborted by the server (`srv_abrt`).
+    pub server_aborts: Counter,
+    /// When the last session was assigned, milliseconds since the process started, plus one; 0: never.
+    pub last_session_ms: Counter,
+    /// `qtime`.
+    pub queue_time: TimeAverage,
+    /// `ctime`.
+    pub connect_time: TimeAverage,
+    /// `ttime`.
+    pub total_time: TimeAverage,
+}
+
+/// Counters of one worker that belong to no proxy.
+#[derive(Debug, Default)]
+pub struct ProcessCounters {
+    /// Connections accepted (`CumConns`).
+    pub connections: Counter,
+    /// Bytes sent to either side (`TotalBytesOut`).
+    pub bytes_out: Counter,
+    /// Of these, bytes that were spliced (`TotalSplicedBytesOut`).
+    pub spliced_bytes_out: Counter,
+    /// Session log records lost because the log ring was full (`DroppedLogs`).
+    pub dropped_logs: Counter,
+    /// Connections handed to another worker at accept.
+    pub handed_over: Counter,
+    /// Times that accepting stopped because maxconn was reached (`MaxconnReached`).
+    pub maxconn_reached: Counter,
+    /// accept(2) failures for want of descriptors or memory.
+    pub accept_failures: Counter,
+    /// Sessions now on this worker.
+    pub live: AtomicU64,
+    /// Pipes in use by sessions now.
+    pub pipes_used: AtomicU64,
+    /// Idle pipes in the pool now.
+    pub pipes_free: AtomicU64,
+    /// Nanoseconds spent waiting in the kernel since the start, for `Idle_pct`.
+    pub idle_ns: Counter,
+}
+
+/// Everything one worker counts.
+#[derive(Debug)]
+pub struct WorkerCounters {
+    process: CachePadded<ProcessCounters>,
+    frontends: Box<[CachePadded<FrontendCounters>]>,
+    binds: Box<[CachePadded<FrontendCounters>]>,
+    backends: Box<[CachePadded<BackendCounters>]>,
+    servers: Box<[CachePadded<BackendCounters>]>,
+}
+
+fn zeroed<T: Default>(n: usize) -> Box<[CachePadded<T>]> {
+    (0..n).map(|_| CachePadded::default()).collect()
+}
+
+impl WorkerCounters {
+    /// All zero, with room for `servers` server cells (see [`crate::load::Load::server_capacity`]).
+    pub fn new(config: &Config, servers: usize) -> Self {
+        WorkerCounters {
+            process: CachePadded::default(),
+            frontends: zeroed(config.proxies.len()),
+            binds: zeroed(config.binds.len()),
+            backends: zeroed(config.proxies.len()),
+            servers: zeroed(servers),
+        }
+    }
+
+    /// Of no proxy.
+    pub fn process(&self) -> &ProcessCounters {
+        &self.process
+    }
+
+    /// Of the frontend side of a proxy.
+    pub fn frontend(&self, proxy: ProxyId) -> &FrontendCounters {
+        &self.frontends[usize::from(proxy.0)]
+    }
+
+    /// Of one bind address.
+    pub fn bind(&self, bind: BindId) -> &FrontendCounters {
+        &self.binds[usize::from(bind.0)]
+    }
+
+    /// Of the backend side of a proxy.
+    pub fn backend(&self, proxy: ProxyId) -> &BackendCounters {
+        &self.backends[usize::from(proxy.0)]
+    }
+
+    /// Of one server.
+    pub fn server(&self, server: ServerId) -> &BackendCounters {
+        &self.servers[server.0 as usize]
+    }
+}

@@ -1,0 +1,3 @@
+//! Counters and their renderings.
+
+pub mod counters;

@@ -1,0 +1,1 @@
+//! The snapshot of the configuration and server states that all workers read.

@@ -1,0 +1,1 @@
+//! Deadlines of sessions. Pure: the time is an argument.

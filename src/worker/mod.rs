@@ -1,0 +1,1 @@
+//! One core: the event loop, its listeners and its sessions.
