@@ -1,14 +1,120 @@
 //! Sample fetches: what an ACL looks at.
 
+use std::net::{IpAddr, SocketAddr};
+
+use super::Facts;
+
 /// A fetch (configuration manual, section 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetch {
+    /// `always_true` and `always_false`; the latter finds nothing.
+    Always(bool),
     /// `src`: the client's address.
     Src,
+    /// `src_port`.
+    SrcPort,
     /// `dst`: the address it connected to.
     Dst,
     /// `dst_port`.
     DstPort,
     /// `path`: the request's path, without the query string.
     Path,
+}
+
+/// What a fetch found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sample<'a> {
+    /// Something is there, without a value to compare.
+    Present,
+    /// An address.
+    Address(IpAddr),
+    /// A number.
+    Integer(i64),
+    /// Text, as received.
+    Text(&'a [u8]),
+}
+
+/// HAProxy's `tune.http.maxhdr`: a request of more headers is no request.
+const HEADERS_MAX: usize = 101;
+
+impl Fetch {
+    /// By its name in the file.
+    pub fn named(name: &str) -> Option<Fetch> {
+        match name {
+            "always_true" => Some(Fetch::Always(true)),
+            "always_false" => Some(Fetch::Always(false)),
+            "src" => Some(Fetch::Src),
+            "src_port" => Some(Fetch::SrcPort),
+            "dst" => Some(Fetch::Dst),
+            "dst_port" => Some(Fetch::DstPort),
+            "path" => Some(Fetch::Path),
+            _ => None,
+        }
+    }
+
+    /// Whether it reads the client's bytes.
+    pub fn needs_bytes(self) -> bool {
+        self == Fetch::Path
+    }
+
+    /// What the session shows of it; None: nothing (yet).
+    pub fn sample<'a>(self, facts: &Facts<'a>) -> Option<Sample<'a>> {
+        match self {
+            Fetch::Always(found) => found.then_some(Sample::Present),
+            Fetch::Src => facts.src.map(|address| Sample::Address(address.ip())),
+            Fetch::SrcPort => facts.src.map(port),
+            Fetch::Dst => facts.dst.map(|address| Sample::Address(address.ip())),
+            Fetch::DstPort => facts.dst.map(port),
+            Fetch::Path => path(facts.bytes).map(Sample::Text),
+        }
+    }
+}
+
+fn port(address: SocketAddr) -> Sample<'static> {
+    Sample::Integer(i64::from(address.port()))
+}
+
+/// The path of an HTTP/1 request whose first line is complete (RFC 9112, section 3.2).
+fn path(bytes: &[u8]) -> Option<&[u8]> {
+    if !bytes.first()?.is_ascii_graphic() {
+        return None;
+    }
+    memchr::memchr(b'\n', bytes)?;
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    request.parse(bytes).ok()?;
+    request.version?;
+    let target = origin_form(request.path?.as_bytes())?;
+    let end = memchr::memchr(b'?', target).unwrap_or(target.len());
+    Some(&target[..end])
+}
+
+/// Cuts scheme and authority off `http://host/path`; None for `*` and `host:port`.
+fn origin_form(target: &[u8]) -> Option<&[u8]> {
+    if target.first() == Some(&b'/') {
+        return Some(target);
+    }
+    let authority = memchr::memmem::find(target, b"://")? + 3;
+    let slash = memchr::memchr(b'/', &target[authority..])?;
+    Some(&target[authority + slash..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_ends_at_the_query() {
+        assert_eq!(path(b"GET /a/b?c=/d HTTP/1.1\r\n"), Some(&b"/a/b"[..]));
+        assert_eq!(path(b"GET http://h:1/a?b HTTP/1.1\r\n"), Some(&b"/a"[..]));
+        assert_eq!(path(b"OPTIONS * HTTP/1.1\r\n"), None);
+        assert_eq!(path(b"GET http://h HTTP/1.1\r\n"), None);
+    }
+
+    #[test]
+    fn broken_headers_are_no_request() {
+        assert_eq!(path(b"GET /a HTTP/1.1\r\n\x01\x02: x\r\n"), None);
+        assert_eq!(path(b"GET /a HTTP/7.1\r\n"), None);
+        assert_eq!(path(b"\r\nGET /a HTTP/1.1\r\n"), None);
+    }
 }

@@ -1,0 +1,154 @@
+//! Reading `if …` and `unless …` (configuration manual, section 7.2).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::{Acl, Condition, Fetch, Mistake, Pattern, Term, parse_acl};
+
+/// Predefined ACLs of HAProxy that need what is not evaluated here.
+const PREDEFINED_ELSEWHERE: [&str; 14] = [
+    "HTTP",
+    "HTTP_1.0",
+    "HTTP_1.1",
+    "HTTP_2.0",
+    "HTTP_3.0",
+    "HTTP_CONTENT",
+    "HTTP_URL_ABS",
+    "HTTP_URL_SLASH",
+    "HTTP_URL_STAR",
+    "METH_GET",
+    "METH_POST",
+    "RDP_COOKIE",
+    "REQ_CONTENT",
+    "WAIT_END",
+];
+
+/// Reads `if …` or `unless …`, the keyword included, against the section's ACLs so far.
+pub fn parse_condition(words: &[&str], acls: &[Acl]) -> Result<Condition, Mistake> {
+    let unless = words.first() == Some(&"unless");
+    let mut any_of = vec![Vec::new()];
+    let mut negated = false;
+    let mut at = 1;
+    while at < words.len() {
+        let word = words[at];
+        if matches!(word, "or" | "||") && !negated {
+            any_of.push(Vec::new());
+            at += 1;
+            continue;
+        }
+        let name = word.trim_start_matches('!');
+        negated ^= (word.len() - name.len()) % 2 == 1;
+        if name.is_empty() {
+            at += 1;
+            continue;
+        }
+        let (found, next) = parse_term(name, words, at, acls)?;
+        let group = any_of.last_mut().expect("a group is there from the start");
+        group.push(Term { negated, acls: found });
+        negated = false;
+        at = next;
+    }
+    check_complete(words, &any_of, negated)?;
+    Ok(Condition { unless, any_of })
+}
+
+/// An empty AND would be true: `if`, `if a or` and `if !` are mistakes, not rules for everybody.
+fn check_complete(words: &[&str], any_of: &[Vec<Term>], negated: bool) -> Result<(), Mistake> {
+    if negated || any_of.iter().any(Vec::is_empty) {
+        return Err(Mistake::new(words.len(), "incomplete condition.")
+            .help("write an ACL's name or { fetch values } on both sides of 'or' and after '!'"));
+    }
+    Ok(())
+}
+
+/// The ACLs meant by the word at `at` and the index after them.
+fn parse_term(name: &str, words: &[&str], at: usize, acls: &[Acl]) -> Result<(Vec<Acl>, usize), Mistake> {
+    if name == "{" {
+        return parse_anonymous(words, at);
+    }
+    let named: Vec<Acl> = acls.iter().filter(|acl| acl.name == name).cloned().collect();
+    if !named.is_empty() {
+        return Ok((named, at + 1));
+    }
+    match predefined(name) {
+        Some(acl) => Ok((vec![acl], at + 1)),
+        None => Err(unknown_acl(name, at)),
+    }
+}
+
+fn parse_anonymous(words: &[&str], open: usize) -> Result<(Vec<Acl>, usize), Mistake> {
+    let inside = &words[open + 1..];
+    let length = inside
+        .iter()
+        .position(|word| *word == "}")
+        .ok_or_else(|| Mistake::new(words.len(), "missing closing '}' in condition."))?;
+    let acl = parse_acl("", &inside[..length])
+        .map_err(|mistake| Mistake { word: mistake.word + open + 1, ..mistake })?;
+    Ok((vec![acl], open + length + 2))
+}
+
+fn unknown_acl(name: &str, at: usize) -> Mistake {
+    let mistake = Mistake::new(at, format!("no such ACL : '{name}'."));
+    if PREDEFINED_ELSEWHERE.contains(&name) {
+        return mistake.help("this predefined ACL is not supported here: TRUE, FALSE and LOCALHOST are");
+    }
+    if name.starts_with('{') || name == "}" {
+        return mistake.help("braces of an anonymous ACL stand alone: { src 10.0.0.0/8 }");
+    }
+    mistake.help("an 'acl' line must define it above this one, in the same section")
+}
+
+fn predefined(name: &str) -> Option<Acl> {
+    let (fetch, patterns) = match name {
+        "TRUE" => (Fetch::Always(true), vec![Pattern::Found]),
+        "FALSE" => (Fetch::Always(false), vec![Pattern::Found]),
+        "LOCALHOST" => (Fetch::Src, loopback()),
+        _ => return None,
+    };
+    Some(Acl { name: name.to_owned(), fetch, patterns })
+}
+
+fn loopback() -> Vec<Pattern> {
+    let v4 = IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8);
+    vec![Pattern::Network(v4), Pattern::Network(IpNet::from(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST)))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Condition, Mistake> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        parse_condition(&words, &[])
+    }
+
+    fn message(line: &str) -> (usize, String) {
+        let mistake = parse(line).expect_err("an invalid condition");
+        (mistake.word, mistake.message)
+    }
+
+    #[test]
+    fn negations_cancel_out() {
+        let negated = |line| parse(line).expect("a valid condition").any_of[0][0].negated;
+        assert!(negated("if !TRUE") && negated("if ! TRUE") && negated("if !!!TRUE"));
+        assert!(!negated("if !!TRUE") && !negated("if ! ! TRUE"));
+        assert!(negated("if !{ src 1.2.3.4 }"));
+    }
+
+    #[test]
+    fn mistakes_name_their_word() {
+        assert_eq!(message("if a"), (1, "no such ACL : 'a'.".to_owned()));
+        assert_eq!(message("if TRUE { path /x"), (5, "missing closing '}' in condition.".to_owned()));
+        assert_eq!(message("if { src x }").0, 3);
+        assert_eq!(message("if TRUE { src 1.2.3.4 } }"), (6, "no such ACL : '}'.".to_owned()));
+    }
+
+    #[test]
+    fn nothing_is_not_true() {
+        for line in ["if", "unless", "if TRUE or", "if or TRUE", "if !", "if TRUE ||", "if TRUE or or FALSE"]
+        {
+            assert_eq!(message(line).1, "incomplete condition.", "{line}");
+        }
+    }
+}
