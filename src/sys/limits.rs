@@ -1,0 +1,47 @@
+//! Resource limits of the process.
+
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// A soft and a hard limit; `u64::MAX` when there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What the kernel enforces.
+    pub soft: u64,
+    /// How far the soft one may be raised.
+    pub hard: u64,
+}
+
+/// RLIMIT_NOFILE: how many descriptors the process may hold.
+pub fn nofile() -> Limit {
+    let limit = getrlimit(Resource::Nofile);
+    Limit { soft: limit.current.unwrap_or(u64::MAX), hard: limit.maximum.unwrap_or(u64::MAX) }
+}
+
+/// Sets RLIMIT_NOFILE. Raising the hard limit needs CAP_SYS_RESOURCE (EPERM without it).
+pub fn set_nofile(limit: Limit) -> io::Result<()> {
+    let bound = |n: u64| (n != u64::MAX).then_some(n);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: bound(limit.soft), maximum: bound(limit.hard) })?)
+}
+
+/// RLIMIT_AS in bytes: the `-m` option's limit on memory.
+pub fn set_address_space(bytes: u64) -> io::Result<()> {
+    Ok(setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn soft_never_exceeds_hard() {
+        let limit = nofile();
+        assert!(limit.soft <= limit.hard);
+    }
+
+    #[test]
+    fn refuses_soft_above_hard() {
+        assert!(set_nofile(Limit { soft: 20, hard: 10 }).is_err());
+    }
+}
