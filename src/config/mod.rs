@@ -1,3 +1,74 @@
 //! haproxy.cfg: text in, [`model::Config`] and diagnostics out. Pure.
+//!
+//! lex -> keyword table -> draft -> resolve -> [`model::Config`]. Every error of every file is
+//! reported, not the first. What only the machine knows (addresses of host names) is first
+//! collected by [`wants`], fetched by the caller and handed to [`parse`] as [`Supplies`].
 
+pub mod address;
+pub mod conditional;
+pub mod diagnostic;
+pub mod draft;
+pub mod environment;
+pub mod lexer;
 pub mod model;
+pub mod section;
+pub mod suggest;
+pub mod supplies;
+pub mod value;
+
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use environment::Environment;
+pub use supplies::{Supplies, Wants};
+
+use draft::Draft;
+use model::Config;
+use section::Walker;
+
+/// One configuration file.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Its name as given, shown in messages.
+    pub name: String,
+    /// Its bytes.
+    pub text: Vec<u8>,
+}
+
+/// What else parsing depends on.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Answers to what [`wants`] asked for.
+    pub supplies: Supplies,
+}
+
+/// Reads a configuration. The result is None exactly when a diagnostic is an alert.
+pub fn parse(
+    sources: &[Source],
+    environment: &Environment,
+    options: &Options,
+) -> (Option<Config>, Vec<Diagnostic>) {
+    let mut report = Report::default();
+    let (config, _) = read(sources, environment, options.supplies.clone(), &mut report);
+    let refused = report.alerts() > 0;
+    if refused {
+        report.push(Diagnostic::bare(Severity::Alert, "Fatal errors found in configuration."));
+    }
+    (config.filter(|_| !refused), report.into_diagnostics())
+}
+
+/// What must be fetched before [`parse`] can resolve this configuration.
+pub fn wants(sources: &[Source], environment: &Environment) -> Wants {
+    read(sources, environment, Supplies::default(), &mut Report::default()).1
+}
+
+fn read(
+    sources: &[Source],
+    environment: &Environment,
+    supplies: Supplies,
+    report: &mut Report,
+) -> (Option<Config>, Wants) {
+    let mut walker = Walker::new(environment.clone(), Draft::new(supplies), report);
+    for source in sources {
+        walker.file(source);
+    }
+    walker.finish()
+}

@@ -1,0 +1,258 @@
+//! Conditions: `!`, `&&`, `||`, parentheses, integers and predicates.
+
+use super::version::Version;
+use super::{FEATURES, World};
+use crate::config::environment::HAPROXY_VERSION;
+
+/// Why a condition cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionError {
+    /// HAProxy's text, up to ` in '.if'`.
+    pub text: String,
+    /// Where in the condition, in bytes.
+    pub at: usize,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+/// How deep parentheses and negations may nest.
+const DEPTH: usize = 64;
+
+/// The value of a condition; an empty one is false.
+pub fn evaluate(text: &str, world: World<'_>) -> Result<bool, ConditionError> {
+    let mut reader = Reader { text, at: 0, world };
+    reader.blanks();
+    if reader.rest().is_empty() {
+        return Ok(false);
+    }
+    let value = reader.any(DEPTH)?;
+    reader.blanks();
+    match reader.rest().chars().next() {
+        None => Ok(value),
+        Some(extra) => Err(ConditionError {
+            text: format!("unexpected character '{extra}' at the end of conditional expression '{text}'"),
+            at: reader.at,
+            help: "join conditions with && or ||",
+        }),
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    world: World<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn blanks(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    }
+
+    /// Takes `mark` if it comes next.
+    fn take(&mut self, mark: &str) -> bool {
+        let found = self.rest().starts_with(mark);
+        self.at += if found { mark.len() } else { 0 };
+        found
+    }
+
+    /// `all || all …`
+    fn any(&mut self, depth: usize) -> Result<bool, ConditionError> {
+        self.chain("||", depth, Reader::all, |left, right| left | right)
+    }
+
+    /// `term && term …`
+    fn all(&mut self, depth: usize) -> Result<bool, ConditionError> {
+        self.chain("&&", depth, Reader::term, |left, right| left & right)
+    }
+
+    fn chain(
+        &mut self,
+        operator: &str,
+        depth: usize,
+        part: fn(&mut Self, usize) -> Result<bool, ConditionError>,
+        join: fn(bool, bool) -> bool,
+    ) -> Result<bool, ConditionError> {
+        let mut value = part(self, depth)?;
+        loop {
+            self.blanks();
+            let operator_at = self.at;
+            if !self.take(operator) {
+                return Ok(value);
+            }
+            self.blanks();
+            if self.rest().is_empty() {
+                self.at = operator_at;
+                return Err(self.unparsable());
+            }
+            value = join(value, part(self, depth)?);
+        }
+    }
+
+    fn unparsable(&self) -> ConditionError {
+        ConditionError {
+            text: format!("unparsable conditional expression '{}'", self.rest()),
+            at: self.at,
+            help: "a condition is 0, 1, PREDICATE(ARGUMENTS), or several joined by !, &&, || and parentheses; \
+                   predicates: defined feature streq strneq strstr version_atleast version_before enabled",
+        }
+    }
+
+    fn term(&mut self, depth: usize) -> Result<bool, ConditionError> {
+        let start = self.at;
+        if depth == 0 {
+            return Err(ConditionError { help: "nest at most 64 levels", ..self.unparsable() });
+        }
+        if self.take("!") {
+            self.blanks();
+            if self.rest().is_empty() {
+                self.at = start;
+                return Err(self.unparsable());
+            }
+            return self.term(depth - 1).map(|value| !value);
+        }
+        if self.take("(") {
+            return self.parenthesis(start, depth);
+        }
+        match self.rest().bytes().next() {
+            Some(b'0'..=b'9' | b'-' | b'+') => self.integer(),
+            _ => self.predicate(),
+        }
+    }
+
+    fn parenthesis(&mut self, start: usize, depth: usize) -> Result<bool, ConditionError> {
+        self.blanks();
+        let value = self.any(depth - 1)?;
+        self.blanks();
+        if self.take(")") {
+            return Ok(value);
+        }
+        let text = format!("expected ')' after conditional expression '{}'", &self.text[start..]);
+        Err(ConditionError { text, at: start, help: "close the parenthesis" })
+    }
+
+    /// Zero is false, any other integer true.
+    fn integer(&mut self) -> Result<bool, ConditionError> {
+        let rest = self.rest();
+        let sign = usize::from(rest.starts_with(['-', '+']));
+        let digits = rest[sign..].bytes().take_while(u8::is_ascii_digit).count();
+        if digits == 0 {
+            return Err(self.unparsable());
+        }
+        self.at += sign + digits;
+        Ok(rest[sign..sign + digits].bytes().any(|digit| digit != b'0'))
+    }
+
+    fn predicate(&mut self) -> Result<bool, ConditionError> {
+        let rest = self.rest();
+        let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let name = &rest[..length];
+        let Some((_, arity)) = PREDICATES.iter().find(|(known, _)| *known == name) else {
+            return Err(self.unparsable());
+        };
+        self.at += length;
+        let arguments = if self.rest().starts_with('(') { self.arguments(name)? } else { Vec::new() };
+        if arguments.len() < *arity && *arity > 1 {
+            return Err(self.argument_error(
+                name,
+                arguments.len(),
+                format!("missing arguments (got {}/{arity}), type 'string' expected", arguments.len()),
+            ));
+        }
+        if arguments.len() > *arity {
+            return Err(self.argument_error(name, *arity, "expected ')' before more arguments".to_owned()));
+        }
+        let argument = |index: usize| arguments.get(index).map_or("", String::as_str);
+        Ok(holds(name, argument(0), argument(1), self.world))
+    }
+
+    fn argument_error(&self, name: &str, number: usize, text: String) -> ConditionError {
+        ConditionError {
+            text: format!("{text} in argument {number} of predicate '{name}' used in conditional expression"),
+            at: self.at.saturating_sub(1),
+            help: "arguments stand in parentheses with commas between them; quote one that holds ',' or ')'",
+        }
+    }
+
+    /// `(a,b)`: a second level of quotes and escapes.
+    fn arguments(&mut self, name: &str) -> Result<Vec<String>, ConditionError> {
+        self.at += 1;
+        let mut arguments = vec![String::new()];
+        let mut quote = None;
+        while let Some(c) = self.rest().chars().next() {
+            self.at += c.len_utf8();
+            let last = arguments.len() - 1;
+            match (c, quote) {
+                (')', None) if arguments == [""] => return Ok(Vec::new()),
+                (')', None) => return Ok(arguments),
+                (',', None) => arguments.push(String::new()),
+                ('"' | '\'', None) => quote = Some(c),
+                (c, Some(open)) if c == open => quote = None,
+                ('\\', None | Some('"')) => arguments[last].push(self.escape()),
+                _ => arguments[last].push(c),
+            }
+        }
+        self.at += 1;
+        let error = self.argument_error(name, arguments.len() - 1, "expected ')'".to_owned());
+        self.at = self.text.len();
+        Err(ConditionError { at: error.at.min(self.text.len()), ..error })
+    }
+
+    fn escape(&mut self) -> char {
+        let Some(c) = self.rest().chars().next() else { return '\\' };
+        self.at += c.len_utf8();
+        match c {
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            other => other,
+        }
+    }
+}
+
+/// The predicates and how many arguments each needs; those of one argument do without it.
+const PREDICATES: &[(&str, usize)] = &[
+    ("defined", 1),
+    ("feature", 1),
+    ("streq", 2),
+    ("strneq", 2),
+    ("strstr", 2),
+    ("version_atleast", 1),
+    ("version_before", 1),
+    ("enabled", 1),
+    ("openssl_version_atleast", 1),
+    ("openssl_version_before", 1),
+    ("ssllib_name_startswith", 1),
+    ("fips_mode", 0),
+    ("awslc_api_atleast", 1),
+    ("awslc_api_before", 1),
+];
+
+/// Those that ask about an SSL library are false: this proxy is linked with none of them.
+fn holds(name: &str, first: &str, second: &str, world: World<'_>) -> bool {
+    match name {
+        "defined" => world.environment.value_of(first).is_some(),
+        "feature" => FEATURES.contains(&first),
+        "streq" => first == second,
+        "strneq" => first != second,
+        "strstr" => first.contains(second),
+        "version_atleast" => compare(first).is_some_and(|order| order.is_ge()),
+        "version_before" => compare(first).is_some_and(|order| order.is_lt()),
+        "enabled" => match first.to_ascii_uppercase().as_str() {
+            "SPLICE" => world.splice,
+            "REUSEPORT" => world.reuseport,
+            "GETADDRINFO" => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// How the version whose behaviour this proxy follows compares to `text`.
+fn compare(text: &str) -> Option<std::cmp::Ordering> {
+    Some(Version::parse(HAPROXY_VERSION)?.cmp(&Version::parse(text)?))
+}

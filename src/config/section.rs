@@ -1,0 +1,348 @@
+//! The walk over the files: conditions, section headers, and which section a line belongs to.
+//!
+//! `global` and proxy lines go to the [`Draft`]; names, `from` and the old address-on-the-header form
+//! are settled here (configuration manual, sections 2.1 and 4).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Source;
+use super::conditional::{Blocks, World};
+use super::diagnostic::{Diagnostic, Excerpt, Form, Report, Severity};
+use super::draft::{Draft, Opening};
+use super::environment::{Environment, Here};
+use super::lexer::{self, Line, Modifier, RawLine, Word};
+use super::model::{Config, ProxyKind};
+use super::suggest::nearest;
+use super::supplies::Wants;
+
+mod names;
+mod other;
+mod setenv;
+
+use names::Names;
+
+/// What a line belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    /// Nothing yet in this file.
+    Nothing,
+    /// Nothing, and that was said already.
+    Lost,
+    Global,
+    /// A defaults section or a proxy.
+    Proxy,
+    /// A section of another kind, whose lines are not read.
+    Skipped,
+}
+
+/// Reads files one after the other into a draft.
+pub struct Walker<'r> {
+    environment: Environment,
+    draft: Draft,
+    report: &'r mut Report,
+    names: Names,
+    open: Open,
+    /// What `.SECTION` expands to.
+    section: String,
+    /// Whether a section other than `global` was seen.
+    past_global: bool,
+    splice: bool,
+    reuseport: bool,
+}
+
+impl<'r> Walker<'r> {
+    /// Starts with the variables that the first line may expand.
+    pub fn new(environment: Environment, draft: Draft, report: &'r mut Report) -> Self {
+        Walker {
+            environment,
+            draft,
+            report,
+            names: Names::default(),
+            open: Open::Nothing,
+            section: String::new(),
+            past_global: false,
+            splice: true,
+            reuseport: true,
+        }
+    }
+
+    /// Reads one file to its end, whatever is wrong with it.
+    pub fn file(&mut self, source: &Source) {
+        let name: Arc<str> = source.name.as_str().into();
+        let alerts = self.report.alerts();
+        let mut blocks = Blocks::default();
+        self.open = Open::Nothing;
+        let lines = lexer::lines(&source.text);
+        for raw in &lines {
+            self.raw_line(&name, raw, &mut blocks);
+        }
+        if let Some(last) = lines.last() {
+            self.end_of_file(&name, last, &blocks);
+        }
+        if self.report.alerts() > alerts {
+            let text = format!("Error(s) found in configuration file : {name}");
+            self.report.push(Diagnostic::bare(Severity::Alert, text));
+        }
+    }
+
+    /// Resolves what was read.
+    pub fn finish(self) -> (Option<Config>, Wants) {
+        self.draft.finish(self.report)
+    }
+
+    fn end_of_file(&mut self, file: &Arc<str>, last: &RawLine, blocks: &Blocks) {
+        if !last.terminated && !last.text.is_empty() {
+            let end = last.text.len();
+            let text = format!(
+                "Missing LF on last line, file might have been truncated at position {}.",
+                last.line_start_offset(end) + 1
+            );
+            self.lex_alert(file, last, end..end, text).help("end the last line with a line feed");
+        }
+        if blocks.unclosed() {
+            let end = last.text.len();
+            self.lex_alert(file, last, end..end, "non-terminated '.if' block.".to_owned())
+                .help("each '.if' needs its '.endif' in the same file");
+        }
+    }
+
+    fn lex_alert(
+        &mut self,
+        file: &Arc<str>,
+        raw: &RawLine,
+        span: Range<usize>,
+        text: String,
+    ) -> &mut Diagnostic {
+        self.report.push(Diagnostic {
+            file: Some(file.clone()),
+            line: raw.number,
+            form: Form::ParsingTight,
+            excerpt: Some(Excerpt { text: raw.text.as_str().into(), span }),
+            ..Diagnostic::bare(Severity::Alert, text)
+        })
+    }
+
+    fn raw_line(&mut self, file: &Arc<str>, raw: &RawLine, blocks: &mut Blocks) {
+        if let Some(at) = raw.nul {
+            self.lex_alert(file, raw, at..at, format!("Stray NUL character at position {}.", at + 1))
+                .help("the file is not plain text: a NUL ends the line for every reader");
+            return;
+        }
+        let here = Here { file, line: raw.number, section: &self.section };
+        match lexer::words(raw, here, &self.environment) {
+            Ok(words) if words.is_empty() => {}
+            Ok(words) => {
+                let raw_text = raw.text.as_str().into();
+                let line = Line {
+                    file: file.clone(),
+                    number: raw.number,
+                    raw: raw_text,
+                    modifier: Modifier::None,
+                    words,
+                };
+                self.line(line, blocks);
+            }
+            Err(error) => {
+                let text =
+                    format!("{} at position {}:", error.kind.text(), raw.line_start_offset(error.at) + 1);
+                self.lex_alert(file, raw, error.at..error.at, text).help(error.kind.help());
+            }
+        }
+    }
+
+    fn line(&mut self, line: Line, blocks: &mut Blocks) {
+        if line.keyword().starts_with('.') {
+            let world =
+                World { environment: &self.environment, splice: self.splice, reuseport: self.reuseport };
+            return blocks.directive(&line, world, self.report);
+        }
+        if !blocks.active() {
+            return;
+        }
+        if let Some(line) = self.modified(line)
+            && !self.header(&line)
+        {
+            self.body(&line);
+        }
+    }
+
+    /// Takes `no` and `default` off the line; None when they are not permitted there.
+    fn modified(&mut self, mut line: Line) -> Option<Line> {
+        let modifier = match line.keyword() {
+            "no" => Modifier::No,
+            "default" => Modifier::Default,
+            _ => return Some(line),
+        };
+        if line.words.get(1).is_some_and(|word| NEGATABLE.contains(&word.text.as_str())) {
+            line.words.remove(0);
+            line.modifier = modifier;
+            return Some(line);
+        }
+        self.report
+            .alert(&line, line.span(1), "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits, insecure-fork-wanted and numa-cpu-mapping.")
+            .form(Form::ParsingTight)
+            .help("remove the line: what is not set has its default");
+        None
+    }
+
+    /// Whether the line opens a section; if so, opens it.
+    fn header(&mut self, line: &Line) -> bool {
+        match line.keyword() {
+            "global" => self.global(line),
+            "defaults" => self.defaults(line),
+            "frontend" => self.proxy(ProxyKind::Frontend, line),
+            "backend" => self.proxy(ProxyKind::Backend, line),
+            "listen" => self.proxy(ProxyKind::Listen, line),
+            keyword => match other::find(keyword) {
+                Some(section) => self.other(section, line),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    fn enter(&mut self, open: Open, line: &Line) {
+        self.past_global |= open != Open::Global;
+        self.open = open;
+        self.section = line.word(1).unwrap_or(line.keyword()).to_owned();
+    }
+
+    fn global(&mut self, line: &Line) {
+        if self.past_global {
+            let text = "global section detected after a non-global one, \
+                        the prevalence of their statements is unspecified";
+            self.report.diag(line, &line.words[0], text).help("move it to the top of the file");
+        }
+        if let Some(extra) = line.arguments().first() {
+            let text = format!("'global' cannot handle unexpected argument '{}'.", extra.text);
+            self.report.alert(line, extra, text).help("a global section has no name");
+        }
+        self.enter(Open::Global, line);
+        "global".clone_into(&mut self.section);
+    }
+
+    fn defaults(&mut self, line: &Line) {
+        self.enter(Open::Proxy, line);
+        let named = line.word(1).is_some_and(|name| name != "from");
+        let name = named.then(|| &line.words[1]);
+        let from_at = if named { 2 } else { 1 };
+        let defaults = match line.word(from_at) {
+            Some("from") => self.names.from(line, from_at, "defaults", self.report),
+            Some(extra) => {
+                let text = format!("'defaults' : the word '{extra}' after the name has no effect.");
+                self.report.warning(line, line.span(from_at), text).help("write 'defaults NAME from OTHER'");
+                None
+            }
+            None => None,
+        };
+        if !named {
+            "defaults".clone_into(&mut self.section);
+        }
+        self.names.add_defaults(name.map_or("", |word| &word.text), line);
+        self.draft.open_defaults(&Opening { line, name, defaults }, self.report);
+    }
+
+    fn proxy(&mut self, kind: ProxyKind, line: &Line) {
+        self.enter(Open::Proxy, line);
+        let keyword = line.keyword();
+        let Some(name) = line.words.get(1).filter(|name| !name.text.is_empty()) else {
+            let text = format!("'{keyword}' expects an <id> argument");
+            self.report.alert(line, line.end(), text).help(format!("name it: {keyword} impala"));
+            self.open = Open::Skipped;
+            return;
+        };
+        self.names.check(kind, name, line, self.report);
+        let from = line.word(2) == Some("from");
+        let defaults =
+            if from { self.names.from(line, 2, "proxy", self.report) } else { self.names.last_defaults() };
+        self.draft.open_proxy(kind, &Opening { line, name: Some(name), defaults }, self.report);
+        match line.words.get(2) {
+            Some(address) if !from => self.old_form(kind, address, line),
+            _ => self.nothing_after(line, 4),
+        }
+    }
+
+    /// `listen NAME ADDR:PORT`, as published Impala configurations have it: a bind line.
+    fn old_form(&mut self, kind: ProxyKind, address: &Word, line: &Line) {
+        let keyword = line.keyword();
+        if kind == ProxyKind::Backend {
+            self.report
+                .alert(line, address, "please use the 'bind' keyword for listening addresses.")
+                .help("a backend does not listen: make it a 'listen' section, or remove the address");
+            return;
+        }
+        self.report
+            .diag(line, address, format!("address on the '{keyword}' line; HAProxy since 1.7 refuses it"))
+            .help(format!("write '{keyword} {}' and 'bind {}' below it", line.words[1].text, address.text));
+        self.nothing_after(line, 3);
+        let bind = Word { text: "bind".to_owned(), span: line.words[0].span.clone(), quoted: false };
+        let line = Line { words: vec![bind, address.clone()], ..line.clone() };
+        self.draft.proxy_line(&line, self.report);
+    }
+
+    fn nothing_after(&mut self, line: &Line, count: usize) {
+        if let Some(extra) = line.words.get(count) {
+            let text = format!("'{}' cannot handle unexpected argument '{}'.", line.keyword(), extra.text);
+            self.report.alert(line, extra, text).help("a section line is KEYWORD NAME [from DEFAULTS]");
+        }
+    }
+
+    fn other(&mut self, section: &other::Section, line: &Line) {
+        self.enter(Open::Skipped, line);
+        let keyword = section.keyword;
+        match section.refused {
+            Some(help) => self
+                .report
+                .alert(line, &line.words[0], format!("'{keyword}' section is not supported"))
+                .help(help),
+            None => self
+                .report
+                .diag(line, &line.words[0], format!("'{keyword}' section has no effect on a TCP proxy"))
+                .help("its lines are not read"),
+        };
+    }
+
+    /// A line inside a section.
+    fn body(&mut self, line: &Line) {
+        match self.open {
+            Open::Nothing => self.lost(line),
+            Open::Lost | Open::Skipped => {}
+            Open::Proxy => self.draft.proxy_line(line, self.report),
+            Open::Global if setenv::is_one(line) => {
+                setenv::apply(line, &mut self.environment, self.report);
+            }
+            Open::Global => {
+                self.splice &= line.keyword() != "nosplice";
+                self.reuseport &= line.keyword() != "noreuseport";
+                self.draft.global_line(line, self.report);
+            }
+        }
+    }
+
+    fn lost(&mut self, line: &Line) {
+        self.open = Open::Lost;
+        let keyword = line.keyword();
+        let known = ["global", "defaults", "frontend", "backend", "listen"];
+        let help = match nearest(keyword, known.into_iter().chain(other::keywords())) {
+            Some(near) => format!("did you mean '{near}'? The lines up to the next section are not read"),
+            None => "a file starts with a section: global, defaults, frontend, backend or listen".to_owned(),
+        };
+        let text = format!("unknown keyword '{keyword}' out of section.");
+        self.report.alert(line, &line.words[0], text).form(Form::ParsingTight).help(help);
+    }
+}
+
+/// What `no` and `default` may stand before.
+const NEGATABLE: &[&str] = &[
+    "option",
+    "log",
+    "busy-polling",
+    "set-dumpable",
+    "strict-limits",
+    "insecure-fork-wanted",
+    "numa-cpu-mapping",
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Times, sizes, integers and percents (configuration manual, section 2.5).
+
+/// The unit of a time without a suffix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// `us`
+    Microseconds,
+    /// `ms`, the default of most keywords.
+    Milliseconds,
+    /// `s`
+    Seconds,
+    /// `m`
+    Minutes,
+    /// `h`
+    Hours,
+    /// `d`
+    Days,
+}
+
+impl TimeUnit {
+    fn microseconds(self) -> u64 {
+        match self {
+            TimeUnit::Microseconds => 1,
+            TimeUnit::Milliseconds => 1_000,
+            TimeUnit::Seconds => 1_000_000,
+            TimeUnit::Minutes => 60_000_000,
+            TimeUnit::Hours => 3_600_000_000,
+            TimeUnit::Days => 86_400_000_000,
+        }
+    }
+
+    fn of_suffix(suffix: &str) -> Option<TimeUnit> {
+        Some(match suffix {
+            "us" => TimeUnit::Microseconds,
+            "ms" => TimeUnit::Milliseconds,
+            "s" => TimeUnit::Seconds,
+            "m" => TimeUnit::Minutes,
+            "h" => TimeUnit::Hours,
+            "d" => TimeUnit::Days,
+            _ => return None,
+        })
+    }
+}
+
+/// Why a value is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueError {
+    /// Nothing is there.
+    Empty,
+    /// This character does not belong there; the offset is in bytes.
+    Character(char, usize),
+    /// Above the greatest value.
+    Overflow,
+    /// Below the least value or above the greatest of this keyword.
+    Range(i64, i64),
+}
+
+/// The longest time: 2147483647 ms, about 24.8 days.
+pub const TIME_MAX_MS: u32 = i32::MAX as u32;
+
+/// A time in milliseconds, rounded up to a whole one; `default` is the unit without a suffix.
+pub fn time(text: &str, default: TimeUnit) -> Result<u32, ValueError> {
+    let (number, suffix, at) = split_number(text)?;
+    let unit = match suffix {
+        "" => default,
+        _ => TimeUnit::of_suffix(suffix).ok_or_else(|| unexpected(suffix, at))?,
+    };
+    let microseconds = number.checked_mul(unit.microseconds()).ok_or(ValueError::Overflow)?;
+    let ms = microseconds.div_ceil(1_000);
+    u32::try_from(ms).ok().filter(|ms| *ms <= TIME_MAX_MS).ok_or(ValueError::Overflow)
+}
+
+/// A size in bytes with `k`, `m` or `g`, in either case.
+pub fn size(text: &str) -> Result<u64, ValueError> {
+    let (number, suffix, at) = split_number(text)?;
+    let factor: u64 = match suffix {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        _ => return Err(unexpected(suffix, at)),
+    };
+    number.checked_mul(factor).ok_or(ValueError::Overflow)
+}
+
+/// A whole number from `low` to `high`, with an optional sign and nothing after it.
+pub fn integer(text: &str, low: i64, high: i64) -> Result<i64, ValueError> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let skipped = text.len() - digits.len();
+    let number = match split_number(digits) {
+        Ok((number, "", _)) => i64::try_from(number).map_err(|_| ValueError::Overflow)? * sign,
+        Ok((_, rest, at)) => return Err(unexpected(rest, at + skipped)),
+        Err(ValueError::Character(c, at)) => return Err(ValueError::Character(c, at + skipped)),
+        Err(error) => return Err(error),
+    };
+    if (low..=high).contains(&number) { Ok(number) } else { Err(ValueError::Range(low, high)) }
+}
+
+/// A whole number from `low` to `high`, with or without `%` behind it; true when it had one.
+pub fn percent(text: &str, low: i64, high: i64) -> Result<(i64, bool), ValueError> {
+    let (digits, sign) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
+    Ok((integer(digits, low, high)?, sign))
+}
+
+/// The digits at the start, what follows them, and where that starts.
+fn split_number(text: &str) -> Result<(u64, &str, usize), ValueError> {
+    let at = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = text.split_at(at);
+    match (digits, rest) {
+        ("", "") => Err(ValueError::Empty),
+        ("", rest) => Err(unexpected(rest, 0)),
+        _ => digits.parse().map(|number| (number, rest, at)).map_err(|_| ValueError::Overflow),
+    }
+}
+
+/// The first character of a suffix that does not fit, or the one after a unit's first letter.
+fn unexpected(suffix: &str, at: usize) -> ValueError {
+    let unit = ["us", "ms", "s", "m", "h", "d"]
+        .iter()
+        .filter(|unit| suffix.starts_with(**unit))
+        .map(|u| u.len())
+        .max();
+    let skip = unit.filter(|skip| *skip < suffix.len()).unwrap_or(0);
+    suffix[skip..].chars().next().map_or(ValueError::Empty, |c| ValueError::Character(c, at + skip))
+}
+
+impl ValueError {
+    /// HAProxy's text for a time: `keyword` is what it names, such as `timeout client`.
+    pub fn time_text(self, argument: &str, keyword: &str) -> String {
+        match self {
+            ValueError::Empty => format!("'{keyword}' expects an integer value (in milliseconds)"),
+            ValueError::Character(c, _) => format!("unexpected character '{c}' in '{keyword}'"),
+            ValueError::Overflow | ValueError::Range(..) => format!(
+                "timer overflow in argument '{argument}' to '{keyword}' (maximum value is 2147483647 ms or ~24.8 days)"
+            ),
+        }
+    }
+
+    /// A text for a number or size given to `keyword`.
+    pub fn number_text(self, argument: &str, keyword: &str) -> String {
+        match self {
+            ValueError::Empty => format!("'{keyword}' expects an integer argument."),
+            ValueError::Character(c, _) => {
+                format!("'{keyword}' : unexpected character '{c}' in '{argument}'.")
+            }
+            ValueError::Overflow => format!("'{keyword}' : value '{argument}' is out of range."),
+            ValueError::Range(low, high) => {
+                format!("'{keyword}' : value must be between {low} and {high} (was {argument}).")
+            }
+        }
+    }
+
+    /// What to write instead of a time.
+    pub fn time_help(self) -> &'static str {
+        match self {
+            ValueError::Overflow | ValueError::Range(..) => {
+                "the longest time is 24d; leave the line out for no limit"
+            }
+            _ => "write a whole number and a unit: us, ms, s, m, h or d, as in 50s or 3600s",
+        }
+    }
+}
+
+impl ValueError {
+    /// Where in the argument the offending character stands, in bytes.
+    pub fn offset(self) -> usize {
+        match self {
+            ValueError::Character(_, at) => at,
+            _ => 0,
+        }
+    }
+}
