@@ -1,1 +1,151 @@
 //! Which server gets the next session. Pure; one algorithm a file.
+//!
+//! The publisher prepares a [`Selector`] for the servers that are usable; workers ask [`choose`], which
+//! takes the server's slot at once, so that two workers never fill the same last slot. It neither
+//! allocates nor locks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::config::model::{Balance, Proxy};
+use crate::load::{Load, QueueId};
+use crate::table::{Backend, ServerEntry};
+
+mod first;
+pub mod hash;
+mod hashed;
+mod leastconn;
+mod map;
+mod random;
+mod ring;
+mod slots;
+mod smooth;
+mod turns;
+
+use slots::Slots;
+
+/// A backend's algorithm, prepared for the servers that are usable now. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    candidates: Arc<[u16]>,
+    method: Method,
+}
+
+#[derive(Clone, Debug)]
+enum Method {
+    /// No usable server.
+    Nobody,
+    /// The first backup stands in for all: waited for when it is full.
+    Alone(u16),
+    Turns(turns::Turns),
+    LeastConn,
+    First(Arc<[u16]>),
+    Hashed(hashed::Hashed),
+    Random(random::Draws),
+}
+
+/// What the choice may depend on.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The client's address; None for a Unix socket.
+    pub client: Option<SocketAddr>,
+    /// The address it connected to.
+    pub local: Option<SocketAddr>,
+    /// The server that has just failed this session: taken only if there is no other.
+    pub avoid: Option<u16>,
+    /// The worker's generator.
+    pub random: &'a mut fastrand::Rng,
+}
+
+/// Where a session goes. Servers are indices into [`Backend::servers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// To this server; its slot is taken.
+    Server(u16),
+    /// This server alone will do, and it is full.
+    QueueServer(u16),
+    /// All usable servers are full.
+    QueueBackend,
+    /// This server alone will do, it is full, and as many wait for it as its maxqueue allows: the
+    /// session ends at once.
+    QueueFull(u16),
+    /// No server is usable.
+    Nobody,
+}
+
+impl Selector {
+    /// For the servers of `proxy` as they are in `servers`.
+    pub fn new(proxy: &Proxy, servers: &[ServerEntry]) -> Selector {
+        let usable = |backup: bool| -> Vec<u16> {
+            let all = (0..).zip(servers).filter(|(_, server)| server.usable() && server.backup == backup);
+            all.map(|(at, _)| at).collect()
+        };
+        let mut candidates = usable(false);
+        let alone = candidates.is_empty() && !proxy.options.allbackups;
+        if candidates.is_empty() {
+            candidates = usable(true);
+        }
+        if alone {
+            candidates.truncate(1);
+        }
+        let method = match candidates.first() {
+            None => Method::Nobody,
+            Some(&backup) if alone => Method::Alone(backup),
+            Some(_) => Method::new(proxy, servers, &candidates),
+        };
+        Selector { candidates: candidates.into(), method }
+    }
+
+    /// The servers that sessions go to now, in file order: the usable ones, or the backups that stand in.
+    pub fn candidates(&self) -> &[u16] {
+        &self.candidates
+    }
+}
+
+impl Method {
+    fn new(proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Method {
+        let entry = |&at: &u16| &servers[usize::from(at)];
+        let weights = || -> Vec<(u16, u32)> {
+            candidates.iter().map(|at| (*at, entry(at).effective_weight())).collect()
+        };
+        match proxy.balance {
+            Balance::RoundRobin => Method::Turns(turns::Turns::new(smooth::sequence(&weights()))),
+            Balance::StaticRr => {
+                Method::Turns(turns::Turns::new(map::fill(&map::weights(proxy, servers, candidates))))
+            }
+            Balance::LeastConn => Method::LeastConn,
+            Balance::First => Method::First(first::by_number(servers, candidates)),
+            Balance::Source => Method::Hashed(hashed::Hashed::source(proxy, servers, candidates)),
+            Balance::Hash(input) => {
+                Method::Hashed(hashed::Hashed::expression(input, proxy, servers, candidates))
+            }
+            Balance::Random(draws) => Method::Random(random::Draws::new(draws, &weights())),
+        }
+    }
+}
+
+/// The server for a new session, or for one that has to try again after a failed connect.
+pub fn choose(backend: &Backend, load: &Load, request: Request<'_>) -> Choice {
+    let slots = Slots::new(backend, load);
+    match &backend.selector.method {
+        Method::Nobody => Choice::Nobody,
+        Method::Alone(backup) => slots.take_or_wait(*backup),
+        Method::Turns(turns) => turns.choose(&slots, request.avoid),
+        Method::LeastConn => leastconn::choose(&slots, request.avoid),
+        Method::First(order) => first::choose(order, &slots, request.avoid),
+        Method::Hashed(hashed) => hashed.choose(&slots, &request),
+        Method::Random(draws) => draws.choose(&slots, request.avoid, request.random),
+    }
+}
+
+/// The server for a session that waits in `queue`. Any answer but [`Choice::Server`] and the queue it is
+/// in already means that it has to move: its server is no longer usable.
+pub fn resume(backend: &Backend, load: &Load, queue: QueueId, request: Request<'_>) -> Choice {
+    let QueueId::Server(id) = queue else { return choose(backend, load, request) };
+    let waited_for = (0..).zip(&backend.servers).find(|(_, server)| server.id == id && server.usable());
+    match waited_for {
+        Some((server, _)) if Slots::new(backend, load).take(server) => Choice::Server(server),
+        Some((server, _)) => Choice::QueueServer(server),
+        None => choose(backend, load, request),
+    }
+}

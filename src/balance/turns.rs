@@ -1,0 +1,43 @@
+//! roundrobin and static-rr: one sequence of servers, one cursor for all workers.
+
+use std::sync::Arc;
+
+use super::Choice;
+use super::slots::Slots;
+
+/// Turns looked ahead for a free server, per candidate, before all candidates are simply gone through:
+/// a long sequence may name one full server thousands of times in a row.
+const LOOK_AHEAD: usize = 4;
+
+/// The sequence.
+#[derive(Clone, Debug)]
+pub(super) struct Turns(Arc<[u16]>);
+
+impl Turns {
+    /// `sequence` names at least one server.
+    pub(super) fn new(sequence: Vec<u16>) -> Turns {
+        Turns(sequence.into())
+    }
+
+    pub(super) fn choose(&self, slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
+        take_turn(&self.0, slots, avoid)
+    }
+}
+
+/// The server whose turn it is; one that is full or avoided loses its turn to the next.
+pub(super) fn take_turn(sequence: &[u16], slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
+    let turn = slots.cursor().turn();
+    let start = (turn % sequence.len() as u64) as usize;
+    let candidates = slots.candidates();
+    let ahead = sequence.len().min(LOOK_AHEAD * candidates.len());
+    for (skipped, &at) in (0..).zip(sequence[start..].iter().chain(sequence).take(ahead)) {
+        if Some(at) != avoid && slots.take(at) {
+            if skipped > 0 {
+                slots.cursor().skip_turns(skipped);
+            }
+            return Choice::Server(at);
+        }
+    }
+    let (before, after) = candidates.split_at(start % candidates.len());
+    slots.take_first(after.iter().chain(before).copied(), avoid)
+}

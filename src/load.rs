@@ -1,1 +1,0 @@
-//! Live counts per frontend, backend and server, outside the snapshot so that a swap never resets them.

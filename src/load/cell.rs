@@ -1,0 +1,138 @@
+//! One counted thing: sessions on it now, sessions waiting for it, and its round-robin cursor.
+
+use super::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Live counts of one frontend, bind, backend, server or the whole process, in one cache line.
+///
+/// The orderings are relaxed: a count publishes nothing but itself. Where a count meets a queue head,
+/// the fences of [`super::Load::publish_head`] and [`super::Load::next_waiter`] order them.
+#[derive(Debug, Default)]
+pub struct Cell {
+    live: AtomicU32,
+    peak: AtomicU32,
+    waiting: AtomicU32,
+    peak_waiting: AtomicU32,
+    tickets: AtomicU64,
+    turns: AtomicU64,
+}
+
+fn raise(peak: &AtomicU32, value: u32) {
+    if value > peak.load(Relaxed) {
+        peak.fetch_max(value, Relaxed);
+    }
+}
+
+impl Cell {
+    /// Counts one session in, unless `limit` sessions are live already. The number live afterwards.
+    ///
+    /// A refused caller never shows above the limit, not even for a moment: another caller could
+    /// take that moment for "full" and wait for a release that has already happened.
+    pub fn take(&self, limit: Option<u32>) -> Option<u32> {
+        let before = match limit {
+            None => self.live.fetch_add(1, Relaxed),
+            Some(limit) => self.live.fetch_update(Relaxed, Relaxed, |n| (n < limit).then(|| n + 1)).ok()?,
+        };
+        raise(&self.peak, before + 1);
+        Some(before + 1)
+    }
+
+    /// Counts one session out that [`Cell::take`] counted in.
+    pub fn release(&self) {
+        let before = self.live.fetch_sub(1, Relaxed);
+        debug_assert!(before > 0, "released more often than taken");
+    }
+
+    /// Sessions now.
+    pub fn live(&self) -> u32 {
+        self.live.load(Relaxed)
+    }
+
+    /// Most sessions at once since the start.
+    pub fn peak(&self) -> u32 {
+        self.peak.load(Relaxed)
+    }
+
+    /// Draws the next turn of the round robin: 0, 1, 2, … over all workers.
+    pub fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Relaxed)
+    }
+
+    /// Moves the round robin on by `n` turns, over servers that could not take theirs.
+    pub fn skip_turns(&self, n: u64) {
+        self.turns.fetch_add(n, Relaxed);
+    }
+
+    /// Sessions waiting now.
+    pub fn waiting(&self) -> u32 {
+        self.waiting.load(Relaxed)
+    }
+
+    /// Most sessions waiting at once since the start.
+    pub fn peak_waiting(&self) -> u32 {
+        self.peak_waiting.load(Relaxed)
+    }
+
+    /// Joins the queue: (ticket, number of sessions already waiting). Lower tickets are served first.
+    pub fn enter_queue(&self) -> (u64, u32) {
+        let before = self.waiting.fetch_add(1, Relaxed);
+        raise(&self.peak_waiting, before + 1);
+        (self.tickets.fetch_add(1, Relaxed), before)
+    }
+
+    /// Leaves the queue, served or not.
+    pub fn leave_queue(&self) {
+        let before = self.waiting.fetch_sub(1, Relaxed);
+        debug_assert!(before > 0, "left a queue more often than entered");
+    }
+}
+
+#[cfg(all(test, not(px_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_up_to_the_limit_and_no_further() {
+        let cell = Cell::default();
+        assert_eq!([cell.take(Some(2)), cell.take(Some(2)), cell.take(Some(2))], [Some(1), Some(2), None]);
+        cell.release();
+        assert_eq!((cell.live(), cell.peak()), (1, 2));
+        assert_eq!(cell.take(None), Some(2));
+        assert_eq!(cell.take(Some(0)), None);
+    }
+
+    #[test]
+    fn tickets_are_drawn_in_order_and_positions_count_who_waits() {
+        let cell = Cell::default();
+        assert_eq!([cell.enter_queue(), cell.enter_queue()], [(0, 0), (1, 1)]);
+        cell.leave_queue();
+        assert_eq!(cell.enter_queue(), (2, 1));
+        assert_eq!((cell.waiting(), cell.peak_waiting()), (2, 2));
+    }
+
+    #[test]
+    fn turns_go_on_from_where_they_were_skipped_to() {
+        let cell = Cell::default();
+        assert_eq!((cell.turn(), cell.turn()), (0, 1));
+        cell.skip_turns(3);
+        assert_eq!(cell.turn(), 5);
+    }
+
+    #[test]
+    fn threads_never_exceed_the_limit_together() {
+        let cell = Cell::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        if let Some(live) = cell.take(Some(3)) {
+                            assert!(live <= 3);
+                            cell.release();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(cell.live(), 0);
+        assert!(cell.peak() <= 3);
+    }
+}

@@ -1,0 +1,146 @@
+//! Live counts per frontend, backend and server, outside the snapshot so that a swap never resets them.
+//!
+//! Whoever starts to wait draws a ticket ([`Cell::enter_queue`]), stands in its own worker's FIFO, publishes
+//! that FIFO's head ([`Load::publish_head`]) and chooses once more; served, it publishes the next head.
+//! Whoever frees a slot releases it, asks [`Load::next_waiter`] and wakes that worker, which serves its
+//! FIFO until no slot is left; a worker that served its last waiter asks again and passes the wake on.
+//! A new snapshot may free slots too: a worker that sees one serves its FIFOs.
+//! `RUSTFLAGS="--cfg px_loom" cargo test --release --lib load::model` proves that no slot stays free
+//! while somebody waits.
+
+use std::sync::atomic::AtomicU32;
+
+use crossbeam_utils::CachePadded;
+
+use crate::config::model::{BindId, Config, ProxyId};
+use crate::session::op::ServerId;
+
+mod cell;
+mod heads;
+mod places;
+mod sync;
+
+pub use cell::Cell;
+use places::{Place, Places};
+
+/// Where a session may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QueueId {
+    /// For any server of the backend.
+    Backend(ProxyId),
+    /// For this server alone.
+    Server(ServerId),
+}
+
+/// All cells of the process, shared by every thread.
+#[derive(Debug)]
+pub struct Load {
+    process: CachePadded<Cell>,
+    frontends: Box<[CachePadded<Cell>]>,
+    binds: Box<[CachePadded<Cell>]>,
+    backends: Box<[Place]>,
+    servers: Places,
+    workers_live: Box<[CachePadded<AtomicU32>]>,
+}
+
+fn cells(n: usize) -> Box<[CachePadded<Cell>]> {
+    (0..n).map(|_| CachePadded::default()).collect()
+}
+
+impl Load {
+    /// All zero, with a cell for everything that `config` names.
+    pub fn new(config: &Config, workers: usize) -> Load {
+        let servers = Places::new(workers);
+        servers.extend_to(config.proxies.iter().map(|proxy| proxy.servers.len()).sum());
+        Load {
+            process: CachePadded::default(),
+            frontends: cells(config.proxies.len()),
+            binds: cells(config.binds.len()),
+            backends: config.proxies.iter().map(|_| Place::new(workers)).collect(),
+            servers,
+            workers_live: (0..workers).map(|_| CachePadded::default()).collect(),
+        }
+    }
+
+    /// Server cells there is room for; every [`ServerId`] in use is below it.
+    pub fn server_capacity(&self) -> usize {
+        self.servers.capacity()
+    }
+
+    /// Sessions of the whole process, for the global maxconn.
+    pub fn process(&self) -> &Cell {
+        &self.process
+    }
+
+    /// Sessions that a proxy's frontend side accepted.
+    pub fn frontend(&self, proxy: ProxyId) -> &Cell {
+        &self.frontends[usize::from(proxy.0)]
+    }
+
+    /// Sessions that one address accepted.
+    pub fn bind(&self, bind: BindId) -> &Cell {
+        &self.binds[usize::from(bind.0)]
+    }
+
+    /// Sessions in a proxy's backend side, and those waiting for any of its servers.
+    pub fn backend(&self, proxy: ProxyId) -> &Cell {
+        &self.backends[usize::from(proxy.0)].cell
+    }
+
+    /// Sessions that hold a slot of a server, and those waiting for it alone.
+    pub fn server(&self, server: ServerId) -> &Cell {
+        &self.servers.at(server.0 as usize).cell
+    }
+
+    /// Sessions on each worker, for placing accepted connections.
+    pub fn worker_live(&self, worker: usize) -> &AtomicU32 {
+        &self.workers_live[worker]
+    }
+
+    /// Shows the ticket of the first in `worker`'s own FIFO for `queue`; None: nobody waits there. To be
+    /// called whenever that head changes; whoever published its own ticket looks for a slot once more.
+    pub fn publish_head(&self, worker: usize, queue: QueueId, ticket: Option<u64>) {
+        self.place(queue).heads.publish(worker, ticket);
+    }
+
+    /// The worker whose head waits longest. To be called right after a slot was released.
+    pub fn next_waiter(&self, queue: QueueId) -> Option<usize> {
+        self.place(queue).heads.first()
+    }
+
+    fn place(&self, queue: QueueId) -> &Place {
+        match queue {
+            QueueId::Backend(proxy) => &self.backends[usize::from(proxy.0)],
+            QueueId::Server(server) => self.servers.at(server.0 as usize),
+        }
+    }
+}
+
+#[cfg(all(test, not(px_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_of_a_backend_and_its_servers_are_separate() {
+        let mut config = Config::default();
+        config.proxies.push(crate::table::fixture::backend("b", 2));
+        let load = Load::new(&config, 2);
+        let (whole, one) = (QueueId::Backend(ProxyId(0)), QueueId::Server(ServerId(1)));
+        load.publish_head(1, one, Some(4));
+        assert_eq!((load.next_waiter(whole), load.next_waiter(one)), (None, Some(1)));
+        load.publish_head(0, whole, Some(4));
+        load.publish_head(1, one, None);
+        assert_eq!((load.next_waiter(whole), load.next_waiter(one)), (Some(0), None));
+    }
+
+    #[test]
+    fn every_server_of_the_configuration_has_a_cell() {
+        let mut config = Config::default();
+        config.proxies =
+            vec![crate::table::fixture::backend("a", 70), crate::table::fixture::backend("b", 70)];
+        let load = Load::new(&config, 1);
+        assert!(load.server_capacity() >= 140);
+        load.server(ServerId(139)).take(None);
+        assert_eq!((load.server(ServerId(139)).live(), load.server(ServerId(138)).live()), (1, 0));
+    }
+}

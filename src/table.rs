@@ -1,1 +1,0 @@
-//! The snapshot of the configuration and server states that all workers read.

@@ -1,0 +1,201 @@
+//! One backend of a snapshot: its servers as they are now, and the choice prepared from that.
+
+use crate::balance::Selector;
+use crate::config::model::{Config, Proxy, ProxyId, Server, ServerAddress};
+use crate::session::op::ServerId;
+
+use super::state::ServerState;
+
+/// Steps of a weight: an effective weight is counted in sixteenths, so that slowstart has 16 steps
+/// even at weight 1.
+pub const WEIGHT_STEPS: u32 = 16;
+
+/// A backend as published. Never changed afterwards.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// The proxy it belongs to.
+    pub proxy: ProxyId,
+    /// In file order, as in [`Proxy::servers`].
+    pub servers: Vec<ServerEntry>,
+    /// The algorithm, prepared for the servers that are usable now.
+    pub selector: Selector,
+    /// Usable servers that are no backups (`act`).
+    pub active: u32,
+    /// Usable backup servers (`bck`).
+    pub backup: u32,
+    /// Sessions from which on every server may use its whole maxconn.
+    pub fullconn: u32,
+}
+
+/// A server as published.
+#[derive(Clone, Debug)]
+pub struct ServerEntry {
+    /// Its cell.
+    pub id: ServerId,
+    /// HAProxy's id inside the backend.
+    pub number: u32,
+    /// Where it is reached.
+    pub address: ServerAddress,
+    /// `maxconn`; None: unlimited.
+    pub maxconn: Option<u32>,
+    /// `minconn`, if it is below maxconn: the limit then moves with the backend's load.
+    pub minconn: Option<u32>,
+    /// `maxqueue`; None: unlimited.
+    pub maxqueue: Option<u32>,
+    /// Effective weight now, slowstart applied, rounded up as the statistics show it; 0 when draining.
+    pub weight: u16,
+    /// The weight asked for, 0 to 256.
+    pub uweight: u16,
+    /// `backup`.
+    pub backup: bool,
+    /// `slowstart`.
+    pub slowstart_ms: Option<u32>,
+    /// While in slowstart: when it came back, process clock.
+    pub ramp_since_ms: Option<u64>,
+    /// Share of the weight now, in sixteenths: 1 to 16.
+    pub ramp: u8,
+    /// Share of maxconn now, percent: 100 but in slowstart.
+    pub slots_percent: u8,
+    /// Health and administrative state.
+    pub state: ServerState,
+}
+
+impl ServerEntry {
+    /// As configured, with `id` as its cell.
+    pub fn new(id: ServerId, server: &Server) -> ServerEntry {
+        let minconn = server.minconn.unwrap_or(0);
+        // minconn alone, or not below maxconn, is a fixed limit.
+        let maxconn = server.maxconn.unwrap_or(0).max(minconn);
+        let mut entry = ServerEntry {
+            id,
+            number: server.id,
+            address: server.address.clone(),
+            maxconn: (maxconn > 0).then_some(maxconn),
+            minconn: (0 < minconn && minconn < maxconn).then_some(minconn),
+            maxqueue: server.maxqueue.filter(|&n| n > 0),
+            weight: 0,
+            uweight: server.weight,
+            backup: server.backup,
+            slowstart_ms: server.slowstart_ms.filter(|&ms| ms > 0),
+            ramp_since_ms: None,
+            ramp: WEIGHT_STEPS as u8,
+            slots_percent: 100,
+            state: ServerState::initial(server),
+        };
+        entry.weigh();
+        entry
+    }
+
+    /// Effective weight in sixteenths: what the algorithms work with.
+    pub fn effective_weight(&self) -> u32 {
+        if self.state.admin.drain { 0 } else { u32::from(self.uweight) * u32::from(self.ramp) }
+    }
+
+    /// Whether new sessions may go to it, full or not.
+    pub fn usable(&self) -> bool {
+        self.state.up() && self.effective_weight() > 0
+    }
+
+    /// Sessions it may hold while `backend_live` sessions are in its backend; None: unlimited
+    /// (configuration manual, `minconn`, `fullconn`, `slowstart`).
+    pub fn limit(&self, backend_live: impl FnOnce() -> u32, fullconn: u32) -> Option<u32> {
+        let maxconn = self.maxconn?;
+        let limit = match self.minconn {
+            None => maxconn,
+            Some(minconn) => sliding(minconn, maxconn, backend_live(), fullconn),
+        };
+        match self.slots_percent {
+            100 => Some(limit),
+            percent => Some((u64::from(limit) * u64::from(percent) / 100).max(1) as u32),
+        }
+    }
+
+    /// Sets what slowstart makes of weight and maxconn at `now_ms`; true when either changed.
+    pub(super) fn ramp_at(&mut self, now_ms: u64) -> bool {
+        let before = (self.ramp, self.slots_percent);
+        (self.ramp, self.slots_percent) = match (self.ramp_since_ms, self.slowstart_ms) {
+            (Some(since), Some(slowstart)) if now_ms.saturating_sub(since) < u64::from(slowstart) => {
+                let (elapsed, slowstart) = (now_ms.saturating_sub(since), u64::from(slowstart));
+                let step = (u64::from(WEIGHT_STEPS) * elapsed + slowstart) / slowstart;
+                (step as u8, (100 * elapsed / slowstart) as u8)
+            }
+            _ => {
+                self.ramp_since_ms = None;
+                (WEIGHT_STEPS as u8, 100)
+            }
+        };
+        self.weigh();
+        before != (self.ramp, self.slots_percent)
+    }
+
+    pub(super) fn weigh(&mut self) {
+        self.weight = self.effective_weight().div_ceil(WEIGHT_STEPS) as u16;
+    }
+}
+
+/// The limit of a server whose minconn differs from its maxconn.
+fn sliding(minconn: u32, maxconn: u32, backend_live: u32, fullconn: u32) -> u32 {
+    if backend_live >= fullconn {
+        return maxconn;
+    }
+    let share = u64::from(backend_live) * u64::from(maxconn) / u64::from(fullconn);
+    minconn.max(share as u32)
+}
+
+impl Backend {
+    /// As configured; the cells of its servers are `first_id` and those after it.
+    pub fn new(config: &Config, proxy: ProxyId, first_id: ServerId) -> Backend {
+        let settings = &config.proxies[usize::from(proxy.0)];
+        let ids = (first_id.0..).map(ServerId);
+        let servers: Vec<ServerEntry> =
+            ids.zip(&settings.servers).map(|(id, s)| ServerEntry::new(id, s)).collect();
+        let selector = Selector::new(settings, &servers);
+        let fullconn = settings.fullconn.unwrap_or_else(|| default_fullconn(config, proxy));
+        let mut backend = Backend { proxy, servers, selector, active: 0, backup: 0, fullconn };
+        backend.count();
+        backend
+    }
+
+    /// Total effective weight of the servers that sessions go to now (`weight` of the backend's row).
+    pub fn total_weight(&self) -> u32 {
+        let sixteenths: u32 = self
+            .selector
+            .candidates()
+            .iter()
+            .map(|&at| self.servers[usize::from(at)].effective_weight())
+            .sum();
+        sixteenths.div_ceil(WEIGHT_STEPS)
+    }
+
+    /// Whether no session can be served: `backend B has no server available!`.
+    pub fn dead(&self) -> bool {
+        self.active + self.backup == 0
+    }
+
+    /// Prepares the choice anew, after a server's weight or usability changed.
+    pub(super) fn reselect(&mut self, settings: &Proxy) {
+        self.selector = Selector::new(settings, &self.servers);
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let usable =
+            |backup: bool| self.servers.iter().filter(|s| s.usable() && s.backup == backup).count() as u32;
+        (self.active, self.backup) = (usable(false), usable(true));
+    }
+}
+
+/// A tenth of the maxconn of all frontends that may send to `proxy`, rounded up, at least 1
+/// (configuration manual, `fullconn`).
+fn default_fullconn(config: &Config, proxy: ProxyId) -> u32 {
+    let reaches = |at: usize, frontend: &Proxy| {
+        frontend.kind.is_frontend()
+            && (at == usize::from(proxy.0)
+                || frontend.default_backend == Some(proxy)
+                || frontend.use_backends.iter().any(|rule| rule.backend == proxy))
+    };
+    let frontends = config.proxies.iter().enumerate().filter(|&(at, frontend)| reaches(at, frontend));
+    let global = u64::from(config.global.maxconn.unwrap_or(0));
+    let total: u64 = frontends.map(|(_, frontend)| frontend.maxconn.map_or(global, u64::from)).sum();
+    total.div_ceil(10).clamp(1, u64::from(u32::MAX)) as u32
+}

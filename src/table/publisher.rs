@@ -1,0 +1,132 @@
+//! The one writer of the table.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Cache};
+
+use crate::config::model::{Config, ProxyId};
+use crate::load::Load;
+use crate::session::op::ServerId;
+
+use super::{Backend, ServerState, Snapshot, TableReader};
+
+/// Shortest time between two steps of slowstart; long ones take 20 steps.
+const MIN_STEP_MS: u64 = 1_000;
+
+/// Publishes snapshots; held by the health thread alone.
+#[derive(Debug)]
+pub struct TablePublisher {
+    shared: Arc<ArcSwap<Snapshot>>,
+    current: Arc<Snapshot>,
+    retired: Vec<Arc<Snapshot>>,
+    ramping: Vec<(ProxyId, u16)>,
+}
+
+impl TablePublisher {
+    /// Publishes the first snapshot: every server as configured. `load` must be made from the same
+    /// configuration.
+    pub fn new(config: Arc<Config>, load: &Load) -> TablePublisher {
+        let mut by_id = Vec::new();
+        let mut backends = Vec::new();
+        for (proxy, settings) in (0..).map(ProxyId).zip(&config.proxies) {
+            let first_id = ServerId(by_id.len() as u32);
+            by_id.extend((0..settings.servers.len() as u16).map(|at| (proxy, at)));
+            backends
+                .push(settings.kind.is_backend().then(|| Arc::new(Backend::new(&config, proxy, first_id))));
+        }
+        assert!(by_id.len() <= load.server_capacity(), "the load cells were made from another configuration");
+        let current = Arc::new(Snapshot { config, generation: 0, backends, by_id: by_id.into() });
+        let shared = Arc::new(ArcSwap::new(Arc::clone(&current)));
+        TablePublisher { shared, current, retired: Vec::new(), ramping: Vec::new() }
+    }
+
+    /// A view for one worker.
+    pub fn reader(&self) -> TableReader {
+        TableReader(Cache::new(self.shared()))
+    }
+
+    /// The pointer itself, for readers that look now and then.
+    pub fn shared(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.shared)
+    }
+
+    /// What is published now.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.current
+    }
+
+    /// Changes the state of server number `server` of `proxy` and publishes the result. A server that
+    /// comes back from down or maintenance starts slowly if it has `slowstart`.
+    pub fn update(
+        &mut self,
+        proxy: ProxyId,
+        server: u16,
+        change: impl FnOnce(&mut ServerState),
+        now_ms: u64,
+    ) -> &Snapshot {
+        let mut backend = self.current.backend(proxy).clone();
+        let entry = &mut backend.servers[usize::from(server)];
+        let before = (entry.usable(), entry.effective_weight());
+        let (was_up, status) = (entry.state.up(), (entry.state.health, entry.state.admin));
+        change(&mut entry.state);
+        if status != (entry.state.health, entry.state.admin) {
+            entry.state.since_ms = now_ms;
+        }
+        if !was_up && entry.state.up() && entry.slowstart_ms.is_some() {
+            entry.ramp_since_ms = Some(now_ms);
+            self.ramping.retain(|&ramping| ramping != (proxy, server));
+            self.ramping.push((proxy, server));
+        }
+        entry.ramp_at(now_ms);
+        if before != (entry.usable(), entry.effective_weight()) {
+            backend.reselect(&self.current.config.proxies[usize::from(proxy.0)]);
+        }
+        self.publish(vec![backend]);
+        &self.current
+    }
+
+    /// Takes the slowstart steps that are due, and returns when the next one is; None: no server is
+    /// starting slowly.
+    pub fn tick(&mut self, now_ms: u64) -> Option<u64> {
+        let mut changed: Vec<Backend> = Vec::new();
+        for &(proxy, server) in &self.ramping {
+            let at = changed.iter().position(|backend| backend.proxy == proxy).unwrap_or_else(|| {
+                changed.push(self.current.backend(proxy).clone());
+                changed.len() - 1
+            });
+            changed[at].servers[usize::from(server)].ramp_at(now_ms);
+        }
+        for backend in &mut changed {
+            backend.reselect(&self.current.config.proxies[usize::from(backend.proxy.0)]);
+        }
+        if !changed.is_empty() {
+            self.publish(changed);
+        }
+        self.next_step(now_ms)
+    }
+
+    fn next_step(&mut self, now_ms: u64) -> Option<u64> {
+        let current = &self.current;
+        let slowstart = |&(proxy, server): &(ProxyId, u16)| {
+            let entry = &current.backend(proxy).servers[usize::from(server)];
+            entry.ramp_since_ms.and(entry.slowstart_ms).map(u64::from)
+        };
+        self.ramping.retain(|ramping| slowstart(ramping).is_some());
+        let steps = self.ramping.iter().filter_map(slowstart).map(|ms| (ms / 20).max(MIN_STEP_MS));
+        steps.min().map(|step| now_ms + step)
+    }
+
+    /// Replaces `changed` in the table; everything else is shared with the snapshot before.
+    fn publish(&mut self, changed: Vec<Backend>) {
+        let mut next = Snapshot::clone(&self.current);
+        next.generation += 1;
+        for backend in changed {
+            let at = usize::from(backend.proxy.0);
+            next.backends[at] = Some(Arc::new(backend));
+        }
+        let next = Arc::new(next);
+        self.shared.store(Arc::clone(&next));
+        self.retired.push(std::mem::replace(&mut self.current, next));
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+}
