@@ -3,6 +3,7 @@
 
 pub mod cpu;
 pub mod daemon;
+pub mod descriptor;
 pub mod limits;
 pub mod signal;
 pub mod user;

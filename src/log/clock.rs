@@ -1,0 +1,121 @@
+//! Dates as log lines show them, in local time.
+
+use std::fmt::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Microseconds since the epoch, now.
+pub(super) fn now_us() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The machine's time zone, read once: later a chroot may hide the zone files.
+#[derive(Clone, Debug)]
+pub(super) struct LocalClock {
+    zone: TimeZone,
+}
+
+impl LocalClock {
+    /// By `TZ`, else `/etc/localtime`, else UTC.
+    pub(super) fn of_this_machine() -> Self {
+        LocalClock { zone: TimeZone::system() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn fixed(seconds_east: i32) -> Self {
+        LocalClock { zone: TimeZone::fixed(Offset::from_seconds(seconds_east).expect("within a day")) }
+    }
+
+    /// The wall clock at `us` microseconds since the epoch.
+    pub(super) fn at(&self, us: u64) -> LocalTime {
+        let us = i64::try_from(us).unwrap_or(i64::MAX);
+        let instant = Timestamp::from_microsecond(us).unwrap_or(Timestamp::MAX);
+        let offset = self.zone.to_offset(instant);
+        LocalTime { civil: offset.to_datetime(instant), offset }
+    }
+}
+
+/// One moment as the wall clock shows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LocalTime {
+    civil: DateTime,
+    offset: Offset,
+}
+
+impl LocalTime {
+    fn month(&self) -> &'static str {
+        // civil months are 1 to 12.
+        MONTHS[usize::from(self.civil.month().unsigned_abs()) - 1]
+    }
+
+    /// `Nov  1 05:35:48` (RFC 3164, section 4.1.2: the day is padded with a blank).
+    pub(super) fn syslog(&self, out: &mut String) -> fmt::Result {
+        let c = &self.civil;
+        write!(out, "{} {:2} {:02}:{:02}:{:02}", self.month(), c.day(), c.hour(), c.minute(), c.second())
+    }
+
+    /// `2026-11-21T05:35:48.441221+05:30` (RFC 5424, section 6.2.3).
+    pub(super) fn iso(&self, out: &mut String) -> fmt::Result {
+        let c = &self.civil;
+        write!(out, "{:04}-{:02}-{:02}T", c.year(), c.month(), c.day())?;
+        write!(
+            out,
+            "{:02}:{:02}:{:02}.{:06}",
+            c.hour(),
+            c.minute(),
+            c.second(),
+            c.subsec_nanosecond() / 1000
+        )?;
+        let seconds = self.offset.seconds();
+        let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
+        write!(out, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+
+    /// `21/Nov/2026:05:35:48.389`, the `%t` of a session's line (configuration manual, section 8.2.4).
+    pub(super) fn session(&self, out: &mut String) -> fmt::Result {
+        let c = &self.civil;
+        write!(out, "{:02}/{}/{:04}:", c.day(), self.month(), c.year())?;
+        write!(out, "{:02}:{:02}:{:02}.{:03}", c.hour(), c.minute(), c.second(), c.millisecond())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(us: u64, east: i32, how: fn(&LocalTime, &mut String) -> fmt::Result) -> String {
+        let mut out = String::new();
+        how(&LocalClock::fixed(east).at(us), &mut out).expect("a String takes everything");
+        out
+    }
+
+    #[test]
+    fn as_haproxy_shows_them() {
+        let us = 1_795_219_548_389_012; // 2026-11-21 00:05:48.389012 UTC
+        assert_eq!(shown(us, 0, LocalTime::syslog), "Nov 21 00:05:48");
+        assert_eq!(shown(us, 19_800, LocalTime::iso), "2026-11-21T05:35:48.389012+05:30");
+        assert_eq!(shown(us, -12_600, LocalTime::iso), "2026-11-20T20:35:48.389012-03:30");
+        assert_eq!(shown(us, 0, LocalTime::session), "21/Nov/2026:00:05:48.389");
+        assert_eq!(shown(us, -12_600, LocalTime::session), "20/Nov/2026:20:35:48.389");
+    }
+
+    #[test]
+    fn a_day_of_one_figure_is_padded_with_a_blank_in_syslog_and_a_zero_elsewhere() {
+        let us = 1_793_491_200_000_000; // 2026-11-01 00:00:00 UTC
+        assert_eq!(shown(us, 0, LocalTime::syslog), "Nov  1 00:00:00");
+        assert_eq!(shown(us, 0, LocalTime::session), "01/Nov/2026:00:00:00.000");
+    }
+
+    #[test]
+    fn absurd_clocks_do_not_panic() {
+        assert_eq!(shown(0, 0, LocalTime::syslog), "Jan  1 00:00:00");
+        assert!(shown(u64::MAX, -7200, LocalTime::iso).starts_with("9999-12-30T"));
+    }
+}

@@ -1,0 +1,40 @@
+//! The worker's end: one wait-free ring per worker, nothing formatted, locked or allocated.
+
+use std::sync::Arc;
+
+use rtrb::Producer;
+
+use super::doorbell::Doorbell;
+use super::record::SessionRecord;
+
+/// Session records that one worker may have under way; more are dropped and counted.
+pub const RING_RECORDS: usize = 8192;
+
+/// Where one worker puts the records of its sessions.
+#[derive(Debug)]
+pub struct SessionSink {
+    ring: Producer<SessionRecord>,
+    bell: Arc<Doorbell>,
+    /// By frontend: whether it has a log target at all.
+    logged: Arc<[bool]>,
+}
+
+impl SessionSink {
+    pub(super) fn new(ring: Producer<SessionRecord>, bell: Arc<Doorbell>, logged: Arc<[bool]>) -> Self {
+        SessionSink { ring, bell, logged }
+    }
+
+    /// Hands one record over; wait-free. False: the ring is full and the record is lost (the caller
+    /// counts it in `dropped_logs`).
+    ///
+    /// Push once per session: at its end with [`LogStyle::Tcplog`](crate::config::model::LogStyle), as soon
+    /// as the server is connected with `option logasap`, and at accept without `option tcplog`.
+    pub fn push(&mut self, record: &SessionRecord) -> bool {
+        if !self.logged[usize::from(record.frontend.0)] {
+            return true;
+        }
+        let taken = self.ring.push(*record).is_ok();
+        self.bell.ring();
+        taken
+    }
+}

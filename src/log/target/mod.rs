@@ -1,0 +1,105 @@
+//! Where lines go: one opened target per `log` address, each losing only its own lines.
+
+mod datagram;
+mod descriptor;
+mod file;
+mod open;
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use crate::config::model::{LogAddress, LogTarget};
+
+pub use open::{OpenError, Targets, open};
+
+use datagram::{UdpTarget, UnixTarget};
+use descriptor::DescriptorTarget;
+use file::FileTarget;
+
+#[derive(Debug)]
+enum Transport {
+    Udp(UdpTarget),
+    Unix(UnixTarget),
+    Descriptor(DescriptorTarget),
+    File(FileTarget),
+}
+
+/// One `log` address, opened, and what it lost.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) config: LogTarget,
+    transport: Transport,
+    complained: bool,
+}
+
+impl Target {
+    /// Sends one framed line, newline included, without waiting. Answers how many lines were lost: 0 or 1.
+    pub(super) fn send(&mut self, line: &[u8], now: Instant) -> u64 {
+        let sent = match &mut self.transport {
+            Transport::Udp(udp) => udp.send(line),
+            Transport::Unix(unix) => unix.send(line, now),
+            Transport::Descriptor(descriptor) => descriptor.send(line),
+            Transport::File(file) => file.send(line),
+        };
+        match sent {
+            Ok(()) => 0,
+            Err(error) => {
+                self.complain_once(&error);
+                1
+            }
+        }
+    }
+
+    /// Pushes out what lies buffered, as far as that goes without waiting. Answers whether nothing is left.
+    pub(super) fn flush(&mut self) -> bool {
+        let flushed = match &mut self.transport {
+            Transport::Udp(_) | Transport::Unix(_) => Ok(()),
+            Transport::Descriptor(descriptor) => descriptor.flush(),
+            Transport::File(file) => file.flush(),
+        };
+        if let Err(error) = &flushed {
+            self.complain_once(error);
+        }
+        flushed.is_ok()
+    }
+
+    /// Lines that were taken but are still not written.
+    pub(super) fn buffered(&self) -> u64 {
+        match &self.transport {
+            Transport::Udp(_) | Transport::Unix(_) => 0,
+            Transport::Descriptor(descriptor) => descriptor.buffered(),
+            Transport::File(file) => file.buffered(),
+        }
+    }
+
+    /// A target that is merely full says nothing; a broken one says so once.
+    fn complain_once(&mut self, error: &io::Error) {
+        if error.kind() != io::ErrorKind::WouldBlock && !self.complained {
+            self.complained = true;
+            self.complain(error);
+        }
+    }
+
+    #[cold]
+    fn complain(&self, error: &io::Error) {
+        let pid = std::process::id();
+        // Nobody is left to tell when standard error fails.
+        let _ = writeln!(
+            io::stderr(),
+            "[ALERT]    ({pid}) : log to {}: {error}; lines that do not arrive are counted in DroppedLogs.",
+            named(&self.config.address),
+        );
+    }
+}
+
+/// The address as the configuration writes it.
+pub(super) fn named(address: &LogAddress) -> String {
+    match address {
+        LogAddress::Udp(address) => address.to_string(),
+        LogAddress::Unix(path) => path.display().to_string(),
+        LogAddress::Fd(1) => "stdout".to_owned(),
+        LogAddress::Fd(2) => "stderr".to_owned(),
+        LogAddress::Fd(number) => format!("fd@{number}"),
+        LogAddress::File(path) => format!("file@{}", path.display()),
+    }
+}

@@ -1,0 +1,135 @@
+//! The log thread: drains the rings and the channel, formats, sends, sleeps.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rtrb::{Consumer, RingBuffer};
+
+use crate::config::model::Config;
+
+use super::doorbell::Doorbell;
+use super::handle::{FLUSH, LogHandle, NOTICES, Notice, Running, Shared};
+use super::record::SessionRecord;
+use super::router::Router;
+use super::sink::{RING_RECORDS, SessionSink};
+use super::target::{OpenError, Targets};
+
+/// Records taken from one ring before the next ring has its turn.
+const TURN: usize = 256;
+
+/// Pause after work, in which workers need not wake anybody: bounds wake-ups to a thousand a second.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// The thread looks by itself at least this often.
+const HEARTBEAT: Duration = Duration::from_millis(100);
+
+struct LogThread {
+    rings: Vec<Consumer<SessionRecord>>,
+    notices: Receiver<Notice>,
+    router: Router,
+    shared: Arc<Shared>,
+    /// Never sent on: dropped with the thread, which is the signal.
+    _flushed: Sender<()>,
+}
+
+/// Starts the log thread on opened targets: one sink for each worker, and the handle for everybody else.
+///
+/// Call after the last fork; the process id in the lines is that of the caller. `hostname` is the
+/// machine's name, for `log-send-hostname` without one.
+pub fn start(
+    config: Arc<Config>,
+    targets: Targets,
+    workers: usize,
+    hostname: &str,
+) -> Result<(LogHandle, Vec<SessionSink>), OpenError> {
+    let bell = Arc::new(Doorbell::new());
+    let logged: Arc<[bool]> = config.proxies.iter().map(|proxy| !proxy.logs.is_empty()).collect();
+    let (producers, rings): (Vec<_>, Vec<_>) = (0..workers).map(|_| RingBuffer::new(RING_RECORDS)).unzip();
+    let sink = |ring| SessionSink::new(ring, Arc::clone(&bell), Arc::clone(&logged));
+    let sinks = producers.into_iter().map(sink).collect();
+    let shared = Arc::new(Shared {
+        bell,
+        dropped: AtomicU64::new(0),
+        queued: AtomicUsize::new(0),
+        closing: AtomicBool::new(false),
+    });
+    let (send, notices) = sync_channel(NOTICES);
+    let (flushed_end, flushed) = channel();
+    let router = Router::new(config, targets, hostname);
+    let log = LogThread { rings, notices, router, shared: Arc::clone(&shared), _flushed: flushed_end };
+    let thread = thread::Builder::new().name("log".to_owned()).spawn(|| log.run()).map_err(no_thread)?;
+    Ok((LogHandle::new(send, shared, Running { thread, flushed }), sinks))
+}
+
+#[cold]
+fn no_thread(errno: io::Error) -> OpenError {
+    OpenError {
+        attempted: "start a thread".to_owned(),
+        on: "log".to_owned(),
+        errno: Some(errno),
+        cause: "this user or its control group may not have another thread".to_owned(),
+        remedy: "raise the limit: ulimit -u, or TasksMax= of the systemd unit".to_owned(),
+    }
+}
+
+impl LogThread {
+    fn run(mut self) {
+        self.shared.bell.install(thread::current());
+        loop {
+            // Read before draining: what was handed over before the call to close is then seen.
+            let closing = self.shared.closing.load(Acquire);
+            let worked = self.drain();
+            self.router.flush();
+            match (closing, worked) {
+                (true, _) => return self.finish(),
+                (false, true) => thread::sleep(GATHER),
+                (false, false) => self.sleep(),
+            }
+        }
+    }
+
+    fn sleep(&self) {
+        let idle = || {
+            self.rings.iter().all(Consumer::is_empty)
+                && self.shared.queued.load(Acquire) == 0
+                && !self.shared.closing.load(Acquire)
+        };
+        self.shared.bell.sleep(idle, || thread::park_timeout(HEARTBEAT));
+    }
+
+    /// One turn over every source. Answers whether anything was there.
+    fn drain(&mut self) -> bool {
+        let mut taken = 0;
+        let mut lost = 0;
+        for ring in &mut self.rings {
+            for record in std::iter::from_fn(|| ring.pop().ok()).take(TURN) {
+                taken += 1;
+                lost += self.router.session(&record);
+            }
+        }
+        for notice in self.notices.try_iter().take(TURN) {
+            self.shared.queued.fetch_sub(1, AcqRel);
+            taken += 1;
+            lost += self.router.notice(&notice);
+        }
+        if lost > 0 {
+            self.shared.dropped.fetch_add(lost, Relaxed);
+        }
+        taken > 0
+    }
+
+    /// Everything that was handed over, within [`FLUSH`]; what is left then is counted.
+    fn finish(mut self) {
+        let deadline = Instant::now() + FLUSH;
+        while self.drain() && Instant::now() < deadline {}
+        while !self.router.flush() && Instant::now() < deadline {
+            thread::sleep(GATHER);
+        }
+        self.router.abandon(&self.shared.dropped);
+    }
+}
