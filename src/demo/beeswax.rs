@@ -42,8 +42,8 @@ impl<'a> Beeswax<'a> {
             "close" => self.ended(arguments, Coordinator::close, Value::from(Struct::new())),
             "CloseInsert" => self.ended(arguments, Coordinator::close, dml_result()),
             "Cancel" => self.ended(arguments, Coordinator::cancel, cancelled()),
-            "GetExecSummary" => self.on_query(arguments, |_, query| Value::from(hs2::summary(query))),
-            "GetRuntimeProfile" => self.on_query(arguments, |guid, query| {
+            "GetExecSummary" => self.on_any_query(arguments, |_, query| Value::from(hs2::summary(query))),
+            "GetRuntimeProfile" => self.on_any_query(arguments, |guid, query| {
                 Value::from(pages::profile(self.coordinator, guid, query))
             }),
             _ => return None,
@@ -106,6 +106,17 @@ impl<'a> Beeswax<'a> {
     ) -> Result<Value, Thrown> {
         let state = self.coordinator.state();
         let known = guid(arguments).and_then(|guid| Some((guid, state.queries.get(&guid)?)));
+        known.map(|(guid, query)| then(guid, query)).ok_or_else(not_found)
+    }
+
+    /// Completed ones too.
+    fn on_any_query(
+        &self,
+        arguments: &Struct,
+        then: impl FnOnce(Guid, &Query) -> Value,
+    ) -> Result<Value, Thrown> {
+        let state = self.coordinator.state();
+        let known = guid(arguments).and_then(|guid| Some((guid, state.any_query(guid)?)));
         known.map(|(guid, query)| then(guid, query)).ok_or_else(not_found)
     }
 }

@@ -1,6 +1,6 @@
 //! What one stand-in coordinator knows: its sessions, its queries, its counts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,6 +12,8 @@ use super::statement::{Effect, Place, Statement};
 
 /// More open sessions or queries than this are refused.
 const OPEN_MAX: usize = 10_000;
+/// Completed queries that are remembered (`--query_log_size`).
+const COMPLETED_MAX: usize = 200;
 /// A HiveServer2 session outlives its connection; this long unused it is forgotten
 /// (`--disconnected_session_timeout`, 15 minutes).
 const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -61,6 +63,8 @@ pub(super) struct Session {
 pub(super) struct State {
     pub(super) sessions: HashMap<Guid, Session>,
     pub(super) queries: HashMap<Guid, Query>,
+    /// The last closed ones, for `profile` and `summary` (Impala's query log).
+    pub(super) completed: VecDeque<(Guid, Query)>,
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) total_queries: u64,
     pub(super) healthy: bool,
@@ -96,6 +100,7 @@ impl Coordinator {
         let state = State {
             sessions: HashMap::new(),
             queries: HashMap::new(),
+            completed: VecDeque::new(),
             calls: BTreeMap::new(),
             total_queries: 0,
             healthy: true,
@@ -175,7 +180,11 @@ impl Coordinator {
         let mut state = self.state();
         state.session(handle)?;
         state.sessions.remove(&handle.guid);
-        state.queries.retain(|_, query| query.session != handle.guid);
+        let open = |(guid, query): (&Guid, &Query)| (query.session == handle.guid).then_some(*guid);
+        let queries: Vec<Guid> = state.queries.iter().filter_map(open).collect();
+        for guid in queries {
+            state.complete(guid);
+        }
         drop(state);
         self.changed.notify_all();
         Ok(())
@@ -253,7 +262,7 @@ impl Coordinator {
 
     /// False when there is no such query.
     pub(super) fn close(&self, guid: Guid) -> bool {
-        let known = self.state().queries.remove(&guid).is_some();
+        let known = self.state().complete(guid);
         self.changed.notify_all();
         known
     }
@@ -268,6 +277,23 @@ impl State {
             }
             _ => Err(INVALID_SESSION.to_owned()),
         }
+    }
+
+    /// Closes a query; one that still runs is cancelled. False when there is no such query.
+    fn complete(&mut self, guid: Guid) -> bool {
+        let Some(mut query) = self.queries.remove(&guid) else { return false };
+        query.close();
+        if self.completed.len() >= COMPLETED_MAX {
+            self.completed.pop_front();
+        }
+        self.completed.push_back((guid, query));
+        true
+    }
+
+    /// Open or completed.
+    pub(super) fn any_query(&self, guid: Guid) -> Option<&Query> {
+        let completed = || self.completed.iter().find(|(at, _)| *at == guid).map(|(_, query)| query);
+        self.queries.get(&guid).or_else(completed)
     }
 
     pub(super) fn set_user(&mut self, handle: Handle, user: &str) {

@@ -37,8 +37,8 @@ impl Methods for HiveServer2<'_> {
             "CancelOperation" => self.ended(request, Coordinator::cancel),
             "CloseOperation" | "CloseImpalaOperation" => self.ended(request, Coordinator::close),
             "GetLog" => self.on_query(request, |_, query| success().with(2, log(query))),
-            "GetExecSummary" => self.on_query(request, |_, query| success().with(2, summary(query))),
-            "GetRuntimeProfile" => self.on_query(request, |guid, query| {
+            "GetExecSummary" => self.on_any_query(request, |_, query| success().with(2, summary(query))),
+            "GetRuntimeProfile" => self.on_any_query(request, |guid, query| {
                 success().with(2, pages::profile(self.coordinator, guid, query))
             }),
             _ => return None,
@@ -138,10 +138,15 @@ impl HiveServer2<'_> {
 
     fn on_query(&self, request: &Struct, then: impl FnOnce(Guid, &Query) -> Struct) -> Struct {
         let state = self.coordinator.state();
-        match guid(request).and_then(|guid| Some((guid, state.queries.get(&guid)?))) {
-            Some((guid, query)) => then(guid, query),
-            None => invalid_handle(),
-        }
+        let query = guid(request).and_then(|guid| Some((guid, state.queries.get(&guid)?)));
+        query.map_or_else(invalid_handle, |(guid, query)| then(guid, query))
+    }
+
+    /// Completed ones too.
+    fn on_any_query(&self, request: &Struct, then: impl FnOnce(Guid, &Query) -> Struct) -> Struct {
+        let state = self.coordinator.state();
+        let query = guid(request).and_then(|guid| Some((guid, state.any_query(guid)?)));
+        query.map_or_else(invalid_handle, |(guid, query)| then(guid, query))
     }
 }
 

@@ -129,7 +129,7 @@ fn queries(coordinator: &Coordinator) -> Json {
         let ended = query.state(now);
         ended != QueryState::Running && (ended != QueryState::Finished || query.fetched >= query.total())
     };
-    let query = |(guid, query): (&Guid, &Query)| {
+    let entry = |guid: &Guid, query: &Query| {
         let progress =
             if query.state(now) == QueryState::Running { "0 / 1 (   0%)" } else { "1 / 1 ( 100%)" };
         Json::object([
@@ -149,7 +149,14 @@ fn queries(coordinator: &Coordinator) -> Json {
     };
     let waiting_queries = state.queries.values().filter(|query| waiting(query)).count();
     Json::object([
-        ("in_flight_queries", Json::List(state.queries.iter().map(query).collect())),
+        (
+            "in_flight_queries",
+            Json::List(state.queries.iter().map(|(guid, query)| entry(guid, query)).collect()),
+        ),
+        (
+            "completed_queries",
+            Json::List(state.completed.iter().map(|(guid, query)| entry(guid, query)).collect()),
+        ),
         ("num_in_flight_queries", state.queries.len().into()),
         ("num_executing_queries", (state.queries.len() - waiting_queries).into()),
         ("num_waiting_queries", waiting_queries.into()),

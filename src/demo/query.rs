@@ -76,6 +76,12 @@ impl Query {
         self.cancelled = true;
     }
 
+    /// Frees its rows; what still ran is cancelled.
+    pub(super) fn close(&mut self) {
+        self.cancelled |= self.state(Instant::now()) == QueryState::Running;
+        self.rows = Rows::Stored(Vec::new());
+    }
+
     /// The moment its state may change by itself.
     pub(super) fn ready(&self) -> Instant {
         self.ready
