@@ -419,3 +419,6 @@ fn finished(word: Partial, end: usize, lossy: bool) -> Result<Word, LexError> {
     }
     Ok(Word { text, span: word.start..end.max(word.start), quoted: word.quoted })
 }
+
+#[cfg(test)]
+mod tests;

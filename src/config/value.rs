@@ -173,3 +173,65 @@ impl ValueError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_take_every_unit() {
+        let cases = [
+            ("0", 0),
+            ("5", 5),
+            ("5ms", 5),
+            ("1us", 1),
+            ("1500us", 2),
+            ("50s", 50_000),
+            ("50000s", 50_000_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("24d", 2_073_600_000),
+            ("2147483647", TIME_MAX_MS),
+        ];
+        for (text, ms) in cases {
+            assert_eq!(time(text, TimeUnit::Milliseconds), Ok(ms), "{text}");
+        }
+        assert_eq!(time("5", TimeUnit::Seconds), Ok(5_000));
+        assert_eq!(time("5ms", TimeUnit::Seconds), Ok(5));
+    }
+
+    #[test]
+    fn times_that_are_none() {
+        let cases = [
+            ("", ValueError::Empty),
+            ("x", ValueError::Character('x', 0)),
+            ("-1", ValueError::Character('-', 0)),
+            ("5x", ValueError::Character('x', 1)),
+            ("1.5s", ValueError::Character('.', 1)),
+            ("1S", ValueError::Character('S', 1)),
+            ("5ss", ValueError::Character('s', 2)),
+            ("25d", ValueError::Overflow),
+            ("2147483648", ValueError::Overflow),
+            ("99999999999999999999", ValueError::Overflow),
+            ("18446744073709551615d", ValueError::Overflow),
+        ];
+        for (text, error) in cases {
+            assert_eq!(time(text, TimeUnit::Milliseconds), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_integers_and_percents() {
+        assert_eq!(size("16384"), Ok(16_384));
+        assert_eq!(size("16k"), Ok(16_384));
+        assert_eq!(size("2M"), Ok(2 << 20));
+        assert_eq!(size("4z"), Err(ValueError::Character('z', 1)));
+        assert_eq!(size("99999999999g"), Err(ValueError::Overflow));
+        assert_eq!(integer("-5", -10, 10), Ok(-5));
+        assert_eq!(integer("5x", 0, 10), Err(ValueError::Character('x', 1)));
+        assert_eq!(integer("11", 0, 10), Err(ValueError::Range(0, 10)));
+        assert_eq!(integer("abc", 0, 10), Err(ValueError::Character('a', 0)));
+        assert_eq!(percent("50%", 0, 100), Ok((50, true)));
+        assert_eq!(percent("50", 0, 100), Ok((50, false)));
+    }
+}
