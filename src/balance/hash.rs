@@ -1,7 +1,8 @@
 //! HAProxy's hash functions: the same client must reach the same server after a migration.
 //!
 //! Facts of the algorithms: sdbm and djb2 are the public-domain string hashes of those names, crc32 is
-//! IEEE 802.3's, wt6 is HAProxy's own, [`avalanche`] is Bob Jenkins' full avalanche of 4 bytes.
+//! IEEE 802.3's, wt6 is HAProxy's own, [`avalanche`] is Bob Jenkins' full avalanche of 4 bytes
+//! times a prime near three quarters of 2^32.
 
 use crate::config::model::{HashFunction, HashType};
 
@@ -51,8 +52,10 @@ fn crc32(key: &[u8]) -> u32 {
 
 /// `none`: the decimal number that the key starts with; of a binary key mostly 0.
 fn number(key: &[u8]) -> u32 {
-    let digits = key.iter().map_while(|&byte| char::from(byte).to_digit(10));
-    digits.fold(0, |number: u32, digit| number.wrapping_mul(10).wrapping_add(digit))
+    let (negative, text) = key.strip_prefix(b"-").map_or((false, key), |text| (true, text));
+    let digits = text.iter().map_while(|&byte| char::from(byte).to_digit(10));
+    let number = digits.fold(0, |number: u32, digit| number.wrapping_mul(10).wrapping_add(digit));
+    if negative { number.wrapping_neg() } else { number }
 }
 
 /// Spreads every input bit over all output bits.
@@ -63,5 +66,60 @@ pub fn avalanche(hash: u32) -> u32 {
     a = a.wrapping_add(0x1656_67b1).wrapping_add(a << 5);
     a = a.wrapping_add(0xd3a2_646c) ^ (a << 9);
     a = a.wrapping_add(0xfd70_46c5).wrapping_add(a << 3);
-    (a ^ 0xb55a_4f09) ^ (a >> 16)
+    ((a ^ 0xb55a_4f09) ^ (a >> 16)).wrapping_mul(3_221_225_473)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(function: HashFunction, key: &[u8]) -> u32 {
+        hash(key, HashType { function: Some(function), ..HashType::default() })
+    }
+
+    const CONVERTED: [(HashFunction, &str, u32); 20] = [
+        (HashFunction::Sdbm, "", 0),
+        (HashFunction::Sdbm, "a", 97),
+        (HashFunction::Sdbm, "impala", 2399380650),
+        (HashFunction::Sdbm, "10.20.30.40", 668448172),
+        (HashFunction::Sdbm, "The quick brown fox jumps over the lazy dog", 2359783795),
+        (HashFunction::Djb2, "", 5381),
+        (HashFunction::Djb2, "a", 177670),
+        (HashFunction::Djb2, "impala", 79704857),
+        (HashFunction::Djb2, "10.20.30.40", 625623353),
+        (HashFunction::Djb2, "The quick brown fox jumps over the lazy dog", 885799134),
+        (HashFunction::Wt6, "", 4187620192),
+        (HashFunction::Wt6, "a", 1900802597),
+        (HashFunction::Wt6, "impala", 3903703240),
+        (HashFunction::Wt6, "10.20.30.40", 3771169915),
+        (HashFunction::Wt6, "The quick brown fox jumps over the lazy dog", 3840389189),
+        (HashFunction::Crc32, "", 0),
+        (HashFunction::Crc32, "a", 3904355907),
+        (HashFunction::Crc32, "impala", 776747043),
+        (HashFunction::Crc32, "10.20.30.40", 1258617195),
+        (HashFunction::Crc32, "The quick brown fox jumps over the lazy dog", 1095738169),
+    ];
+
+    /// What the converters of those names print for the same bytes, haproxy 2.6.12.
+    #[test]
+    fn same_values_as_haproxys_converters() {
+        for (function, key, value) in CONVERTED {
+            assert_eq!(plain(function, key.as_bytes()), value, "{function:?} of {key}");
+        }
+    }
+
+    #[test]
+    fn none_reads_the_key_as_a_number() {
+        assert_eq!(plain(HashFunction::None, b"4096 and more"), 4096);
+        assert_eq!(plain(HashFunction::None, b"-1"), u32::MAX);
+        assert_eq!(plain(HashFunction::None, &[127, 0, 0, 1]), 0);
+    }
+
+    #[test]
+    fn consistent_without_a_function_implies_avalanche() {
+        let consistent = HashType { consistent: true, ..HashType::default() };
+        assert_eq!(hash(b"key", consistent), avalanche(sdbm(b"key")));
+        let named = HashType { function: Some(HashFunction::Sdbm), ..consistent };
+        assert_eq!(hash(b"key", named), sdbm(b"key"));
+    }
 }

@@ -16,6 +16,8 @@ pub mod hash;
 mod hashed;
 mod leastconn;
 mod map;
+#[cfg(test)]
+mod parity;
 mod random;
 mod ring;
 mod slots;
