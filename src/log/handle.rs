@@ -33,7 +33,7 @@ pub(super) struct Notice {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) bell: Arc<Doorbell>,
-    pub(super) dropped: AtomicU64,
+    pub(super) dropped: Arc<AtomicU64>,
     /// Messages in the channel or about to be: a channel cannot be asked.
     pub(super) queued: AtomicUsize,
     pub(super) closing: AtomicBool,
@@ -74,6 +74,11 @@ impl LogHandle {
     /// Lines lost so far after the workers' rings: at a target, or because of too many process messages.
     pub fn dropped(&self) -> u64 {
         self.shared.dropped.load(Relaxed)
+    }
+
+    /// The counter behind [`LogHandle::dropped`], for the statistics.
+    pub fn losses(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.shared.dropped)
     }
 
     /// Writes out what was handed over before the call, for one second at most, and ends the thread.

@@ -22,5 +22,5 @@ mod thread;
 pub use handle::LogHandle;
 pub use level::Level;
 pub use sink::{RING_RECORDS, SessionSink};
-pub use target::{OpenError, Targets, open};
+pub use target::{Targets, open};
 pub use thread::start;

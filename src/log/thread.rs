@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use rtrb::{Consumer, RingBuffer};
 
 use crate::config::model::Config;
+use crate::process::error::StartError;
 
 use super::doorbell::Doorbell;
 use super::handle::{FLUSH, LogHandle, NOTICES, Notice, Running, Shared};
 use super::record::SessionRecord;
 use super::router::Router;
 use super::sink::{RING_RECORDS, SessionSink};
-use super::target::{OpenError, Targets};
+use super::target::Targets;
 
 /// Records taken from one ring before the next ring has its turn.
 const TURN: usize = 256;
@@ -46,7 +47,7 @@ pub fn start(
     targets: Targets,
     workers: usize,
     hostname: &str,
-) -> Result<(LogHandle, Vec<SessionSink>), OpenError> {
+) -> Result<(LogHandle, Vec<SessionSink>), StartError> {
     let bell = Arc::new(Doorbell::new());
     let logged: Arc<[bool]> = config.proxies.iter().map(|proxy| !proxy.logs.is_empty()).collect();
     let (producers, rings): (Vec<_>, Vec<_>) = (0..workers).map(|_| RingBuffer::new(RING_RECORDS)).unzip();
@@ -54,7 +55,7 @@ pub fn start(
     let sinks = producers.into_iter().map(sink).collect();
     let shared = Arc::new(Shared {
         bell,
-        dropped: AtomicU64::new(0),
+        dropped: Arc::default(),
         queued: AtomicUsize::new(0),
         closing: AtomicBool::new(false),
     });
@@ -67,14 +68,11 @@ pub fn start(
 }
 
 #[cold]
-fn no_thread(errno: io::Error) -> OpenError {
-    OpenError {
-        attempted: "start a thread".to_owned(),
-        on: "log".to_owned(),
-        errno: Some(errno),
-        cause: "this user or its control group may not have another thread".to_owned(),
-        remedy: "raise the limit: ulimit -u, or TasksMax= of the systemd unit".to_owned(),
-    }
+fn no_thread(errno: io::Error) -> StartError {
+    StartError::new("cannot start the log thread")
+        .with_errno(errno)
+        .with_cause("this user or its control group may not have another thread")
+        .with_remedy("raise the limit with `ulimit -u`, or TasksMax= of the systemd unit")
 }
 
 impl LogThread {

@@ -1,3 +1,30 @@
 //! Counters and their renderings.
+//!
+//! ```text
+//! worker: counters ─┐
+//! load, table      ─┼> Sources ─> rows (typed) ─> csv; later typed, JSON, Prometheus, HTML
+//! once a second:    │                 info
+//!   Rates::sample  ─┘
+//! ```
+//! A column is one entry of [`columns`](COLUMNS): its name, the rows that have it, how it is read. The
+//! names and their order are HAProxy's (management guide, section 9.1).
 
+mod columns;
 pub mod counters;
+mod csv;
+mod info;
+mod rates;
+mod rows;
+mod sources;
+mod status;
+mod subject;
+mod value;
+
+pub use columns::{COLUMNS, Column};
+pub use csv::csv;
+pub use info::{info, info_values};
+pub use rates::Rates;
+pub use rows::{Row, rows};
+pub use sources::{Limits, Sources};
+pub use subject::RowKind;
+pub use value::Value;

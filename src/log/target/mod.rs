@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::config::model::{LogAddress, LogTarget};
 
-pub use open::{OpenError, Targets, open};
+pub use open::{Targets, open};
 
 use datagram::{UdpTarget, UnixTarget};
 use descriptor::DescriptorTarget;

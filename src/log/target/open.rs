@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::config::model::{Config, LogAddress, LogTarget};
+use crate::process::error::StartError;
 use crate::sys::descriptor::duplicate;
 
 use super::datagram::{UdpTarget, UnixTarget};
@@ -10,21 +11,6 @@ use super::descriptor::DescriptorTarget;
 use super::file::FileTarget;
 use super::{Target, Transport, named};
 use crate::log::clock::LocalClock;
-
-/// Why the logs could not be set up; becomes the process's start error.
-#[derive(Debug)]
-pub struct OpenError {
-    /// What was tried, as a phrase: `open the log file`.
-    pub attempted: String,
-    /// On what, as the configuration writes it.
-    pub on: String,
-    /// What the system said.
-    pub errno: Option<io::Error>,
-    /// The likely cause.
-    pub cause: String,
-    /// What to do about it.
-    pub remedy: String,
-}
 
 /// Every log target, opened, and the time zone: what a later chroot would hide.
 #[derive(Debug)]
@@ -38,9 +24,9 @@ pub struct Targets {
 ///
 /// A syslog daemon that does not answer is no error. A file that cannot be written and a descriptor
 /// that is not open are.
-pub fn open(config: &Config) -> Result<Targets, OpenError> {
+pub fn open(config: &Config) -> Result<Targets, StartError> {
     let follow_files = config.global.chroot.is_none();
-    let open_one = |target: &LogTarget| -> Result<Target, OpenError> {
+    let open_one = |target: &LogTarget| -> Result<Target, StartError> {
         let transport = transport(&target.address, follow_files).map_err(|errno| explain(target, errno))?;
         Ok(Target { config: target.clone(), transport, complained: false })
     };
@@ -58,34 +44,29 @@ fn transport(address: &LogAddress, follow_files: bool) -> io::Result<Transport> 
 }
 
 #[cold]
-fn explain(target: &LogTarget, errno: io::Error) -> OpenError {
+fn explain(target: &LogTarget, errno: io::Error) -> StartError {
     let (attempted, cause, remedy) = match &target.address {
         LogAddress::Udp(_) => (
-            "open a UDP socket for logs",
+            "cannot open a UDP socket for logs",
             "the address family is switched off on this machine, or no descriptor is left",
-            "log to an address of another family, or raise the limit: ulimit -n",
+            "log to an address of another family, or raise the limit with `ulimit -n`",
         ),
         LogAddress::Unix(_) => (
-            "open a Unix socket for logs",
+            "cannot open a Unix socket for logs",
             "no descriptor is left for this process",
-            "raise the limit: ulimit -n",
+            "raise the limit with `ulimit -n`",
         ),
         LogAddress::Fd(_) => (
-            "use an inherited descriptor for logs",
+            "cannot log to an inherited descriptor",
             "whoever started this process did not leave that descriptor open",
             "pass it on, as in `pronk -f haproxy.cfg 3>>pronk.log`, or log to stdout",
         ),
         LogAddress::File(_) => (
-            "open the log file",
+            "cannot open the log file",
             "its directory does not exist, or this user may not write there",
-            "create the directory, and check its owner and mode: ls -ld DIRECTORY",
+            "create the directory and check its owner and mode with `ls -ld`",
         ),
     };
-    OpenError {
-        attempted: attempted.to_owned(),
-        on: named(&target.address),
-        errno: Some(errno),
-        cause: cause.to_owned(),
-        remedy: remedy.to_owned(),
-    }
+    let error = StartError::new(attempted).on(named(&target.address)).with_errno(errno);
+    error.with_cause(cause).with_remedy(remedy)
 }

@@ -1,0 +1,170 @@
+//! `show info`: the process in name and value lines (management guide, section 9.3, `show info`).
+
+use std::fmt::Write;
+use std::time::UNIX_EPOCH;
+
+use super::sources::Sources;
+use super::value::Value;
+
+/// Day of this version, as `show info` and `-v` show it.
+pub const RELEASE_DATE: &str = "2026/11/21";
+
+/// `Name: value` lines in HAProxy's order. The empty line that ends an answer on the stats socket is not
+/// part of it.
+pub fn info(sources: &Sources) -> String {
+    let mut out = String::new();
+    for (name, value) in info_values(sources) {
+        // Formatting into a String cannot fail.
+        let _ = writeln!(out, "{name}: {value}");
+    }
+    out
+}
+
+/// Name and value of every line; `description` only when the configuration has one. What belongs to
+/// TLS, compression, peers, resolvers and HAProxy's memory pools is 0: there is none.
+pub fn info_values(sources: &Sources) -> Vec<(&'static str, Value)> {
+    let mut values = identity(sources);
+    values.extend(limits_and_connections(sources));
+    values.extend(rates(sources));
+    values.extend(scheduler(sources));
+    values.extend(traffic(sources));
+    values.extend(newer(sources));
+    values
+}
+
+fn number(name: &'static str, value: impl Into<u64>) -> (&'static str, Value) {
+    (name, Value::Number(value.into()))
+}
+
+fn zeros<const N: usize>(names: [&'static str; N]) -> [(&'static str, Value); N] {
+    names.map(|name| (name, Value::Number(0)))
+}
+
+fn identity(sources: &Sources) -> Vec<(&'static str, Value)> {
+    let seconds = sources.now_ms() / 1000;
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let uptime = format!("{days}d {hours}h{:02}m{:02}s", seconds / 60 % 60, seconds % 60);
+    vec![
+        ("Name", Value::text("Pronk")),
+        ("Version", Value::text(env!("CARGO_PKG_VERSION"))),
+        ("Release_date", Value::text(RELEASE_DATE)),
+        number("Nbthread", sources.workers as u64),
+        number("Nbproc", 1u64),
+        number("Process_num", 1u64),
+        number("Pid", std::process::id()),
+        ("Uptime", Value::text(uptime)),
+        number("Uptime_sec", seconds),
+    ]
+}
+
+fn limits_and_connections(sources: &Sources) -> Vec<(&'static str, Value)> {
+    let limits = &sources.limits;
+    let mut values = Vec::from(zeros(["Memmax_MB", "PoolAlloc_MB", "PoolUsed_MB", "PoolFailed"]));
+    values.extend([
+        number("Ulimit-n", limits.ulimit_n),
+        number("Maxsock", limits.maxsock),
+        number("Maxconn", limits.maxconn),
+        number("Hard_maxconn", limits.maxconn),
+        number("CurrConns", sources.load.process().live()),
+        number("CumConns", sources.process_total(|process| &process.connections)),
+        number("CumReq", sessions(sources)),
+    ]);
+    values.extend(zeros(["MaxSslConns", "CurrSslConns", "CumSslConns"]));
+    values.extend([
+        number("Maxpipes", limits.maxpipes),
+        number("PipesUsed", sources.process_gauge(|process| &process.pipes_used)),
+        number("PipesFree", sources.process_gauge(|process| &process.pipes_free)),
+    ]);
+    values
+}
+
+/// Sessions begun at any frontend: in `mode tcp` a session is one request.
+fn sessions(sources: &Sources) -> u64 {
+    let ids = (0..).map(crate::config::model::ProxyId).take(sources.config.proxies.len());
+    ids.map(|id| sources.counters.iter().map(|w| w.frontend(id).sessions.value()).sum::<u64>()).sum()
+}
+
+fn rates(sources: &Sources) -> Vec<(&'static str, Value)> {
+    let (connections, sessions) = (sources.rates.connections(), sources.rates.sessions());
+    let mut values = vec![
+        number("ConnRate", connections.now),
+        number("ConnRateLimit", 0u64),
+        number("MaxConnRate", connections.max),
+        number("SessRate", sessions.now),
+        number("SessRateLimit", 0u64),
+        number("MaxSessRate", sessions.max),
+    ];
+    values.extend(zeros([
+        "SslRate",
+        "SslRateLimit",
+        "MaxSslRate",
+        "SslFrontendKeyRate",
+        "SslFrontendMaxKeyRate",
+        "SslFrontendSessionReuse_pct",
+        "SslBackendKeyRate",
+        "SslBackendMaxKeyRate",
+        "SslCacheLookups",
+        "SslCacheMisses",
+        "CompressBpsIn",
+        "CompressBpsOut",
+        "CompressBpsRateLim",
+    ]));
+    values
+}
+
+fn scheduler(sources: &Sources) -> Vec<(&'static str, Value)> {
+    let config = &sources.config;
+    let live = u64::from(sources.load.process().live());
+    let open = config.proxies.iter().filter(|proxy| !proxy.disabled).map(|proxy| proxy.binds.len());
+    let listeners =
+        if sources.stopping { 0 } else { open.sum::<usize>() + config.global.stats_sockets.len() };
+    let listeners = listeners as u64;
+    let node = config.global.node.clone().unwrap_or_else(|| sources.hostname.clone());
+    let mut values = vec![
+        number("Tasks", live),
+        number("Run_queue", 0u64),
+        number("Idle_pct", sources.rates.idle_percent(sources.workers)),
+        ("node", Value::text(node)),
+    ];
+    values.extend(config.global.description.clone().map(|text| ("description", Value::text(text))));
+    values.extend([
+        number("Stopping", u64::from(sources.stopping)),
+        number("Jobs", listeners + live),
+        number("Unstoppable Jobs", 0u64),
+        number("Listeners", listeners),
+    ]);
+    values.extend(zeros(["ActivePeers", "ConnectedPeers"]));
+    values.push(number("DroppedLogs", sources.logs_dropped()));
+    values.extend(zeros(["BusyPolling", "FailedResolutions"]));
+    values
+}
+
+fn traffic(sources: &Sources) -> Vec<(&'static str, Value)> {
+    let mut values = vec![
+        number("TotalBytesOut", sources.process_total(|process| &process.bytes_out)),
+        number("TotalSplicedBytesOut", sources.process_total(|process| &process.spliced_bytes_out)),
+        number("BytesOutRate", sources.rates.bytes_out().now),
+    ];
+    values.extend(zeros(["DebugCommandsIssued", "CumRecvLogs"]));
+    values.push(("Build info", Value::text(env!("CARGO_PKG_VERSION"))));
+    values.extend(zeros(["Memmax_bytes", "PoolAlloc_bytes", "PoolUsed_bytes"]));
+    values
+}
+
+/// What came with HAProxy 2.7 and later.
+fn newer(sources: &Sources) -> Vec<(&'static str, Value)> {
+    let started = sources.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut values = vec![
+        number("Start_time_sec", started.as_secs()),
+        number("Tainted", 0u64),
+        number("TotalWarnings", sources.warnings),
+        number("MaxconnReached", sources.process_total(|process| &process.maxconn_reached)),
+        number("BootTime_ms", sources.boot_ms),
+        number("Niced_tasks", 0u64),
+        number("CurrStreams", sources.load.process().live()),
+        number("CumStreams", sessions(sources)),
+    ];
+    values.extend(zeros(["BlockedTrafficWarnings", "PatternsAdded", "PatternsFreed"]));
+    values.push(number("NbThreadGroups", 1u64));
+    values
+}

@@ -1,0 +1,89 @@
+//! Everything the statistics are read from.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+
+use crate::config::model::Config;
+use crate::load::Load;
+use crate::table::Snapshot;
+
+use super::counters::{Counter, ProcessCounters, WorkerCounters};
+use super::rates::Rates;
+
+/// What the process may use, as computed at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `Maxconn`: sessions.
+    pub maxconn: u32,
+    /// `Maxsock`: sockets that maxconn sessions need.
+    pub maxsock: u64,
+    /// `Ulimit-n`: RLIMIT_NOFILE.
+    pub ulimit_n: u64,
+    /// `Maxpipes`.
+    pub maxpipes: u32,
+}
+
+/// Handles to all that is counted, built once and kept by the control thread.
+#[derive(Debug)]
+pub struct Sources {
+    /// What the configuration says.
+    pub config: Arc<Config>,
+    /// Server states.
+    pub table: Arc<ArcSwap<Snapshot>>,
+    /// Live counts.
+    pub load: Arc<Load>,
+    /// One for each worker, and one more for whoever else serves clients.
+    pub counters: Vec<Arc<WorkerCounters>>,
+    /// Rates and maxima; [`Sources::sample`] renews them.
+    pub rates: Rates,
+    /// Zero of the process clock: table, counters and rates count milliseconds from here.
+    pub start: Instant,
+    /// The same moment on the wall clock.
+    pub started_at: SystemTime,
+    /// Lines that log targets lost ([`crate::log::LogHandle::losses`]).
+    pub dropped_logs: Arc<AtomicU64>,
+    /// As computed at the start.
+    pub limits: Limits,
+    /// Workers (`Nbthread`).
+    pub workers: usize,
+    /// The machine's name, for `node` without one in the configuration.
+    pub hostname: String,
+    /// Warnings at the start (`TotalWarnings`).
+    pub warnings: u32,
+    /// From the first instruction to accepting (`BootTime_ms`).
+    pub boot_ms: u64,
+    /// A soft stop is under way.
+    pub stopping: bool,
+}
+
+impl Sources {
+    /// Milliseconds on the process clock.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Renews the rates; to be called once a second.
+    pub fn sample(&mut self) {
+        let now_ms = self.now_ms();
+        self.rates.sample(now_ms, &self.counters, &self.table.load());
+    }
+
+    /// Sum over all workers of one process counter.
+    pub(super) fn process_total(&self, of: fn(&ProcessCounters) -> &Counter) -> u64 {
+        self.counters.iter().map(|worker| of(worker.process()).value()).sum()
+    }
+
+    /// Sum over all workers of one process gauge.
+    pub(super) fn process_gauge(&self, of: fn(&ProcessCounters) -> &AtomicU64) -> u64 {
+        self.counters.iter().map(|worker| of(worker.process()).load(Relaxed)).sum()
+    }
+
+    /// Session records that found their ring full, and lines that targets lost.
+    pub(super) fn logs_dropped(&self) -> u64 {
+        self.process_total(|process| &process.dropped_logs) + self.dropped_logs.load(Relaxed)
+    }
+}
