@@ -222,7 +222,9 @@ impl LexErrorKind {
             }
             LexErrorKind::WordExpansion => "only \"${NAME[*]}\" expands a variable into several words",
             LexErrorKind::Hexadecimal => "\\x takes two hexadecimal digits, as in \\x0a",
-            LexErrorKind::Utf8 => "save the file as UTF-8 (iconv -f latin1 -t utf8)",
+            LexErrorKind::Utf8 => {
+                "save the file as UTF-8 (iconv -f latin1 -t utf8), and write \\xc3\\xa9 rather than \\xe9"
+            }
             LexErrorKind::Nul => "remove \\x00: nothing after it would be seen",
             LexErrorKind::TooLong => "a line may expand to at most 1 MiB: check the environment variables",
         }

@@ -267,13 +267,10 @@ impl<'r> Walker<'r> {
     fn old_form(&mut self, kind: ProxyKind, address: &Word, line: &Line) {
         let keyword = line.keyword();
         if kind == ProxyKind::Backend {
-            self.report
-                .alert(line, address, "please use the 'bind' keyword for listening addresses.")
-                .help("a backend does not listen: make it a 'listen' section, or remove the address");
-            return;
+            return self.nothing_after(line, 2);
         }
         self.report
-            .diag(line, address, format!("address on the '{keyword}' line; HAProxy since 1.7 refuses it"))
+            .diag(line, address, format!("address on the '{keyword}' line; current HAProxy refuses it"))
             .help(format!("write '{keyword} {}' and 'bind {}' below it", line.words[1].text, address.text));
         self.nothing_after(line, 3);
         let bind = Word { text: "bind".to_owned(), span: line.words[0].span.clone(), quoted: false };
@@ -281,10 +278,11 @@ impl<'r> Walker<'r> {
         self.draft.proxy_line(&line, self.report);
     }
 
+    /// HAProxy passes over words there; they are worth a word.
     fn nothing_after(&mut self, line: &Line, count: usize) {
         if let Some(extra) = line.words.get(count) {
-            let text = format!("'{}' cannot handle unexpected argument '{}'.", line.keyword(), extra.text);
-            self.report.alert(line, extra, text).help("a section line is KEYWORD NAME [from DEFAULTS]");
+            let text = format!("'{}' : the word '{}' has no effect here.", line.keyword(), extra.text);
+            self.report.warning(line, extra, text).help("a section line is KEYWORD NAME [from DEFAULTS]");
         }
     }
 

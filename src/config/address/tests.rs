@@ -1,3 +1,5 @@
+//! Every address form, and every one that is refused.
+
 use std::path::PathBuf;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Conditions, predicates, and the errors of both.
+
 use super::{World, evaluate};
 use crate::config::environment::Environment;
 

@@ -1,3 +1,5 @@
+//! Cutting lines: the matrix of the manual, expansion, and where errors point.
+
 use super::{LexErrorKind, lines, words};
 use crate::config::environment::{Environment, Here};
 

@@ -1,3 +1,5 @@
+//! Sections, their names, and that no input makes the parser panic.
+
 use crate::config::{Diagnostic, Environment, Options, Severity, Source, parse};
 
 fn diagnostics(text: &str) -> Vec<Diagnostic> {
