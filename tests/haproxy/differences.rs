@@ -1,0 +1,49 @@
+//! Where Pronk means to differ from haproxy 2.6, because HAProxy 3.5 does. Nothing else may differ.
+
+use crate::world::Seen;
+
+/// One intended difference.
+struct Difference {
+    /// The scenario and the field observed in it.
+    scenario: &'static str,
+    field: &'static str,
+    /// What haproxy 2.6 shows. A row whose value 2.6 does not show is out of date: the test fails.
+    haproxy: &'static str,
+    /// What Pronk and HAProxy 3.5 show.
+    pronk: &'static str,
+    /// Configuration manual, section.
+    section: &'static str,
+    reason: &'static str,
+}
+
+const DIFFERENCES: &[Difference] = &[];
+
+/// What Pronk must show where haproxy 2.6 showed `seen`.
+pub fn apply(scenario: &str, mut seen: Seen) -> Seen {
+    for row in DIFFERENCES.iter().filter(|row| row.scenario == scenario) {
+        let found = seen.iter_mut().find(|(field, value)| *field == row.field && value == row.haproxy);
+        let Some((_, value)) = found else {
+            panic!("{scenario}: haproxy 2.6 no longer shows {}: {}", row.field, row.haproxy);
+        };
+        println!("{scenario}: {} differs as intended (section {}): {}", row.field, row.section, row.reason);
+        *value = row.pronk.to_owned();
+    }
+    seen
+}
+
+#[test]
+fn every_difference_belongs_to_a_scenario() {
+    let sources = [
+        include_str!("ends.rs"),
+        include_str!("orders.rs"),
+        include_str!("queues.rs"),
+        include_str!("retries.rs"),
+        include_str!("rules.rs"),
+        include_str!("timeouts.rs"),
+    ]
+    .concat();
+    for row in DIFFERENCES {
+        assert!(sources.contains(row.scenario), "no scenario is named {}", row.scenario);
+        assert!(!row.section.is_empty() && !row.reason.is_empty(), "{}: section and reason", row.scenario);
+    }
+}

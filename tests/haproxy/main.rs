@@ -1,0 +1,79 @@
+//! Parity: each scenario runs under the installed haproxy and under Pronk, on the same configuration;
+//! what client, server and log saw must be the same, but for the table in `differences`.
+//!
+//! `HAPROXY35=/path/to/haproxy` compares with that one too, without the table: where 2.6 and 3.5
+//! differ, 3.5 is the reference.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod differences;
+mod ends;
+mod orders;
+mod published;
+mod queues;
+mod retries;
+mod rules;
+mod timeouts;
+mod world;
+
+use std::path::PathBuf;
+use std::thread;
+
+use support::proxy::Program;
+use support::server::Server;
+use world::{Seen, World};
+
+/// One event: its configuration, its servers, and what client and servers do.
+pub struct Scenario {
+    name: &'static str,
+    config: String,
+    servers: fn() -> Vec<Server>,
+    play: fn(&mut World),
+}
+
+/// Makes a test of a scenario: name, configuration, servers, play.
+macro_rules! scenario {
+    ($name:ident, $config:expr, $servers:expr, $play:expr) => {
+        #[test]
+        fn $name() {
+            let name = stringify!($name);
+            $crate::Scenario { name, config: $config.to_string(), servers: $servers, play: $play }.check();
+        }
+    };
+}
+pub(crate) use scenario;
+
+impl Scenario {
+    /// Runs it under the proxies, at the same time, and compares.
+    pub fn check(&self) {
+        let newer = std::env::var_os("HAPROXY35").map(|path| Program::Haproxy(PathBuf::from(path)));
+        let (haproxy, pronk, reference) = thread::scope(|scope| {
+            let haproxy = scope.spawn(|| self.observe(&installed()));
+            let pronk = scope.spawn(|| self.observe(&Program::Pronk));
+            let reference = newer.as_ref().map(|program| scope.spawn(|| self.observe(program)));
+            (seen(haproxy), seen(pronk), reference.map(seen))
+        });
+        println!("{}\n  haproxy {haproxy:#?}\n  pronk {pronk:#?}", self.name);
+        let expected = differences::apply(self.name, haproxy);
+        assert_eq!(pronk, expected, "{}: Pronk (left) differs from haproxy 2.6 (right)", self.name);
+        if let Some(reference) = reference {
+            assert_eq!(pronk, reference, "{}: Pronk (left) differs from HAPROXY35 (right)", self.name);
+        }
+    }
+
+    fn observe(&self, program: &Program) -> Seen {
+        let mut world = World::new(program, &self.config, (self.servers)());
+        (self.play)(&mut world);
+        std::mem::take(&mut world.seen)
+    }
+}
+
+fn seen(thread: thread::ScopedJoinHandle<'_, Seen>) -> Seen {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The haproxy that Debian 12 installs.
+pub fn installed() -> Program {
+    Program::installed_haproxy().expect("haproxy is installed; tests/run-all installs it")
+}

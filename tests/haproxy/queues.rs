@@ -1,0 +1,225 @@
+//! Waiting for a place: server and backend queues, and frontends that are full.
+
+use std::time::Duration;
+
+use crate::{
+    scenario,
+    world::{GLANCE, SOON, config, one, two},
+};
+
+const S1_MAX: &str = "  server s1 127.0.0.1:{s1} maxconn 1";
+
+scenario!(queue_timeout, config("  timeout queue 500\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.connect();
+    second.send(b"waiting");
+    world.note_end("client", &mut second, SOON);
+    world.note_log();
+    drop((first, server));
+    world.note_log();
+});
+
+scenario!(queue_timeout_defaults_to_connect, config("", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.connect();
+    world.note_end("client", &mut second, SOON);
+    world.note_log();
+    drop((first, server));
+});
+
+scenario!(queued_then_served, config("  timeout queue 10s\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.connect();
+    second.send(b"waiting");
+    std::thread::sleep(Duration::from_millis(1000));
+    drop((first, server));
+    world.note_log();
+    let mut server = world.server(1).accept();
+    let text = server.receive_text(7);
+    world.note("server gets", text);
+    second.close();
+    server.close();
+    world.note_log();
+});
+
+scenario!(queue_of_three, config("  timeout queue 10s\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.connect();
+    second.send(b"2");
+    std::thread::sleep(Duration::from_millis(50));
+    let mut third = world.connect();
+    third.send(b"3");
+    std::thread::sleep(Duration::from_millis(50));
+    drop((first, server));
+    world.note_log();
+    for client in [second, third] {
+        let mut server = world.server(1).accept();
+        let text = server.receive_text(1);
+        world.note("server gets", text);
+        client.close();
+        server.close();
+        world.note_log();
+    }
+});
+
+scenario!(
+    queue_timeout_two_servers,
+    config(
+        "  timeout queue 500\n",
+        "  server s1 127.0.0.1:{s1} maxconn 1\n  server s2 127.0.0.1:{s2} maxconn 1"
+    ),
+    two,
+    |world| {
+        let clients = [world.connect(), world.connect()];
+        let servers = [world.server(1).accept(), world.server(2).accept()];
+        let mut third = world.connect();
+        world.note_end("client", &mut third, SOON);
+        world.note_log();
+        drop((clients, servers));
+    }
+);
+
+scenario!(
+    maxqueue_reached,
+    config("  timeout queue 1s\n", "  server s1 127.0.0.1:{s1} maxconn 1 maxqueue 1"),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let mut second = world.connect();
+        std::thread::sleep(Duration::from_millis(100));
+        let mut third = world.connect();
+        world.note_end("second", &mut second, SOON);
+        world.note_end("third", &mut third, SOON);
+        world.note_log();
+        world.note_log();
+        drop((first, server));
+    }
+);
+
+scenario!(client_fin_while_queued, config("  timeout queue 500\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.frozen(|world| {
+        let second = world.connect();
+        second.finish();
+        second
+    });
+    world.note_end("client", &mut second, SOON);
+    world.note_log();
+    drop((first, server));
+});
+
+scenario!(client_resets_while_queued, config("  timeout queue 500\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let second = world.connect();
+    std::thread::sleep(Duration::from_millis(50));
+    second.reset();
+    world.note_log();
+    drop((first, server));
+});
+
+scenario!(client_fin_while_queued_then_slot, config("  timeout queue 10s\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.frozen(|world| {
+        let second = world.connect();
+        second.finish();
+        second
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    drop((first, server));
+    world.note_log();
+    let reached = world.server(1).accept_within(GLANCE);
+    world.note("connects", reached.is_some());
+    if let Some(mut server) = reached {
+        world.note_end("server", &mut server, SOON);
+    }
+    world.note_end("client", &mut second, SOON);
+    world.note_log();
+});
+
+scenario!(client_resets_while_queued_then_slot, config("  timeout queue 10s\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let second = world.connect();
+    std::thread::sleep(Duration::from_millis(50));
+    second.reset();
+    std::thread::sleep(Duration::from_millis(450));
+    drop((first, server));
+    world.note_log();
+    let reached = world.server(1).accept_within(GLANCE);
+    world.note("connects", reached.is_some());
+    drop(reached);
+    world.note_log();
+});
+
+scenario!(
+    client_fin_while_queued_abortonclose,
+    config("  timeout queue 10s\n  option abortonclose\n", S1_MAX),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let mut second = world.frozen(|world| {
+            let second = world.connect();
+            second.finish();
+            second
+        });
+        world.note_end("client", &mut second, SOON);
+        world.note_log();
+        drop((first, server));
+    }
+);
+
+scenario!(
+    client_timeout_while_queued,
+    config("  timeout queue 2s\n  timeout client 500\n", S1_MAX),
+    one,
+    |world| {
+        let clients = world.connect();
+        let server = world.server(1).accept();
+        let mut second = world.connect();
+        world.note_end("client", &mut second, SOON);
+        world.note_log();
+        world.note_log();
+        drop((clients, server));
+    }
+);
+
+scenario!(
+    frontend_maxconn,
+    config("", "  server s1 127.0.0.1:{s1}").replace("default_backend", "maxconn 1\n  default_backend"),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let mut second = world.connect();
+        second.send(b"2");
+        let reached = world.server(1).accept_within(GLANCE);
+        world.note("second reaches", reached.is_some());
+        drop((first, server));
+        world.note_log();
+        let mut server = world.server(1).accept();
+        let text = server.receive_text(1);
+        world.note("server gets", text);
+        second.close();
+        server.close();
+        world.note_log();
+    }
+);
+
+scenario!(client_fin_while_queued_later, config("  timeout queue 1s\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.connect();
+    std::thread::sleep(Duration::from_millis(100));
+    second.finish();
+    world.note_end("client", &mut second, SOON);
+    world.note_log();
+    drop((first, server));
+});
+
+scenario!(client_data_and_fin_while_queued_later, config("  timeout queue 1s\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.connect();
+    second.send(b"request");
+    std::thread::sleep(Duration::from_millis(100));
+    second.finish();
+    world.note_end("client", &mut second, SOON);
+    world.note_log();
+    drop((first, server));
+});

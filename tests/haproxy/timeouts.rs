@@ -1,0 +1,275 @@
+//! What each timeout closes, and which side the log blames.
+
+use std::time::Duration;
+
+use crate::{
+    scenario,
+    world::{GLANCE, S1, SOON, config, ends, one},
+};
+
+scenario!(client_timeout, config("  timeout client 500\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    ends(world, &mut client, &mut server);
+});
+
+scenario!(server_timeout, config("  timeout server 500\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    ends(world, &mut client, &mut server);
+});
+
+scenario!(equal_timeouts, config("  timeout client 500\n  timeout server 500\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    ends(world, &mut client, &mut server);
+});
+
+scenario!(client_timeout_without_a_byte, config("  timeout client 500\n", S1), one, |world| {
+    let mut client = world.connect();
+    let mut server = world.server(1).accept();
+    ends(world, &mut client, &mut server);
+});
+
+scenario!(client_timeout_only_client_spoke, config("  timeout client 500\n", S1), one, |world| {
+    let mut client = world.connect();
+    client.send(b"q");
+    let mut server = world.server(1).accept();
+    server.receive(1);
+    ends(world, &mut client, &mut server);
+});
+
+scenario!(
+    tunnel_timeout,
+    config("  timeout client 1s\n  timeout server 1s\n  timeout tunnel 2s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    tunnel_timeout_only_client_spoke,
+    config("  timeout client 1s\n  timeout server 2s\n  timeout tunnel 3s\n", S1),
+    one,
+    |world| {
+        let mut client = world.connect();
+        client.send(b"q");
+        let mut server = world.server(1).accept();
+        server.receive(1);
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    client_fin_timeout,
+    config("  timeout client-fin 500\n  timeout server-fin 10s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        client.finish();
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    server_fin_timeout,
+    config("  timeout client-fin 10s\n  timeout server-fin 500\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        client.finish();
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    client_fin_timeout_after_server_fin,
+    config("  timeout client-fin 500\n  timeout server-fin 10s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        server.finish();
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    server_fin_timeout_after_server_fin,
+    config("  timeout client-fin 10s\n  timeout server-fin 500\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        server.finish();
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    half_closed_by_client_then_server_timeout,
+    config("  timeout client 500\n  timeout server 1s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        client.finish();
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    half_closed_by_server_then_client_timeout,
+    config("  timeout client 500\n  timeout server 1s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        server.finish();
+        ends(world, &mut client, &mut server);
+    }
+);
+
+scenario!(
+    client_never_reads_then_server_closes,
+    config("  timeout client 1s\n  timeout server 3s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        server.stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        while server.send(&[b'x'; 65536]) {}
+        server.close();
+        world.note_log_letters();
+        let (_, end) = client.end(SOON);
+        world.note("client", end);
+    }
+);
+
+scenario!(
+    client_never_reads_server_waits,
+    config("  timeout client 1s\n  timeout server 3s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        server.stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+        while server.send(&[b'x'; 65536]) {}
+        world.note_log_letters();
+        let (_, end) = client.end(SOON);
+        world.note("client", end);
+        let (_, end) = server.end(SOON);
+        world.note("server", end);
+    }
+);
+
+scenario!(
+    server_never_reads_client_waits,
+    config("  timeout client 3s\n  timeout server 1s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        client.stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+        while client.send(&[b'x'; 65536]) {}
+        world.note_log_letters();
+        let (_, end) = client.end(SOON);
+        world.note("client", end);
+        let (_, end) = server.end(SOON);
+        world.note("server", end);
+    }
+);
+
+scenario!(
+    server_never_reads_client_closes,
+    config("  timeout client 1s\n  timeout server 2s\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        client.stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+        while client.send(&[b'x'; 65536]) {}
+        client.close();
+        world.note_log_letters();
+        let (_, end) = server.end(SOON);
+        world.note("server", end);
+    }
+);
+
+scenario!(client_timeout_server_closes_on_fin, config("  timeout client 500\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    world.note_end("server", &mut server, SOON);
+    server.close();
+    world.note_end("client", &mut client, SOON);
+    world.note_log();
+});
+
+scenario!(client_timeout_server_goes_on_sending, config("  timeout client 500\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    world.note_end("server", &mut server, SOON);
+    server.send(b"late answer");
+    let text = client.receive_text(11);
+    world.note("client gets", text);
+    client.send(b"more");
+    let text = server.receive_text(4);
+    world.note("server gets", text);
+    client.close();
+    world.note_end("server then", &mut server, GLANCE);
+    server.close();
+    world.note_log();
+});
+
+scenario!(client_timeout_client_closes_after, config("  timeout client 500\n", S1), one, |world| {
+    let (client, mut server) = world.relayed();
+    world.note_end("server", &mut server, SOON);
+    client.close();
+    world.note_end("server then", &mut server, SOON);
+    world.note_silence(GLANCE);
+    server.close();
+    world.note_log();
+});
+
+scenario!(
+    client_timeout_then_server_timeout,
+    config("  timeout client 500\n  timeout server 1500\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        world.note_end("server", &mut server, SOON);
+        world.note_end("client", &mut client, SOON);
+        world.note_log();
+    }
+);
+
+scenario!(server_timeout_client_closes_on_fin, config("  timeout server 500\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    world.note_end("client", &mut client, SOON);
+    client.close();
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
+
+scenario!(server_timeout_client_goes_on_sending, config("  timeout server 500\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    world.note_end("client", &mut client, SOON);
+    client.send(b"more");
+    let text = server.receive_text(4);
+    world.note("server gets", text);
+    client.close();
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
+
+scenario!(
+    server_timeout_then_client_timeout,
+    config("  timeout client 1500\n  timeout server 500\n", S1),
+    one,
+    |world| {
+        let (mut client, mut server) = world.relayed();
+        world.note_end("client", &mut client, SOON);
+        world.note_end("server", &mut server, SOON);
+        world.note_log();
+    }
+);
+
+scenario!(server_timeout_only_client_spoke, config("  timeout server 500\n", S1), one, |world| {
+    let mut client = world.connect();
+    client.send(b"q");
+    let mut server = world.server(1).accept();
+    server.receive(1);
+    world.note_end("client", &mut client, SOON);
+    client.close();
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
