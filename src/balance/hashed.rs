@@ -60,7 +60,7 @@ impl Hashed {
     /// Without the key (a Unix socket) the servers take turns, as in HAProxy.
     pub(super) fn choose(&self, slots: &Slots<'_>, request: &Request<'_>) -> Choice {
         let Some(hash) = self.input.hash(self.kind, request) else {
-            return turns::take_turn(self.place.servers(), slots, request.avoid);
+            return turns::choose(self.place.servers(), slots, request.avoid);
         };
         slots.take_or_wait(self.place.server(hash, request.avoid))
     }

@@ -11,7 +11,8 @@ use crate::config::model::{Balance, Proxy};
 use crate::load::{Load, QueueId};
 use crate::table::{Backend, ServerEntry};
 
-mod first;
+#[cfg(test)]
+mod behaviour;
 pub mod hash;
 mod hashed;
 mod leastconn;
@@ -39,8 +40,10 @@ enum Method {
     Nobody,
     /// The first backup stands in for all: waited for when it is full.
     Alone(u16),
-    Turns(turns::Turns),
+    /// The order of the servers, repeated for ever.
+    Turns(Arc<[u16]>),
     LeastConn,
+    /// By HAProxy's server id: the lowest that has a free slot, so that those at the end can be switched off.
     First(Arc<[u16]>),
     Hashed(hashed::Hashed),
     Random(random::Draws),
@@ -90,9 +93,10 @@ impl Selector {
         if alone {
             candidates.truncate(1);
         }
+        let waited_for = matches!(proxy.balance, Balance::RoundRobin | Balance::LeastConn | Balance::First);
         let method = match candidates.first() {
             None => Method::Nobody,
-            Some(&backup) if alone => Method::Alone(backup),
+            Some(&backup) if alone && waited_for => Method::Alone(backup),
             Some(_) => Method::new(proxy, servers, &candidates),
         };
         Selector { candidates: candidates.into(), method }
@@ -101,6 +105,11 @@ impl Selector {
     /// The servers that sessions go to now, in file order: the usable ones, or the backups that stand in.
     pub fn candidates(&self) -> &[u16] {
         &self.candidates
+    }
+
+    /// Whether the session's key alone decides: a redispatch then waits for the last retry.
+    pub fn deterministic(&self) -> bool {
+        matches!(self.method, Method::Hashed(_))
     }
 }
 
@@ -111,12 +120,10 @@ impl Method {
             candidates.iter().map(|at| (*at, entry(at).effective_weight())).collect()
         };
         match proxy.balance {
-            Balance::RoundRobin => Method::Turns(turns::Turns::new(smooth::sequence(&weights()))),
-            Balance::StaticRr => {
-                Method::Turns(turns::Turns::new(map::fill(&map::weights(proxy, servers, candidates))))
-            }
+            Balance::RoundRobin => Method::Turns(smooth::sequence(&weights()).into()),
+            Balance::StaticRr => Method::Turns(map::fill(&map::weights(proxy, servers, candidates)).into()),
             Balance::LeastConn => Method::LeastConn,
-            Balance::First => Method::First(first::by_number(servers, candidates)),
+            Balance::First => Method::First(by_number(servers, candidates)),
             Balance::Source => Method::Hashed(hashed::Hashed::source(proxy, servers, candidates)),
             Balance::Hash(input) => {
                 Method::Hashed(hashed::Hashed::expression(input, proxy, servers, candidates))
@@ -126,28 +133,44 @@ impl Method {
     }
 }
 
-/// The server for a new session, or for one that has to try again after a failed connect.
+fn by_number(servers: &[ServerEntry], candidates: &[u16]) -> Arc<[u16]> {
+    let mut order = candidates.to_vec();
+    order.sort_by_key(|&at| servers[usize::from(at)].number);
+    order.into()
+}
+
+/// The server for a new session, or for one that has to try again after a failed connect. It does not
+/// overtake those who wait.
 pub fn choose(backend: &Backend, load: &Load, request: Request<'_>) -> Choice {
-    let slots = Slots::new(backend, load);
-    match &backend.selector.method {
-        Method::Nobody => Choice::Nobody,
-        Method::Alone(backup) => slots.take_or_wait(*backup),
-        Method::Turns(turns) => turns.choose(&slots, request.avoid),
-        Method::LeastConn => leastconn::choose(&slots, request.avoid),
-        Method::First(order) => first::choose(order, &slots, request.avoid),
-        Method::Hashed(hashed) => hashed.choose(&slots, &request),
-        Method::Random(draws) => draws.choose(&slots, request.avoid, request.random),
-    }
+    Slots::new(backend, load).choose(request)
 }
 
 /// The server for a session that waits in `queue`. Any answer but [`Choice::Server`] and the queue it is
 /// in already means that it has to move: its server is no longer usable.
 pub fn resume(backend: &Backend, load: &Load, queue: QueueId, request: Request<'_>) -> Choice {
-    let QueueId::Server(id) = queue else { return choose(backend, load, request) };
+    let slots = Slots::new(backend, load).of_waiter();
+    let QueueId::Server(id) = queue else { return slots.choose(request) };
     let waited_for = (0..).zip(&backend.servers).find(|(_, server)| server.id == id && server.usable());
     match waited_for {
-        Some((server, _)) if Slots::new(backend, load).take(server) => Choice::Server(server),
+        Some((server, _)) if slots.take(server) => Choice::Server(server),
         Some((server, _)) => Choice::QueueServer(server),
         None => choose(backend, load, request),
+    }
+}
+
+impl Slots<'_> {
+    fn choose(&self, request: Request<'_>) -> Choice {
+        match self.method() {
+            Method::Nobody => Choice::Nobody,
+            Method::Alone(backup) => self.take_or_wait(*backup),
+            Method::Turns(_) | Method::First(_) | Method::Random(_) if self.behind_others() => {
+                Choice::QueueBackend
+            }
+            Method::Turns(sequence) => turns::choose(sequence, self, request.avoid),
+            Method::LeastConn => leastconn::choose(self, request.avoid),
+            Method::First(order) => self.take_first(order.iter().copied(), request.avoid),
+            Method::Hashed(hashed) => hashed.choose(self, &request),
+            Method::Random(draws) => draws.choose(self, request.avoid, request.random),
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! roundrobin and static-rr: one sequence of servers, one cursor for all workers.
 
-use std::sync::Arc;
-
 use super::Choice;
 use super::slots::Slots;
 
@@ -9,23 +7,8 @@ use super::slots::Slots;
 /// a long sequence may name one full server thousands of times in a row.
 const LOOK_AHEAD: usize = 4;
 
-/// The sequence.
-#[derive(Clone, Debug)]
-pub(super) struct Turns(Arc<[u16]>);
-
-impl Turns {
-    /// `sequence` names at least one server.
-    pub(super) fn new(sequence: Vec<u16>) -> Turns {
-        Turns(sequence.into())
-    }
-
-    pub(super) fn choose(&self, slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
-        take_turn(&self.0, slots, avoid)
-    }
-}
-
 /// The server whose turn it is; one that is full or avoided loses its turn to the next.
-pub(super) fn take_turn(sequence: &[u16], slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
+pub(super) fn choose(sequence: &[u16], slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
     let turn = slots.cursor().turn();
     let start = (turn % sequence.len() as u64) as usize;
     let candidates = slots.candidates();
