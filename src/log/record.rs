@@ -48,7 +48,7 @@ pub struct SessionRecord {
     pub retries: u16,
     /// The server was changed by a redispatch (`+` before `%rc`).
     pub redispatched: bool,
-    /// `%sq`: waiters before this one in the server's queue when it entered.
+    /// `%sq`: its place, from 1, in the server's queue when it entered; 0: it never waited there.
     pub server_queue: u32,
     /// `%bq`: the same of the backend's queue.
     pub backend_queue: u32,

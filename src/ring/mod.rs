@@ -1,1 +1,489 @@
-//! The io_uring of one worker: operations in, completions out.
+//! The io_uring of one worker: operations in, completions out, and nothing else knows that it exists.
+//!
+//! Small exchanges are received by a multishot request into buffers that the kernel picks ([`buffers`])
+//! and sent plainly ([`copy`]); bulk moves by splice(2) on readiness ([`bulk`]). The session sees one
+//! Fill/Drain pair in both. Two ledgers: the session counts its operations, [`lines`] the kernel requests
+//! per socket, since a multishot receive stays armed through many operations.
+//!
+//! Invariant: a socket is closed only when the kernel holds no request on it.
+#![allow(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+
+use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
+use crate::sys::socket::Route;
+
+mod buffers;
+mod bulk;
+mod copy;
+mod lines;
+mod listen;
+mod pipes;
+mod token;
+
+use buffers::Buffers;
+use lines::{Flags, Lines};
+use pipes::Pipes;
+use token::{Kind, Token};
+
+/// Submission queue entries: more operations than that in one batch cost a second system call.
+const SQ_ENTRIES: u32 = 1024;
+/// Completion queue entries.
+const CQ_ENTRIES: u32 = 16_384;
+/// Completions taken from the queue at a time.
+const BATCH: usize = 256;
+/// Connects between two submissions; each needs its address to stay in place until then.
+const ADDRESSES: usize = 256;
+
+/// Sizes of a ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes of one receive buffer (`tune.bufsize`).
+    pub buffer_size: usize,
+    /// The most receive buffers; a power of two up to 32768.
+    pub buffers: u16,
+    /// Bytes of one pipe (`tune.pipesize`).
+    pub pipe_size: usize,
+    /// The most pipes; 0: bytes are only copied.
+    pub pipes: usize,
+}
+
+/// Bytes that the ring keeps for each session beside what the kernel does.
+pub const BYTES_PER_SESSION: usize = size_of::<Lines>();
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A listener accepted a connection, or could not.
+    Accepted {
+        /// The number it was registered under.
+        listener: u32,
+        /// The client's socket.
+        result: Result<OwnedFd, Errno>,
+        /// The listener goes on by itself; else it must be armed again.
+        armed: bool,
+    },
+    /// Another worker handed a connection over.
+    HandedOver {
+        /// The listener that accepted it there; the same number here.
+        listener: u32,
+        /// The client's socket.
+        socket: OwnedFd,
+    },
+    /// An operation of a session was answered.
+    Completed {
+        /// The session's slot.
+        slot: u32,
+        /// Which.
+        completion: Completion,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The mailbox has something.
+    Mail,
+    /// Another worker freed a slot that somebody here waits for.
+    Woken,
+    /// A hand-over could not be delivered: the connection is still ours.
+    Returned {
+        /// The listener that accepted it.
+        listener: u32,
+        /// The client's socket.
+        socket: OwnedFd,
+    },
+}
+
+/// A completion that needs no kernel: served from what is queued, or from a direct system call.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    slot: u32,
+    completion: Completion,
+    outcome: Outcome,
+}
+
+/// How many bytes moved, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moved {
+    /// Bytes written to either side.
+    pub bytes: u64,
+    /// Of these, by splice.
+    pub spliced: u64,
+}
+
+/// The ring.
+pub struct Ring {
+    uring: IoUring,
+    buffers: Buffers,
+    pipes: Pipes,
+    lines: Vec<Lines>,
+    ready: VecDeque<Ready>,
+    ready_budget: usize,
+    batch: Vec<(u64, i32, u32)>,
+    batch_at: usize,
+    starved: VecDeque<(u32, Direction)>,
+    glances: VecDeque<u32>,
+    looking: usize,
+    addresses: Vec<socket2::SockAddr>,
+    hand_overs: VecDeque<(u32, RawFd)>,
+    moved: Moved,
+}
+
+impl Ring {
+    /// Sets up a ring for the calling thread, the only one that may use it.
+    ///
+    /// # Errors
+    /// ENOSYS or EPERM where io_uring is missing or forbidden, ENOMEM under a low RLIMIT_MEMLOCK,
+    /// EINVAL on a kernel older than 6.1.
+    pub fn new(settings: &Settings) -> io::Result<Ring> {
+        let uring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_cqsize(CQ_ENTRIES)
+            .build(SQ_ENTRIES)?;
+        let buffers = Buffers::register(&uring, settings.buffers, settings.buffer_size)?;
+        Ok(Ring {
+            uring,
+            buffers,
+            pipes: Pipes::new(settings.pipes, settings.pipe_size),
+            lines: Vec::new(),
+            ready: VecDeque::with_capacity(1024),
+            ready_budget: 0,
+            batch: Vec::with_capacity(BATCH),
+            batch_at: 0,
+            starved: VecDeque::with_capacity(1024),
+            glances: VecDeque::with_capacity(1024),
+            looking: 0,
+            addresses: Vec::with_capacity(ADDRESSES),
+            hand_overs: VecDeque::with_capacity(1024),
+            moved: Moved::default(),
+        })
+    }
+
+    /// The ring's descriptor, which other workers send messages to.
+    pub fn descriptor(&self) -> RawFd {
+        self.uring.as_raw_fd()
+    }
+
+    /// Bytes moved since the last call.
+    pub fn take_moved(&mut self) -> Moved {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// (in use, idle) pipes.
+    pub fn pipe_counts(&self) -> (usize, usize) {
+        self.pipes.counts()
+    }
+
+    /// Makes `slot` the place of a new session with this client. The slot must not be open.
+    pub fn open(&mut self, slot: u32, client: OwnedFd) {
+        let needed = slot as usize + 1;
+        if needed > self.lines.len() {
+            self.lines.resize_with(needed, Lines::new);
+            // Every session may have four answers ready and be starved both ways: nothing grows later.
+            self.ready.reserve((4 * needed).saturating_sub(self.ready.len()));
+            self.starved.reserve((2 * needed).saturating_sub(self.starved.len()));
+            self.glances.reserve(needed.saturating_sub(self.glances.len()));
+        }
+        let lines = &mut self.lines[slot as usize];
+        debug_assert!(!lines.is_open(), "slot {slot} is in use");
+        lines.generation = lines.generation.wrapping_add(1);
+        lines.put(Side::Client, client);
+    }
+
+    /// Where a session puts its operations; `route` tells how a server is reached.
+    pub fn ops<'a, R>(&'a mut self, slot: u32, route: R) -> Ops<'a, R>
+    where
+        R: FnMut(ServerId) -> io::Result<Route>,
+    {
+        Ops { ring: self, slot, route }
+    }
+
+    /// The client's bytes that [`Op::Hold`] waited for.
+    pub fn held(&self, slot: u32) -> &[u8] {
+        self.buffers.head(&self.lines[slot as usize].line(Direction::ToServer).queue)
+    }
+
+    /// Submits everything and waits: not at all when answers are ready, for `timeout` at most otherwise.
+    ///
+    /// # Errors
+    /// What io_uring_enter says, other than the timeout and interruptions.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let nothing_ready = self.ready.is_empty() && self.glances.is_empty();
+        let result = match timeout {
+            None if nothing_ready => self.uring.submit_and_wait(1).map(drop),
+            Some(limit) if nothing_ready && !limit.is_zero() => {
+                let limit = Timespec::from(limit);
+                self.uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&limit)).map(drop)
+            }
+            _ => self.enter(),
+        };
+        self.addresses.clear();
+        match result {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => Ok(()),
+            other => other,
+        }?;
+        self.collect();
+        self.looking = self.glances.len();
+        self.ready_budget = self.ready.len().max(BATCH);
+        Ok(())
+    }
+
+    /// Submits and runs the deferred work without waiting: the crate's own submit asks for no events.
+    fn enter(&mut self) -> io::Result<()> {
+        let waiting = self.uring.submission().len() as u32;
+        const EVENTS: u32 = 1;
+        // SAFETY: no argument structure is passed, so none has to stay valid.
+        unsafe { self.uring.submitter().enter::<libc::sigset_t>(waiting, 0, EVENTS, None) }.map(drop)
+    }
+
+    fn collect(&mut self) {
+        self.batch.clear();
+        self.batch_at = 0;
+        for entry in self.uring.completion().take(BATCH) {
+            self.batch.push((entry.user_data(), entry.result(), entry.flags()));
+        }
+    }
+
+    /// Takes every completion while a batch is under way: the queue must empty for the kernel to go on.
+    #[cold]
+    fn collect_more(&mut self) {
+        for entry in self.uring.completion() {
+            self.batch.push((entry.user_data(), entry.result(), entry.flags()));
+        }
+    }
+
+    /// The next event of this turn; None: wait again.
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(&(tag, result, flags)) = self.batch.get(self.batch_at) {
+                self.batch_at += 1;
+                if let Some(event) = self.on_kernel(tag, result, flags) {
+                    return Some(event);
+                }
+                continue;
+            }
+            self.end_glances();
+            self.ready_budget = self.ready_budget.checked_sub(1)?;
+            let Ready { slot, completion, outcome } = self.ready.pop_front()?;
+            return Some(Event::Completed { slot, completion, outcome });
+        }
+    }
+
+    fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {
+        let token = Token::unpack(tag)?;
+        match token.kind {
+            Kind::Accept => Some(listen::accepted(token.slot, result, cqueue::more(flags))),
+            Kind::HandOver => listen::handed_over(token.slot, result),
+            Kind::Sent => self.on_sent(token.slot, result),
+            Kind::Mail => Some(Event::Mail),
+            Kind::Wake => Some(Event::Woken),
+            Kind::Cancel => None,
+            _ => self.on_session(token, result, flags),
+        }
+    }
+
+    fn on_session(&mut self, token: Token, result: i32, flags: u32) -> Option<Event> {
+        let lines = &mut self.lines[token.slot as usize];
+        debug_assert_eq!(lines.generation, token.generation, "an answer outlived its session");
+        let side = token.side();
+        if !cqueue::more(flags) {
+            lines.pending[side.index()] -= 1;
+        }
+        let direction = token.direction();
+        let answer = match token.kind {
+            Kind::Receive => self.on_received(token.slot, direction, result, flags),
+            Kind::Send => self.on_sent_bytes(token.slot, direction, result),
+            Kind::Readable => self.on_readable(token.slot, direction, result),
+            Kind::Writable => self.on_writable(token.slot, direction, result),
+            _ => Some((Completion::Connected, outcome(result))),
+        };
+        self.settle_abort(token.slot, side);
+        let (completion, outcome) = answer?;
+        Some(Event::Completed { slot: token.slot, completion, outcome })
+    }
+
+    fn push(&mut self, entry: squeue::Entry) {
+        loop {
+            // SAFETY: every pointer in an entry names memory that outlives the request: receive buffers and
+            // pipes are never unmapped, a buffer being sent is recycled only when the send is answered, and
+            // connect addresses stay in `addresses` until the entry was submitted.
+            if unsafe { self.uring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            // Full: hand over what is there. EBUSY means that completions overflow; they are kept by the
+            // kernel, and the entries go out with the next attempt.
+            match self.enter() {
+                Ok(()) => self.addresses.clear(),
+                Err(_) => self.collect_more(),
+            }
+        }
+    }
+
+    /// Pushes a request on a session's socket and counts it.
+    fn push_on(&mut self, slot: u32, side: Side, entry: squeue::Entry, token: Token) {
+        self.lines[slot as usize].pending[side.index()] += 1;
+        self.push(entry.user_data(token.pack()));
+    }
+
+    fn fd(&self, slot: u32, side: Side) -> Option<Fd> {
+        self.lines[slot as usize].socket(side).map(|fd| Fd(fd.as_raw_fd()))
+    }
+
+    fn answer(&mut self, slot: u32, completion: Completion, outcome: Outcome) {
+        self.ready.push_back(Ready { slot, completion, outcome });
+    }
+
+    fn connect(&mut self, slot: u32, route: io::Result<Route>) {
+        let opened = route.and_then(|route| Ok((crate::sys::socket::open_to(&route)?, route.address)));
+        let (socket, address) = match opened {
+            Ok(opened) => opened,
+            Err(e) => return self.answer(slot, Completion::Connected, Err(errno_of(&e))),
+        };
+        if self.addresses.len() == ADDRESSES {
+            // Their entries must be gone before the addresses are.
+            while self.enter().is_err() {
+                self.collect_more();
+            }
+            self.addresses.clear();
+        }
+        let fd = Fd(socket.as_raw_fd());
+        self.lines[slot as usize].put(Side::Server, socket);
+        self.addresses.push(address);
+        let address = self.addresses.last().expect("pushed above");
+        let entry = opcode::Connect::new(fd, address.as_ptr().cast(), address.len()).build();
+        let generation = self.lines[slot as usize].generation;
+        self.push_on(slot, Side::Server, entry, Token::of_slot(Kind::Connect, generation, slot));
+    }
+
+    fn hold(&mut self, slot: u32, wanted: u16) {
+        let line = self.lines[slot as usize].line_mut(Direction::ToServer);
+        line.flags.set(Flags::HOLD);
+        line.offset = u32::from(wanted);
+        self.receive(slot, Direction::ToServer);
+        if wanted == 0 {
+            self.glances.push_back(slot);
+        }
+    }
+
+    /// Behind the kernel's answers of a wait, what a glance has seen is all it will see.
+    fn end_glances(&mut self) {
+        for slot in self.glances.drain(..std::mem::take(&mut self.looking)) {
+            let line = self.lines[slot as usize].line_mut(Direction::ToServer);
+            if line.offset == 0 && line.flags.take(Flags::HOLD) {
+                self.ready.push_back(Ready { slot, completion: Completion::Held, outcome: Ok(0) });
+            }
+        }
+    }
+
+    fn shutdown(&mut self, slot: u32, direction: Direction) {
+        if let Some(sink) = self.lines[slot as usize].socket(direction.sink()) {
+            crate::sys::socket::finish_writing(sink);
+        }
+        self.answer(slot, Completion::ShutDown(direction), Ok(0));
+    }
+
+    fn abort(&mut self, slot: u32, side: Side) {
+        let lines = &mut self.lines[slot as usize];
+        lines.aborting[side.index()] = true;
+        if lines.pending[side.index()] > 0
+            && let Some(fd) = self.fd(slot, side)
+        {
+            let entry = opcode::AsyncCancel2::new(CancelBuilder::fd(fd).all()).build();
+            self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
+        }
+        self.settle_abort(slot, side);
+    }
+
+    /// Answers an abort once the socket has no kernel request left, and before it what still waits.
+    fn settle_abort(&mut self, slot: u32, side: Side) {
+        let lines = &mut self.lines[slot as usize];
+        if !lines.aborting[side.index()] || lines.pending[side.index()] > 0 {
+            return;
+        }
+        lines.aborting[side.index()] = false;
+        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
+        let flags = &mut lines.line_mut(direction).flags;
+        let (filling, holding) = (flags.take(Flags::FILL), flags.take(Flags::HOLD));
+        let draining = lines.line_mut(direction.other()).flags.take(Flags::DRAIN);
+        if filling {
+            self.answer(slot, Completion::Filled(direction), Err(Errno::ECANCELED));
+        }
+        if holding {
+            self.answer(slot, Completion::Held, Err(Errno::ECANCELED));
+        }
+        if draining {
+            self.answer(slot, Completion::Drained(direction.other()), Err(Errno::ECANCELED));
+        }
+        self.answer(slot, Completion::Aborted(side), Ok(0));
+    }
+
+    fn close(&mut self, slot: u32, side: Side, how: CloseHow) {
+        let lines = &mut self.lines[slot as usize];
+        debug_assert_eq!(lines.pending[side.index()], 0, "closed while the kernel works on it");
+        let Some(socket) = lines.take(side) else { return };
+        if how == CloseHow::Reset {
+            crate::sys::socket::reset_on_close(std::os::fd::AsFd::as_fd(&socket));
+        }
+        drop(socket);
+        if side == Side::Client {
+            for direction in Direction::BOTH {
+                self.reset_line(slot, direction);
+            }
+        }
+    }
+
+    /// Gives back what the direction holds; the client's close is the session's last act or nearly so.
+    fn reset_line(&mut self, slot: u32, direction: Direction) {
+        let line = self.lines[slot as usize].line_mut(direction);
+        while line.queue.count > 0 {
+            self.buffers.pop(&mut line.queue);
+        }
+        if line.pipe != pipes::NONE {
+            self.pipes.put(line.pipe, line.offset == 0);
+            line.pipe = pipes::NONE;
+        }
+        line.flags = Flags::default();
+        (line.error, line.streak, line.offset) = (0, 0, 0);
+    }
+}
+
+/// The kernel's result as an outcome.
+fn outcome(result: i32) -> Outcome {
+    u32::try_from(result).map_err(|_| Errno(result.unsigned_abs() as u16))
+}
+
+/// The error number of a failed system call; a refusal of our own counts as an invalid argument.
+fn errno_of(error: &io::Error) -> Errno {
+    Errno(error.raw_os_error().unwrap_or(libc::EINVAL) as u16)
+}
+
+/// A session's way to the ring.
+pub struct Ops<'a, R> {
+    ring: &'a mut Ring,
+    slot: u32,
+    route: R,
+}
+
+impl<R: FnMut(ServerId) -> io::Result<Route>> Submit for Ops<'_, R> {
+    fn submit(&mut self, op: Op) {
+        let slot = self.slot;
+        match op {
+            Op::Connect(server) => {
+                let route = (self.route)(server);
+                self.ring.connect(slot, route);
+            }
+            Op::Hold(wanted) => self.ring.hold(slot, wanted),
+            Op::Fill(direction) => self.ring.fill(slot, direction),
+            Op::Stop(direction) => self.ring.stop(slot, direction),
+            Op::Drain(direction, len) => self.ring.drain(slot, direction, len),
+            Op::Shutdown(direction) => self.ring.shutdown(slot, direction),
+            Op::Abort(side) => self.ring.abort(slot, side),
+            Op::Close(side, how) => self.ring.close(slot, side, how),
+        }
+    }
+}

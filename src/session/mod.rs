@@ -1,4 +1,500 @@
 //! The life of one connection: a pure state machine over operations and their completions.
+//!
+//! ```text
+//!  start --> Holding --> Choosing --assigned--> Connecting --Ok--> Established --both relays done--+
+//!     \________________^    |  ^ \                |   | timeout                                    |
+//!                           |  |  queued          |   v                                            |
+//!                           |  |   v         Err  | Abandoning --cancelled--+                      |
+//!                           |  +-- Queued         v                         |                      v
+//!                           |  +--(redispatch)-- retry? <-------------------+    any cause --> Ending --> ended
+//!                           |                     | same server: TurnAround --> Connecting
+//!                           +--unserved--> Ending
+//! ```
+//! A session owns no socket, reads no clock and allocates nothing. It ends only when nothing is in flight.
 
+pub mod deadline;
 pub mod op;
+pub mod policy;
+mod relay;
 pub mod termination;
+
+use deadline::Expiry;
+use op::{CloseHow, Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
+use policy::{Hold, Policy};
+use relay::{Relay, Step};
+use termination::{Cause, Stage, Termination};
+
+/// Where a session stands; see the diagram above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for the client's first bytes before anything is chosen.
+    Holding,
+    /// Its owner is to answer with assigned, queued or unserved.
+    Choosing,
+    /// In a queue; its owner answers with assigned when a slot is free.
+    Queued,
+    /// A connection to the server is being made.
+    Connecting,
+    /// A connection attempt timed out and is being cancelled.
+    Abandoning,
+    /// Pausing before the same server is tried again.
+    TurnAround,
+    /// Both sides are connected.
+    Established,
+    /// The cause is recorded; waiting until nothing is in flight.
+    Ending,
+}
+
+/// What a session wants of its owner after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Live,
+    /// Choose a server now: answer with [`Session::assigned`], [`Session::queued`] or [`Session::unserved`].
+    Choose,
+    /// Give the present server back and choose again, as after [`Verdict::Choose`]. When it is `optional`
+    /// and there is no other active server, answer with [`Session::stay`] instead.
+    Redispatch {
+        /// The retry count alone does not ask for it.
+        optional: bool,
+        /// The same server is to be left alone for a moment before it is tried again.
+        pause: bool,
+    },
+    /// Over. Both sockets were closed; the slot may be reused.
+    Ended(Termination),
+}
+
+/// One bit for each operation that has not been answered. A direction has at most one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct InFlight(u8);
+
+impl InFlight {
+    const CONNECT: u8 = 1 << 4;
+
+    fn direction(direction: Direction) -> u8 {
+        1 << direction.index()
+    }
+
+    fn abort(side: Side) -> u8 {
+        1 << (2 + side.index())
+    }
+
+    fn of(op: Op) -> u8 {
+        match op {
+            Op::Connect(_) => Self::CONNECT,
+            Op::Hold(_) => Self::direction(Direction::ToServer),
+            Op::Fill(d) | Op::Drain(d, _) | Op::Shutdown(d) => Self::direction(d),
+            Op::Abort(side) => Self::abort(side),
+            Op::Stop(_) | Op::Close(..) => 0,
+        }
+    }
+
+    fn answered_by(completion: Completion) -> u8 {
+        match completion {
+            Completion::Connected => Self::CONNECT,
+            Completion::Held => Self::direction(Direction::ToServer),
+            Completion::Filled(d) | Completion::Drained(d) | Completion::ShutDown(d) => Self::direction(d),
+            Completion::Aborted(side) => Self::abort(side),
+        }
+    }
+
+    fn has(self, bits: u8) -> bool {
+        self.0 & bits != 0
+    }
+}
+
+/// One client connection and its server connection. State only: addresses, times and names are its owner's.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    relays: [Relay; 2],
+    phase: Phase,
+    in_flight: InFlight,
+    end: Termination,
+    server: ServerId,
+    retries: u16,
+    redispatched: bool,
+    moving: bool,
+    holds_slot: bool,
+    reset_on_close: [bool; 2],
+}
+
+const _: () = assert!(size_of::<Session>() <= 32);
+
+/// No server was chosen: one word instead of two for an Option.
+const NOBODY: ServerId = ServerId(u32::MAX);
+
+impl Session {
+    /// A session whose client was just accepted.
+    pub fn new(policy: &Policy) -> Session {
+        Session {
+            relays: [Relay::new(Direction::ToServer), Relay::new(Direction::ToClient)],
+            phase: Phase::Choosing,
+            in_flight: InFlight::default(),
+            end: Termination::default(),
+            server: NOBODY,
+            retries: 0,
+            redispatched: false,
+            moving: false,
+            holds_slot: false,
+            reset_on_close: policy.nolinger,
+        }
+    }
+
+    /// Begins: either waits for the client's first bytes or asks for a server at once.
+    pub fn start(&mut self, policy: &Policy, ops: &mut impl Submit) -> Verdict {
+        let wanted = match policy.hold {
+            Hold::No => return Verdict::Choose,
+            Hold::Glance => 0,
+            Hold::FirstByte => 1,
+        };
+        self.phase = Phase::Holding;
+        self.submit(Op::Hold(wanted), ops);
+        Verdict::Live
+    }
+
+    /// Takes over what only the backend's policy says, once a backend is chosen.
+    pub fn adopt(&mut self, policy: &Policy) {
+        self.reset_on_close = policy.nolinger;
+    }
+
+    /// A server was chosen: connect to it, and listen to the client meanwhile.
+    ///
+    /// Its slot is the session's until [`Session::released`].
+    pub fn assigned(&mut self, server: ServerId, ops: &mut impl Submit) {
+        debug_assert!(matches!(self.phase, Phase::Choosing | Phase::Queued));
+        self.listen_to_client(ops);
+        self.redispatched |= self.server != NOBODY && self.server != server;
+        self.moving = false;
+        self.holds_slot = true;
+        self.server = server;
+        self.connect(ops);
+    }
+
+    /// Every server is full: the session waits in a queue, and its client is listened to.
+    pub fn queued(&mut self, ops: &mut impl Submit) {
+        self.phase = Phase::Queued;
+        self.server = NOBODY;
+        self.listen_to_client(ops);
+    }
+
+    /// No server can be used.
+    pub fn unserved(&mut self, ops: &mut impl Submit) -> Verdict {
+        self.server = NOBODY;
+        self.end(Cause::ServerAbort, Stage::Connect, ops)
+    }
+
+    /// Ends the session for a reason of its owner's: a kill, a limit.
+    pub fn kill(&mut self, cause: Cause, ops: &mut impl Submit) -> Verdict {
+        let stage = self.stage();
+        self.end(cause, stage, ops)
+    }
+
+    /// An operation was answered.
+    pub fn on_completion(
+        &mut self,
+        completion: Completion,
+        outcome: Outcome,
+        policy: &Policy,
+        ops: &mut impl Submit,
+    ) -> Verdict {
+        let bit = InFlight::answered_by(completion);
+        debug_assert!(self.in_flight.has(bit), "{completion:?} answers nothing");
+        self.in_flight.0 &= !bit;
+        match self.phase {
+            Phase::Ending => self.settle(ops),
+            Phase::Abandoning => self.on_abandoning(completion, outcome, policy, ops),
+            _ => self.advance(completion, outcome, policy, ops),
+        }
+    }
+
+    fn advance(
+        &mut self,
+        completion: Completion,
+        outcome: Outcome,
+        policy: &Policy,
+        ops: &mut impl Submit,
+    ) -> Verdict {
+        let connected = self.phase == Phase::Established;
+        let step = match completion {
+            Completion::Held => return self.on_held(outcome, policy, ops),
+            Completion::Connected => return self.on_connected(outcome, policy, ops),
+            Completion::Filled(d) => {
+                let gone = !connected && matches!(outcome, Ok(0) | Err(_));
+                if gone && policy.abort_on_close {
+                    let stage = self.stage();
+                    return self.end(Cause::ClientAbort, stage, ops);
+                }
+                self.relay_mut(d).on_fill(outcome, connected)
+            }
+            Completion::Drained(d) => self.relay_mut(d).on_drain(outcome),
+            Completion::ShutDown(d) => self.relay_mut(d).on_shutdown(),
+            Completion::Aborted(_) => Step::Park,
+        };
+        self.take(step, ops)
+    }
+
+    /// A deadline struck. The owner has checked that it is still the one in force.
+    pub fn on_timeout(&mut self, expiry: Expiry, ops: &mut impl Submit) -> Verdict {
+        match (expiry, self.phase) {
+            (Expiry::Connect, Phase::Connecting) => {
+                self.phase = Phase::Abandoning;
+                self.submit(Op::Abort(Side::Server), ops);
+                Verdict::Live
+            }
+            (Expiry::Queue, Phase::Queued) => self.end(Cause::ServerTimeout, Stage::Queue, ops),
+            (Expiry::TurnAround, Phase::TurnAround) if self.moving => {
+                self.phase = Phase::Choosing;
+                Verdict::Redispatch { optional: false, pause: false }
+            }
+            (Expiry::TurnAround, Phase::TurnAround) => {
+                self.connect(ops);
+                Verdict::Live
+            }
+            (Expiry::Side(_), Phase::Holding) => self.end(Cause::ClientTimeout, Stage::Data, ops),
+            (Expiry::Side(_), Phase::Queued) => self.end(Cause::ClientTimeout, Stage::Queue, ops),
+            (Expiry::Side(side), Phase::Connecting | Phase::Established) => self.on_silence(side, ops),
+            _ => Verdict::Live,
+        }
+    }
+
+    /// A side neither spoke nor took what it was sent. Silence ends its direction only, as if it had sent
+    /// FIN, and the other direction lives on; a side that does not read is given up.
+    fn on_silence(&mut self, side: Side, ops: &mut impl Submit) -> Verdict {
+        let (from, cause) = match side {
+            Side::Client => (Direction::ToServer, Cause::ClientTimeout),
+            Side::Server => (Direction::ToClient, Cause::ServerTimeout),
+        };
+        if self.relay(from.other()).pushing() {
+            self.reset_on_close[side.index()] |= side == Side::Server;
+            return self.end(cause, Stage::Data, ops);
+        }
+        self.record(cause, self.stage());
+        if let Some(stop) = self.relay_mut(from).expire() {
+            ops.submit(stop);
+        }
+        Verdict::Live
+    }
+
+    /// The first cause stays.
+    fn record(&mut self, cause: Cause, stage: Stage) {
+        if self.end.cause == Cause::Normal {
+            self.end = Termination { cause, stage };
+        }
+    }
+
+    fn on_held(&mut self, outcome: Outcome, policy: &Policy, ops: &mut impl Submit) -> Verdict {
+        match outcome {
+            Ok(0) if policy.hold == Hold::FirstByte => self.end(Cause::ClientAbort, Stage::Data, ops),
+            Ok(_) => {
+                self.phase = Phase::Choosing;
+                Verdict::Choose
+            }
+            Err(_) => self.end(Cause::ClientAbort, Stage::Data, ops),
+        }
+    }
+
+    fn on_connected(&mut self, outcome: Outcome, policy: &Policy, ops: &mut impl Submit) -> Verdict {
+        if let Err(errno) = outcome {
+            return self.on_connect_failed(errno, policy, ops);
+        }
+        self.phase = Phase::Established;
+        let fill = self.relay_mut(Direction::ToClient).start();
+        self.submit(fill, ops);
+        let step = self.relay_mut(Direction::ToServer).proceed();
+        self.take(step, ops)
+    }
+
+    /// The answers that an abandoned attempt still owes; then it counts as failed.
+    fn on_abandoning(
+        &mut self,
+        completion: Completion,
+        outcome: Outcome,
+        policy: &Policy,
+        ops: &mut impl Submit,
+    ) -> Verdict {
+        if let Completion::Filled(d) = completion {
+            let step = self.relay_mut(d).on_fill(outcome, false);
+            return self.take(step, ops);
+        }
+        if self.in_flight.has(InFlight::CONNECT | InFlight::abort(Side::Server)) {
+            return Verdict::Live;
+        }
+        self.on_connect_failed(Errno::ETIMEDOUT, policy, ops)
+    }
+
+    #[cold]
+    fn on_connect_failed(&mut self, errno: Errno, policy: &Policy, ops: &mut impl Submit) -> Verdict {
+        let timed_out = self.phase == Phase::Abandoning;
+        ops.submit(Op::Close(Side::Server, CloseHow::Fin));
+        if self.retries >= policy.retries || !is_worth_retrying(errno) {
+            let cause = match (timed_out, is_worth_retrying(errno)) {
+                (true, _) => Cause::ServerTimeout,
+                (false, true) => Cause::ServerAbort,
+                (false, false) => Cause::Resource,
+            };
+            return self.end(cause, Stage::Connect, ops);
+        }
+        self.retries += 1;
+        self.moving = self.redispatch_is_due(policy);
+        let at_once = policy.redispatch_every != 0 && policy.redispatch_at_once;
+        if at_once || (self.moving && timed_out) {
+            self.phase = Phase::Choosing;
+            return Verdict::Redispatch { optional: at_once, pause: !timed_out };
+        }
+        self.try_again(!timed_out, ops);
+        Verdict::Live
+    }
+
+    /// Declines an optional redispatch: after the pause the same server is tried again, or, if the retry
+    /// count asks for it, whichever is chosen then.
+    pub fn stay(&mut self, pause: bool, ops: &mut impl Submit) {
+        self.try_again(pause, ops);
+    }
+
+    fn try_again(&mut self, pause: bool, ops: &mut impl Submit) {
+        if pause {
+            self.phase = Phase::TurnAround;
+        } else {
+            self.connect(ops);
+        }
+    }
+
+    /// Configuration manual, `option redispatch`: N > 0 every N-th retry, N < 0 the N-th before the last.
+    fn redispatch_is_due(&self, policy: &Policy) -> bool {
+        match policy.redispatch_every {
+            0 => false,
+            every if every > 0 => self.retries.is_multiple_of(every.unsigned_abs()),
+            every => policy.retries - self.retries + 1 == every.unsigned_abs(),
+        }
+    }
+
+    /// Does what a relay's step says.
+    fn take(&mut self, step: Step, ops: &mut impl Submit) -> Verdict {
+        match step {
+            Step::Next(Op::Shutdown(d)) if self.relay(d.other()).finished() => {
+                // The close that follows says it too: one system call less for every session.
+                self.relay_mut(d).on_shutdown();
+                self.finish(ops)
+            }
+            Step::Next(op) => {
+                self.submit(op, ops);
+                Verdict::Live
+            }
+            Step::Park => Verdict::Live,
+            Step::Finished if self.relays.iter().all(Relay::finished) => self.finish(ops),
+            Step::Finished => Verdict::Live,
+            Step::Broken(Side::Client) => {
+                // The server learns at once that nobody waits for the rest.
+                self.reset_on_close[Side::Server.index()] = true;
+                self.end(Cause::ClientAbort, Stage::Data, ops)
+            }
+            Step::Broken(Side::Server) => self.end(Cause::ServerAbort, Stage::Data, ops),
+        }
+    }
+
+    fn finish(&mut self, ops: &mut impl Submit) -> Verdict {
+        self.phase = Phase::Ending;
+        self.settle(ops)
+    }
+
+    /// The one road out: record the cause once, cancel what is in flight, wait for it, close.
+    #[cold]
+    fn end(&mut self, cause: Cause, stage: Stage, ops: &mut impl Submit) -> Verdict {
+        if self.phase == Phase::Ending {
+            return Verdict::Live;
+        }
+        self.phase = Phase::Ending;
+        self.record(cause, stage);
+        if self.in_flight != InFlight::default() {
+            for side in Side::BOTH {
+                if !self.in_flight.has(InFlight::abort(side)) {
+                    self.submit(Op::Abort(side), ops);
+                }
+            }
+        }
+        self.settle(ops)
+    }
+
+    fn settle(&mut self, ops: &mut impl Submit) -> Verdict {
+        if self.in_flight != InFlight::default() {
+            return Verdict::Live;
+        }
+        for side in Side::BOTH {
+            let how = if self.reset_on_close[side.index()] { CloseHow::Reset } else { CloseHow::Fin };
+            ops.submit(Op::Close(side, how));
+        }
+        Verdict::Ended(self.end)
+    }
+
+    fn connect(&mut self, ops: &mut impl Submit) {
+        self.phase = Phase::Connecting;
+        debug_assert_ne!(self.server, NOBODY, "connect follows a choice");
+        self.submit(Op::Connect(self.server), ops);
+    }
+
+    fn listen_to_client(&mut self, ops: &mut impl Submit) {
+        if self.relay(Direction::ToServer).is_idle() {
+            let fill = self.relay_mut(Direction::ToServer).start();
+            self.submit(fill, ops);
+        }
+    }
+
+    fn submit(&mut self, op: Op, ops: &mut impl Submit) {
+        let bit = InFlight::of(op);
+        debug_assert!(!self.in_flight.has(bit), "{op:?} while one is in flight");
+        self.in_flight.0 |= bit;
+        ops.submit(op);
+    }
+
+    fn stage(&self) -> Stage {
+        match self.phase {
+            Phase::Holding => Stage::Request,
+            Phase::Queued => Stage::Queue,
+            Phase::Established => Stage::Data,
+            _ => Stage::Connect,
+        }
+    }
+
+    fn relay(&self, direction: Direction) -> &Relay {
+        &self.relays[direction.index()]
+    }
+
+    fn relay_mut(&mut self, direction: Direction) -> &mut Relay {
+        &mut self.relays[direction.index()]
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The server whose slot it holds.
+    pub fn server(&self) -> Option<ServerId> {
+        self.last_server().filter(|_| self.holds_slot)
+    }
+
+    /// The server it was assigned to last, for its log line.
+    pub fn last_server(&self) -> Option<ServerId> {
+        (self.server != NOBODY).then_some(self.server)
+    }
+
+    /// Its owner has given the server's slot back.
+    pub fn released(&mut self) {
+        self.holds_slot = false;
+    }
+
+    /// Connection attempts after the first.
+    pub fn retries(&self) -> u16 {
+        self.retries
+    }
+
+    /// A retry went to another server.
+    pub fn redispatched(&self) -> bool {
+        self.redispatched
+    }
+}
+
+/// A local shortage does not get better by asking again at once, and says nothing about the server.
+fn is_worth_retrying(errno: Errno) -> bool {
+    !matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EADDRNOTAVAIL)
+}

@@ -85,16 +85,19 @@ pub enum CloseHow {
     Reset,
 }
 
-/// A request. Every variant but [`Op::Close`] is answered by exactly one completion.
+/// A request. Every variant but [`Op::Stop`] and [`Op::Close`] is answered by exactly one completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Open the server socket and connect it. Ok(0), or the errno of the failure.
     Connect(ServerId),
     /// Wait until `n` of the client's bytes are held, EOF or an error; for 0 look once at what has
     /// arrived. Ok(bytes held), Ok(0) at EOF. The bytes stay for the next [`Op::Fill`].
-    Hold(Direction, u16),
+    Hold(u16),
     /// Take bytes from the source. Ok(bytes taken), Ok(0) at EOF.
     Fill(Direction),
+    /// Take no more bytes from the source: a waiting [`Op::Fill`] is answered with what it has or
+    /// ECANCELED. Itself not answered.
+    Stop(Direction),
     /// Write `len` of the bytes that [`Op::Fill`] took to the sink. Ok(bytes written), possibly fewer.
     Drain(Direction, u32),
     /// Tell the sink that no more bytes will come. Ok(0).
@@ -107,6 +110,23 @@ pub enum Op {
 }
 
 const _: () = assert!(size_of::<Op>() <= 8);
+
+/// What has completed; the answer to the [`Op`] of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// [`Op::Connect`].
+    Connected,
+    /// [`Op::Hold`].
+    Held,
+    /// [`Op::Fill`].
+    Filled(Direction),
+    /// [`Op::Drain`].
+    Drained(Direction),
+    /// [`Op::Shutdown`].
+    ShutDown(Direction),
+    /// [`Op::Abort`].
+    Aborted(Side),
+}
 
 /// A POSIX error number.
 #[derive(Clone, Copy, PartialEq, Eq)]

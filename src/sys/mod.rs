@@ -5,5 +5,8 @@ pub mod cpu;
 pub mod daemon;
 pub mod descriptor;
 pub mod limits;
+mod option;
+pub mod pipe;
 pub mod signal;
+pub mod socket;
 pub mod user;

@@ -1,1 +1,313 @@
 //! One core: the event loop, its listeners and its sessions.
+//!
+//! ```text
+//!   wait -> clock -> table -> completions -> timers -> (repeat)
+//! ```
+//! The loop is [`Worker::turn`]. [`admission`] decides whether and where a connection becomes a session,
+//! [`dispatch`] which server it gets, [`queues`] who waits for one, [`finish`] what is left to do at its end.
+//! Nothing on the road of an established session allocates, locks, formats or logs.
+
+mod admission;
+mod dispatch;
+mod finish;
+mod mailbox;
+mod peers;
+mod policies;
+mod queues;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use crate::config::model::{BindId, Config};
+use crate::load::Load;
+use crate::log::SessionSink;
+use crate::ring::{Event, Ring, Settings};
+use crate::session::Session;
+use crate::session::deadline::Expiry;
+use crate::session::op::{Completion, Outcome};
+use crate::stats::counters::WorkerCounters;
+use crate::table::{Snapshot, TableReader};
+use crate::timers::Wheel;
+
+use admission::Listeners;
+pub use mailbox::{Command, Mailbox, MailboxSender, mailbox};
+pub use peers::{MOST_WORKERS, Peers};
+use policies::Policies;
+use queues::Queues;
+use record::{Addresses, Record};
+
+/// The process's clock: every worker counts milliseconds from the same start.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Tick 0.
+    pub start: Instant,
+    /// Wall-clock time of tick 0, microseconds since the epoch.
+    pub epoch_us: u64,
+}
+
+/// Everything a worker is made of.
+pub struct Setup {
+    /// 0-based number.
+    pub index: usize,
+    /// Its own socket for each address.
+    pub listeners: Vec<(BindId, OwnedFd)>,
+    /// Where it reads the table.
+    pub table: TableReader,
+    /// Live counts of the process.
+    pub load: Arc<Load>,
+    /// Its counters.
+    pub counters: Arc<WorkerCounters>,
+    /// Where ended sessions go.
+    pub log: SessionSink,
+    /// Where commands come from.
+    pub mailbox: Mailbox,
+    /// The other workers.
+    pub peers: Arc<Peers>,
+    /// The process's clock.
+    pub clock: Clock,
+    /// `maxconn` of the process, sessions.
+    pub maxconn: u32,
+}
+
+/// A session and what is known of it.
+struct Entry {
+    session: Session,
+    record: Record,
+}
+
+/// One worker.
+struct Worker {
+    index: usize,
+    ring: Ring,
+    sessions: Slab<Entry>,
+    timers: Wheel,
+    listeners: Listeners,
+    queues: Queues,
+    addresses: Addresses,
+    policies: Policies,
+    table: TableReader,
+    snapshot: Arc<Snapshot>,
+    load: Arc<Load>,
+    counters: Arc<WorkerCounters>,
+    log: SessionSink,
+    mailbox: Mailbox,
+    peers: Arc<Peers>,
+    clock: Clock,
+    now: u64,
+    maxconn: u32,
+    random: fastrand::Rng,
+    stop: Option<Command>,
+}
+
+/// Runs one worker on the calling thread until it is told to stop.
+///
+/// # Errors
+/// What setting up the ring says (see [`Ring::new`]), or a failure of io_uring_enter that cannot be
+/// recovered from.
+pub fn run(setup: Setup) -> io::Result<()> {
+    let (index, peers) = (setup.index, Arc::clone(&setup.peers));
+    let mut worker = Worker::new(setup)?;
+    peers.join(index, worker.ring.descriptor());
+    worker.open_listeners();
+    let result = loop {
+        match worker.turn() {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(e) => break Err(e),
+        }
+    };
+    peers.leave(index);
+    result
+}
+
+impl Worker {
+    fn new(mut setup: Setup) -> io::Result<Worker> {
+        let snapshot = Arc::clone(setup.table.load());
+        let mut ring = Ring::new(&ring_settings(&snapshot.config, setup.maxconn, setup.peers.count()))?;
+        ring.watch_mail(setup.mailbox.descriptor());
+        Ok(Worker {
+            index: setup.index,
+            ring,
+            sessions: Slab::new(),
+            timers: Wheel::new(0),
+            listeners: Listeners::new(&snapshot.config, setup.listeners),
+            queues: Queues::default(),
+            addresses: Addresses::default(),
+            policies: Policies::new(&snapshot.config),
+            table: setup.table,
+            snapshot,
+            load: setup.load,
+            counters: setup.counters,
+            log: setup.log,
+            mailbox: setup.mailbox,
+            peers: setup.peers,
+            clock: setup.clock,
+            now: 0,
+            maxconn: setup.maxconn,
+            random: fastrand::Rng::new(),
+            stop: None,
+        })
+    }
+
+    /// One batch; false: the worker is done.
+    fn turn(&mut self) -> io::Result<bool> {
+        self.wait()?;
+        self.refresh_table();
+        while let Some(event) = self.ring.next_event() {
+            self.on_event(event);
+        }
+        while let Some(slot) = self.timers.pop(self.now) {
+            self.on_timer(slot);
+        }
+        self.retry_listeners();
+        self.count_moved();
+        Ok(!self.is_done())
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let next = [self.timers.next(), self.listeners.retry_at()].into_iter().flatten().min();
+        let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
+        self.ring.wait(limit)?;
+        self.now = u64::try_from(self.clock.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    /// The snapshot this batch works with. The publisher keeps the old one, so dropping it frees nothing.
+    fn refresh_table(&mut self) {
+        let newest = self.table.load();
+        if !Arc::ptr_eq(newest, &self.snapshot) {
+            self.snapshot = Arc::clone(newest);
+            self.serve_queues();
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Completed { slot, completion, outcome } => self.on_completed(slot, completion, outcome),
+            Event::Accepted { listener, result, armed } => self.on_accepted(listener, result, armed),
+            Event::HandedOver { listener, socket } | Event::Returned { listener, socket } => {
+                self.admit(listener, socket);
+            }
+            Event::Woken => self.on_woken(),
+            Event::Mail => self.on_mail(),
+        }
+    }
+
+    fn on_completed(&mut self, slot: u32, completion: Completion, outcome: Outcome) {
+        if let (Ok(n), Some(entry)) = (outcome, self.sessions.get_mut(slot as usize)) {
+            match completion {
+                Completion::Filled(direction) => {
+                    entry.record.bytes[direction.index()] += u64::from(n);
+                    entry.record.ticks.activity = self.now as u32;
+                }
+                Completion::Drained(_) => entry.record.ticks.activity = self.now as u32,
+                _ => {}
+            }
+        }
+        self.drive(slot, |session, policy, ops| session.on_completion(completion, outcome, policy, ops));
+    }
+
+    fn on_timer(&mut self, slot: u32) {
+        let Some(entry) = self.sessions.get(slot as usize) else { return };
+        let policy = &self.policies.entry(entry.record.policy).policy;
+        match entry.session.expired(policy, &entry.record.ticks, self.now as u32) {
+            Some(expiry) => {
+                if expiry == Expiry::Queue {
+                    self.sessions[slot as usize].record.dequeued = self.now as u32;
+                }
+                self.drive(slot, |session, _, ops| session.on_timeout(expiry, ops));
+                // A half of the session may live on, under the other timeout.
+                if self.sessions.contains(slot as usize) {
+                    self.file_timer(slot);
+                }
+            }
+            None => self.file_timer(slot),
+        }
+    }
+
+    /// Files the session's timer for its next look.
+    fn file_timer(&mut self, slot: u32) {
+        let Entry { session, record } = &self.sessions[slot as usize];
+        let policy = &self.policies.entry(record.policy).policy;
+        let deadline = session.deadline(policy, &record.ticks).map(|deadline| deadline.at);
+        let look = session.next_look(policy, &record.ticks);
+        let passed = |at: u32| (self.now as u32).wrapping_sub(at) as i32 >= 0;
+        let at = match look {
+            // A look that is due without a deadline being: the next one is a whole shortest timeout away.
+            Some(at) if passed(at) => {
+                let pause = policy.shortest_idle_ms().unwrap_or(1);
+                let next = (self.now as u32).wrapping_add(pause);
+                deadline.filter(|d| (d.wrapping_sub(next) as i32) < 0).or(Some(next))
+            }
+            look => look,
+        };
+        match at {
+            Some(at) => {
+                let ahead = (at.wrapping_sub(self.now as u32) as i32).max(0);
+                self.timers.set(slot, self.now + ahead as u64);
+            }
+            None => self.timers.clear(slot),
+        }
+    }
+
+    fn on_mail(&mut self) {
+        self.mailbox.silence();
+        while let Some(command) = self.mailbox.next() {
+            if self.stop.is_none() {
+                self.close_listeners();
+            }
+            self.stop = Some(command);
+            if command == Command::HardStop {
+                return;
+            }
+        }
+    }
+
+    fn on_woken(&mut self) {
+        self.resume_listeners();
+        self.serve_queues();
+    }
+
+    fn is_done(&self) -> bool {
+        match self.stop {
+            None => false,
+            Some(Command::HardStop) => true,
+            Some(Command::SoftStop) => self.sessions.is_empty() && self.listeners.are_closed(),
+        }
+    }
+
+    fn count_moved(&mut self) {
+        let moved = self.ring.take_moved();
+        let process = self.counters.process();
+        if moved.bytes > 0 {
+            process.bytes_out.add(moved.bytes);
+            process.spliced_bytes_out.add(moved.spliced);
+        }
+        let (used, idle) = self.ring.pipe_counts();
+        process.pipes_used.store(used as u64, Relaxed);
+        process.pipes_free.store(idle as u64, Relaxed);
+    }
+}
+
+/// Receive buffers for half of the worker's share of sessions at most, and no fewer than one batch.
+fn ring_settings(config: &Config, maxconn: u32, workers: usize) -> Settings {
+    let tune = &config.global.tune;
+    let share = (maxconn as usize).div_ceil(workers.max(1));
+    Settings {
+        buffer_size: tune.bufsize as usize,
+        buffers: share.next_power_of_two().clamp(256, 32_768) as u16,
+        pipe_size: tune.pipesize.unwrap_or(262_144) as usize,
+        pipes: if tune.splice { tune.maxpipes.map_or(share / 2 + 64, |most| most as usize) } else { 0 },
+    }
+}
+
+/// The bytes of an idle session that are this project's own: state, facts and timer (the ring asserts its own).
+const _: () = assert!(size_of::<Entry>() + crate::ring::BYTES_PER_SESSION <= 168 - 16);

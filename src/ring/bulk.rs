@@ -1,0 +1,139 @@
+//! The bulk phase: splice(2) from socket to pipe to socket, on readiness.
+//!
+//! The pipe is filled only when it is empty, so that EAGAIN means that the socket is empty and never that
+//! the pipe is full. Three thin wake-ups in a row end the phase.
+
+use io_uring::opcode;
+
+use super::copy::Answer;
+use super::lines::Flags;
+use super::pipes;
+use super::token::{Kind, Token};
+use super::{Ring, errno_of};
+use crate::session::op::{Completion, Direction, Errno};
+
+/// Bytes asked of one splice; the pipe bounds what is moved.
+const SPLICE_LEN: usize = 1 << 20;
+/// A wake-up that moves less than this is thin.
+const THIN: usize = 16_384;
+/// Thin wake-ups in a row that end the phase.
+const THIN_WAKE_UPS: u8 = 3;
+
+impl Ring {
+    /// Takes a pipe; false: there is none, and copying goes on.
+    pub(super) fn turn_to_bulk(&mut self, slot: u32, direction: Direction) -> bool {
+        let line = self.lines[slot as usize].line_mut(direction);
+        line.flags.clear(Flags::WANTS_BULK);
+        line.streak = 0;
+        let Some(pipe) = self.pipes.take() else { return false };
+        line.pipe = pipe;
+        line.offset = 0;
+        line.flags.set(Flags::BULK);
+        true
+    }
+
+    /// Back to copying: the pipe is empty, since only then is it filled.
+    fn turn_to_small(&mut self, slot: u32, direction: Direction) {
+        let line = self.lines[slot as usize].line_mut(direction);
+        debug_assert_eq!(line.offset, 0, "bytes are left in the pipe");
+        self.pipes.put(line.pipe, true);
+        line.pipe = pipes::NONE;
+        line.streak = 0;
+        line.flags.clear(Flags::BULK);
+    }
+
+    pub(super) fn fill_bulk(&mut self, slot: u32, direction: Direction) {
+        if self.lines[slot as usize].line(direction).streak >= THIN_WAKE_UPS {
+            self.turn_to_small(slot, direction);
+            return self.receive(slot, direction);
+        }
+        if let Some((completion, outcome)) = self.splice_in(slot, direction) {
+            self.answer(slot, completion, outcome);
+        }
+    }
+
+    fn splice_in(&mut self, slot: u32, direction: Direction) -> Answer {
+        let lines = &mut self.lines[slot as usize];
+        let source = lines.socket(direction.source())?;
+        let result = self.pipes.pipe(lines.line(direction).pipe).fill(source, SPLICE_LEN);
+        let line = lines.line_mut(direction);
+        let outcome = match result {
+            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {
+                self.await_readable(slot, direction);
+                return None;
+            }
+            Ok(moved) => {
+                line.offset = moved as u32;
+                line.streak = if moved < THIN { line.streak + 1 } else { 0 };
+                Ok(moved as u32)
+            }
+            Err(e) => Err(errno_of(&e)),
+        };
+        line.flags.clear(Flags::FILL);
+        Some((Completion::Filled(direction), outcome))
+    }
+
+    fn await_readable(&mut self, slot: u32, direction: Direction) {
+        let side = direction.source();
+        let Some(fd) = self.fd(slot, side) else { return };
+        let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
+        let token =
+            Token::of_direction(Kind::Readable, direction, self.lines[slot as usize].generation, slot);
+        self.push_on(slot, side, opcode::PollAdd::new(fd, events).build(), token);
+    }
+
+    pub(super) fn on_readable(&mut self, slot: u32, direction: Direction, result: i32) -> Answer {
+        let lines = &mut self.lines[slot as usize];
+        if result < 0 || lines.aborting[direction.source().index()] {
+            let had = lines.line_mut(direction).flags.take(Flags::FILL);
+            return had.then_some((Completion::Filled(direction), Err(Errno::ECANCELED)));
+        }
+        self.splice_in(slot, direction)
+    }
+
+    pub(super) fn drain_bulk(&mut self, slot: u32, direction: Direction) {
+        if let Some((completion, outcome)) = self.splice_out(slot, direction) {
+            self.answer(slot, completion, outcome);
+        }
+    }
+
+    fn splice_out(&mut self, slot: u32, direction: Direction) -> Answer {
+        let lines = &mut self.lines[slot as usize];
+        let sink = lines.socket(direction.sink())?;
+        let line = lines.line(direction);
+        let result = self.pipes.pipe(line.pipe).drain(sink, line.offset as usize);
+        let line = lines.line_mut(direction);
+        let outcome = match result {
+            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {
+                self.await_writable(slot, direction);
+                return None;
+            }
+            Ok(moved) => {
+                line.offset -= moved as u32;
+                self.moved.bytes += moved as u64;
+                self.moved.spliced += moved as u64;
+                Ok(moved as u32)
+            }
+            Err(e) => Err(errno_of(&e)),
+        };
+        line.flags.clear(Flags::DRAIN);
+        Some((Completion::Drained(direction), outcome))
+    }
+
+    fn await_writable(&mut self, slot: u32, direction: Direction) {
+        let side = direction.sink();
+        let Some(fd) = self.fd(slot, side) else { return };
+        let token =
+            Token::of_direction(Kind::Writable, direction, self.lines[slot as usize].generation, slot);
+        self.push_on(slot, side, opcode::PollAdd::new(fd, libc::POLLOUT as u32).build(), token);
+    }
+
+    pub(super) fn on_writable(&mut self, slot: u32, direction: Direction, result: i32) -> Answer {
+        let lines = &mut self.lines[slot as usize];
+        if result < 0 || lines.aborting[direction.sink().index()] {
+            let had = lines.line_mut(direction).flags.take(Flags::DRAIN);
+            return had.then_some((Completion::Drained(direction), Err(Errno::ECANCELED)));
+        }
+        self.splice_out(slot, direction)
+    }
+}

@@ -1,0 +1,239 @@
+//! The small phase: multishot receive into buffers that the kernel picks, plain send.
+//!
+//! Every session starts here; requests and small answers never leave it. Three full receives in a row
+//! say that a result is coming: the receive is stopped, what is queued is sent, then [`super::bulk`] goes on.
+
+use io_uring::{cqueue, opcode};
+
+use super::buffers::GROUP;
+use super::lines::Flags;
+use super::token::{Kind, Token};
+use super::{Ring, outcome};
+use crate::session::op::{Completion, Direction, Errno, Outcome};
+
+/// Full receives in a row that turn a direction to bulk.
+const FULL_RECEIVES: u8 = 3;
+/// Received buffers that wait for the sink before the receive is stopped.
+const QUEUED_MOST: u16 = 4;
+
+/// A completion to tell the session, if there is one.
+pub(super) type Answer = Option<(Completion, Outcome)>;
+
+impl Ring {
+    pub(super) fn fill(&mut self, slot: u32, direction: Direction) {
+        let line = self.lines[slot as usize].line_mut(direction);
+        line.flags.set(Flags::FILL);
+        if line.flags.has(Flags::BULK) {
+            return self.fill_bulk(slot, direction);
+        }
+        line.offset = 0;
+        if let Some((completion, outcome)) = self.serve_fill(slot, direction) {
+            return self.answer(slot, completion, outcome);
+        }
+        let line = self.lines[slot as usize].line(direction);
+        if line.flags.has(Flags::RECEIVING) {
+            return;
+        }
+        if line.flags.has(Flags::WANTS_BULK) && self.turn_to_bulk(slot, direction) {
+            return self.fill_bulk(slot, direction);
+        }
+        self.receive(slot, direction);
+    }
+
+    /// Answers a waiting Fill or Hold from what has arrived: bytes first, then the end or the error.
+    fn serve_fill(&mut self, slot: u32, direction: Direction) -> Answer {
+        let line = self.lines[slot as usize].line_mut(direction);
+        if line.flags.has(Flags::HOLD) {
+            return self.serve_hold(slot);
+        }
+        if !line.flags.has(Flags::FILL) {
+            return None;
+        }
+        let outcome = if line.queue.count > 0 {
+            Ok(self.buffers.head_len(&line.queue))
+        } else if line.error != 0 {
+            Err(Errno(line.error))
+        } else if line.flags.has(Flags::EOF) {
+            Ok(0)
+        } else if line.flags.has(Flags::STOPPED) && !line.flags.has(Flags::RECEIVING) {
+            Err(Errno::ECANCELED)
+        } else {
+            return None;
+        };
+        line.flags.clear(Flags::FILL);
+        Some((Completion::Filled(direction), outcome))
+    }
+
+    fn serve_hold(&mut self, slot: u32) -> Answer {
+        let line = self.lines[slot as usize].line_mut(Direction::ToServer);
+        if line.queue.count > 1 {
+            self.buffers.coalesce(&mut line.queue);
+        }
+        let wanted = line.offset;
+        let held = if line.queue.count > 0 { self.buffers.head_len(&line.queue) } else { 0 };
+        let complete = held >= wanted.max(1) || line.queue.count > 1;
+        let outcome = if complete {
+            Ok(held)
+        } else if line.error != 0 {
+            Err(Errno(line.error))
+        } else if line.flags.has(Flags::EOF) {
+            Ok(held)
+        } else {
+            return None;
+        };
+        line.flags.clear(Flags::HOLD);
+        line.offset = 0;
+        Some((Completion::Held, outcome))
+    }
+
+    /// Arms the multishot receive.
+    pub(super) fn receive(&mut self, slot: u32, direction: Direction) {
+        let side = direction.source();
+        let Some(fd) = self.fd(slot, side) else { return };
+        let lines = &mut self.lines[slot as usize];
+        let generation = lines.generation;
+        lines.line_mut(direction).flags.set(Flags::RECEIVING);
+        let token = Token::of_direction(Kind::Receive, direction, generation, slot);
+        self.push_on(slot, side, opcode::RecvMulti::new(fd, GROUP).build(), token);
+    }
+
+    /// Stops the multishot receive; its last answer is awaited.
+    fn stop_receiving(&mut self, slot: u32, direction: Direction) {
+        let lines = &mut self.lines[slot as usize];
+        let token = Token::of_direction(Kind::Receive, direction, lines.generation, slot);
+        let flags = &mut lines.line_mut(direction).flags;
+        if !flags.has(Flags::RECEIVING) || flags.has(Flags::STOPPING) {
+            return;
+        }
+        flags.set(Flags::STOPPING);
+        let entry = opcode::AsyncCancel::new(token.pack()).build();
+        self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
+    }
+
+    /// Takes no more from the source; a waiting Fill is answered.
+    pub(super) fn stop(&mut self, slot: u32, direction: Direction) {
+        let lines = &mut self.lines[slot as usize];
+        let generation = lines.generation;
+        let flags = &mut lines.line_mut(direction).flags;
+        flags.set(Flags::STOPPED);
+        if flags.has(Flags::BULK) {
+            let token = Token::of_direction(Kind::Readable, direction, generation, slot);
+            let entry = opcode::AsyncCancel::new(token.pack()).build();
+            return self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
+        }
+        self.stop_receiving(slot, direction);
+        if let Some((completion, outcome)) = self.serve_fill(slot, direction) {
+            self.answer(slot, completion, outcome);
+        }
+    }
+
+    pub(super) fn on_received(&mut self, slot: u32, direction: Direction, result: i32, flags: u32) -> Answer {
+        let line = self.lines[slot as usize].line_mut(direction);
+        let armed = cqueue::more(flags);
+        if !armed {
+            line.flags.clear(Flags::RECEIVING | Flags::STOPPING);
+        }
+        match outcome(result) {
+            Ok(0) => line.flags.set(Flags::EOF),
+            Ok(len) => {
+                let index = cqueue::buffer_select(flags).expect("a receive with bytes names their buffer");
+                self.buffers.push(&mut line.queue, index, len);
+                let full = len as usize == self.buffers.size();
+                line.streak = if full { line.streak.saturating_add(1) } else { 0 };
+                self.consider_stopping(slot, direction);
+            }
+            Err(Errno::ENOBUFS) => return self.on_starved(slot, direction),
+            Err(Errno::ECANCELED) => {}
+            Err(errno) => line.error = errno.0,
+        }
+        if let Some(answer) = self.serve_fill(slot, direction) {
+            return Some(answer);
+        }
+        self.resume_receiving(slot, direction);
+        None
+    }
+
+    /// Stops the receive when bulk is coming, or when more is queued than the sink takes.
+    fn consider_stopping(&mut self, slot: u32, direction: Direction) {
+        let line = self.lines[slot as usize].line_mut(direction);
+        let bulk = line.streak >= FULL_RECEIVES && self.pipes.allowed();
+        if bulk {
+            line.flags.set(Flags::WANTS_BULK);
+        }
+        if bulk || line.queue.count >= QUEUED_MOST {
+            self.stop_receiving(slot, direction);
+        }
+    }
+
+    /// A receive ended by itself or was stopped while the session still waits: go on, in bulk if wanted.
+    fn resume_receiving(&mut self, slot: u32, direction: Direction) {
+        let lines = &self.lines[slot as usize];
+        let flags = lines.line(direction).flags;
+        let waiting = flags.has(Flags::FILL | Flags::HOLD);
+        if !waiting || flags.has(Flags::RECEIVING) || lines.aborting[direction.source().index()] {
+            return;
+        }
+        if flags.has(Flags::WANTS_BULK) && self.turn_to_bulk(slot, direction) {
+            return self.fill_bulk(slot, direction);
+        }
+        self.receive(slot, direction);
+    }
+
+    /// The pool was empty: enlarge it, or wait on the list until a buffer comes back.
+    #[cold]
+    fn on_starved(&mut self, slot: u32, direction: Direction) -> Answer {
+        if !self.buffers.grow() {
+            let flags = &mut self.lines[slot as usize].line_mut(direction).flags;
+            if flags.has(Flags::FILL | Flags::HOLD) && !flags.has(Flags::STARVED) {
+                flags.set(Flags::STARVED);
+                self.starved.push_back((slot, direction));
+            }
+            return None;
+        }
+        self.resume_receiving(slot, direction);
+        None
+    }
+
+    /// A buffer came back: the one that waited longest may receive again.
+    #[cold]
+    fn feed_starved(&mut self) {
+        while let Some((slot, direction)) = self.starved.pop_front() {
+            if self.lines[slot as usize].line_mut(direction).flags.take(Flags::STARVED) {
+                return self.resume_receiving(slot, direction);
+            }
+        }
+    }
+
+    pub(super) fn drain(&mut self, slot: u32, direction: Direction, len: u32) {
+        let line = self.lines[slot as usize].line_mut(direction);
+        line.flags.set(Flags::DRAIN);
+        if line.flags.has(Flags::BULK) {
+            return self.drain_bulk(slot, direction);
+        }
+        let side = direction.sink();
+        let from = line.offset as usize;
+        let bytes = &self.buffers.head(&line.queue)[from..from + len as usize];
+        let (start, generation) = (bytes.as_ptr(), self.lines[slot as usize].generation);
+        let Some(fd) = self.fd(slot, side) else { return };
+        let entry = opcode::Send::new(fd, start, len).flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL).build();
+        self.push_on(slot, side, entry, Token::of_direction(Kind::Send, direction, generation, slot));
+    }
+
+    pub(super) fn on_sent_bytes(&mut self, slot: u32, direction: Direction, result: i32) -> Answer {
+        let line = self.lines[slot as usize].line_mut(direction);
+        line.flags.clear(Flags::DRAIN);
+        let outcome = outcome(result);
+        if let Ok(sent) = outcome {
+            line.offset += sent;
+            self.moved.bytes += u64::from(sent);
+            if line.offset >= self.buffers.head_len(&line.queue) {
+                line.offset = 0;
+                self.buffers.pop(&mut line.queue);
+                if !self.starved.is_empty() {
+                    self.feed_starved();
+                }
+            }
+        }
+        Some((Completion::Drained(direction), outcome))
+    }
+}

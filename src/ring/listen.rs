@@ -1,0 +1,79 @@
+//! Accepting, and messages between the rings of one process.
+
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+use io_uring::types::Fd;
+use io_uring::{opcode, types};
+
+use super::token::{Kind, Token};
+use super::{Event, Ring, outcome};
+
+impl Ring {
+    /// Accepts from a listening socket until [`Ring::stop_listening`] or an error. The socket must stay open.
+    pub fn listen(&mut self, listener: u32, socket: RawFd) {
+        let entry =
+            opcode::AcceptMulti::new(Fd(socket)).flags(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).build();
+        self.push(entry.user_data(Token::plain(Kind::Accept, listener).pack()));
+    }
+
+    /// Asks a listener to end. Connections may still arrive before the last [`Event::Accepted`], which is not
+    /// armed any more.
+    pub fn stop_listening(&mut self, listener: u32) {
+        let tag = Token::plain(Kind::Accept, listener).pack();
+        let entry = opcode::AsyncCancel2::new(types::CancelBuilder::user_data(tag).all()).build();
+        self.push(entry.user_data(Token::plain(Kind::Cancel, listener).pack()));
+    }
+
+    /// Reports [`Event::Mail`] when the eventfd becomes readable, each time until the ring ends.
+    pub fn watch_mail(&mut self, eventfd: RawFd) {
+        let entry = opcode::PollAdd::new(Fd(eventfd), libc::POLLIN as u32).multi(true).build();
+        self.push(entry.user_data(Token::plain(Kind::Mail, 0).pack()));
+    }
+
+    /// Gives an accepted connection to another worker's ring. If the message cannot be delivered,
+    /// [`Event::Returned`] brings the connection back.
+    pub fn hand_over(&mut self, ring: RawFd, listener: u32, socket: OwnedFd) {
+        let socket = socket.into_raw_fd();
+        let tag = Token::plain(Kind::HandOver, listener).pack();
+        let entry = opcode::MsgRingData::new(Fd(ring), socket, tag, None).build();
+        self.hand_overs.push_back((listener, socket));
+        self.push(entry.user_data(Token::plain(Kind::Sent, socket as u32).pack()));
+    }
+
+    /// Tells another worker that a slot may be free.
+    pub fn wake(&mut self, ring: RawFd) {
+        let tag = Token::plain(Kind::Wake, 0).pack();
+        let entry = opcode::MsgRingData::new(Fd(ring), 0, tag, None).build();
+        self.push(entry.user_data(Token::plain(Kind::Cancel, 0).pack()));
+    }
+
+    /// The answer to a hand-over of the descriptor `sent`.
+    pub(super) fn on_sent(&mut self, sent: u32, result: i32) -> Option<Event> {
+        let place = self.hand_overs.iter().position(|&(_, socket)| socket as u32 == sent)?;
+        let (listener, socket) = self.hand_overs.remove(place)?;
+        if result >= 0 {
+            return None;
+        }
+        // SAFETY: the descriptor was ours, and the kernel says that nobody else received it.
+        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        Some(Event::Returned { listener, socket })
+    }
+}
+
+pub(super) fn accepted(listener: u32, result: i32, armed: bool) -> Event {
+    let result = outcome(result).map(|fd| {
+        // SAFETY: the kernel has just created this descriptor for us alone.
+        unsafe { OwnedFd::from_raw_fd(fd as RawFd) }
+    });
+    Event::Accepted { listener, result, armed }
+}
+
+pub(super) fn handed_over(listener: u32, descriptor: i32) -> Option<Event> {
+    if descriptor < 0 {
+        return None;
+    }
+    // SAFETY: the sending worker gave its ownership away with the message.
+    let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    debug_assert!(socket.as_raw_fd() >= 0);
+    Some(Event::HandedOver { listener, socket })
+}

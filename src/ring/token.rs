@@ -1,0 +1,121 @@
+//! The 64-bit tag of a kernel request: what it was, for which session or listener, of which generation.
+//!
+//! ```text
+//!  63      56 55      48 47           32 31                0
+//! |   kind   |   part   |   generation  |  slot or listener |
+//! ```
+
+use crate::session::op::{Direction, Side};
+
+/// What a kernel request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// Multishot accept on a listener.
+    Accept = 1,
+    /// Multishot receive; the part is a direction.
+    Receive,
+    /// Send; the part is a direction.
+    Send,
+    /// Wait until the source of a direction is readable.
+    Readable,
+    /// Wait until the sink of a direction is writable.
+    Writable,
+    /// Connect to the server.
+    Connect,
+    /// A cancellation; its own answer says nothing.
+    Cancel,
+    /// The mailbox's eventfd is readable.
+    Mail,
+    /// Another worker hands over an accepted connection; the result is the descriptor.
+    HandOver,
+    /// Another worker says that a slot may be free.
+    Wake,
+    /// A message to another worker has been delivered or not.
+    Sent,
+}
+
+impl Kind {
+    const ALL: [Kind; 11] = [
+        Kind::Accept,
+        Kind::Receive,
+        Kind::Send,
+        Kind::Readable,
+        Kind::Writable,
+        Kind::Connect,
+        Kind::Cancel,
+        Kind::Mail,
+        Kind::HandOver,
+        Kind::Wake,
+        Kind::Sent,
+    ];
+}
+
+/// The tag, unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub kind: Kind,
+    pub part: u8,
+    pub generation: u16,
+    pub slot: u32,
+}
+
+impl Token {
+    pub(super) fn of_direction(kind: Kind, direction: Direction, generation: u16, slot: u32) -> Token {
+        Token { kind, part: direction.index() as u8, generation, slot }
+    }
+
+    pub(super) fn of_slot(kind: Kind, generation: u16, slot: u32) -> Token {
+        Token { kind, part: 0, generation, slot }
+    }
+
+    pub(super) fn plain(kind: Kind, number: u32) -> Token {
+        Token { kind, part: 0, generation: 0, slot: number }
+    }
+
+    pub(super) fn pack(self) -> u64 {
+        (self.kind as u64) << 56
+            | u64::from(self.part) << 48
+            | u64::from(self.generation) << 32
+            | u64::from(self.slot)
+    }
+
+    /// None for a tag that this ring never made.
+    pub(super) fn unpack(tag: u64) -> Option<Token> {
+        let number = (tag >> 56) as usize;
+        let kind = *Kind::ALL.get(number.checked_sub(1)?)?;
+        Some(Token { kind, part: (tag >> 48) as u8, generation: (tag >> 32) as u16, slot: tag as u32 })
+    }
+
+    pub(super) fn direction(self) -> Direction {
+        Direction::BOTH[usize::from(self.part & 1)]
+    }
+
+    /// The socket that the request works on.
+    pub(super) fn side(self) -> Side {
+        match self.kind {
+            Kind::Receive | Kind::Readable => self.direction().source(),
+            Kind::Send | Kind::Writable => self.direction().sink(),
+            _ => Side::Server,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_is_reversible_for_every_kind() {
+        for kind in Kind::ALL {
+            let token = Token { kind, part: 1, generation: 0xBEEF, slot: 0xDEAD_BEEF };
+            assert_eq!(Token::unpack(token.pack()), Some(token));
+        }
+    }
+
+    #[test]
+    fn foreign_tags_are_recognised() {
+        assert_eq!(Token::unpack(0), None);
+        assert_eq!(Token::unpack(u64::MAX), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Which timeout a session is subject to, and when it strikes. Pure: ticks are arguments.
+//!
+//! Ticks are milliseconds of the worker's clock, wrapping after 49 days; no timeout exceeds 24.8 days,
+//! so wrapped differences are exact. Traffic only writes a tick; a timer that fires early is filed again.
+
+use super::op::{Direction, Side};
+use super::policy::Policy;
+use super::{Phase, Session};
+
+/// The longest pause before the same server is tried again, milliseconds (HAProxy's turn-around).
+pub const TURN_AROUND_MS: u32 = 1000;
+
+/// When things last happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ticks {
+    /// A byte was last read or written. A byte taken from one side is owed to the other at once, so one
+    /// tick serves both: what differs between the sides is which timeout applies to whom.
+    pub activity: u32,
+    /// The present phase began.
+    pub phase: u32,
+}
+
+/// What a deadline is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// `timeout connect`.
+    Connect,
+    /// `timeout queue`.
+    Queue,
+    /// The pause before the same server is tried again.
+    TurnAround,
+    /// `timeout client`, `client-fin`, or `tunnel` on the client's side; `timeout server` and so on.
+    Side(Side),
+}
+
+/// A moment and what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// Worker tick, milliseconds.
+    pub at: u32,
+    /// Whose.
+    pub expiry: Expiry,
+}
+
+impl Session {
+    /// The nearest deadline; None: nothing can expire. When both sides' are equal it is the client's.
+    pub fn deadline(&self, policy: &Policy, ticks: &Ticks) -> Option<Deadline> {
+        let timeouts = &policy.timeouts;
+        let phase = |limit: Option<u32>, expiry| {
+            limit.map(|ms| Deadline { at: ticks.phase.wrapping_add(ms), expiry })
+        };
+        let client = || self.side_deadline(Side::Client, policy, ticks);
+        match self.phase {
+            // A silent client does not end a connect, but it is the cause if the connect fails.
+            Phase::Connecting => earlier(phase(timeouts.connect_ms, Expiry::Connect), client()),
+            Phase::Queued => earlier(client(), phase(timeouts.queue_ms, Expiry::Queue)),
+            Phase::TurnAround => {
+                let pause = timeouts.connect_ms.unwrap_or(TURN_AROUND_MS).min(TURN_AROUND_MS);
+                phase(Some(pause), Expiry::TurnAround)
+            }
+            Phase::Holding => client(),
+            Phase::Established => earlier(client(), self.side_deadline(Side::Server, policy, ticks)),
+            Phase::Choosing | Phase::Abandoning | Phase::Ending => None,
+        }
+    }
+
+    /// When a timer should look at this session again: never later than the deadline, however the roles of
+    /// the sides change meanwhile, and as far away as that allows.
+    pub fn next_look(&self, policy: &Policy, ticks: &Ticks) -> Option<u32> {
+        if self.phase != Phase::Established {
+            return self.deadline(policy, ticks).map(|deadline| deadline.at);
+        }
+        policy.shortest_idle_ms().map(|ms| ticks.activity.wrapping_add(ms))
+    }
+
+    /// What has struck by `now`.
+    pub fn expired(&self, policy: &Policy, ticks: &Ticks, now: u32) -> Option<Expiry> {
+        let deadline = self.deadline(policy, ticks)?;
+        (now.wrapping_sub(deadline.at) as i32 >= 0).then_some(deadline.expiry)
+    }
+
+    /// A side's timeout runs while it may speak or owes progress. After the other side's end it is the side
+    /// that is awaited alone, under its own -fin; `timeout tunnel` replaces the plain ones once connected.
+    fn side_deadline(&self, side: Side, policy: &Policy, ticks: &Ticks) -> Option<Deadline> {
+        let (to, from) = match side {
+            Side::Client => (Direction::ToClient, Direction::ToServer),
+            Side::Server => (Direction::ToServer, Direction::ToClient),
+        };
+        let holding = self.phase == Phase::Holding;
+        if !holding && !self.relay(to).pushing() && !self.relay(from).listening() {
+            return None;
+        }
+        let timeouts = &policy.timeouts;
+        let (plain, fin) = match side {
+            Side::Client => (timeouts.client_ms, timeouts.client_fin_ms),
+            Side::Server => (timeouts.server_ms, timeouts.server_fin_ms),
+        };
+        let connected = self.phase == Phase::Established;
+        let limit = match (fin, timeouts.tunnel_ms) {
+            (Some(fin), _) if connected && self.relay(to).source_ended() => Some(fin),
+            (_, Some(tunnel)) if connected => Some(tunnel),
+            _ => plain,
+        };
+        limit.map(|ms| Deadline { at: ticks.activity.wrapping_add(ms), expiry: Expiry::Side(side) })
+    }
+}
+
+/// The earlier of two deadlines; the first one when they are equal.
+fn earlier(first: Option<Deadline>, second: Option<Deadline>) -> Option<Deadline> {
+    match (first, second) {
+        (Some(a), Some(b)) if (b.at.wrapping_sub(a.at) as i32) < 0 => Some(b),
+        (None, second) => second,
+        (first, _) => first,
+    }
+}

@@ -1,0 +1,218 @@
+//! Stream sockets: listening, connecting to a server, addresses and options.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+
+use crate::config::model::{ListenAddress, ServerAddress};
+
+/// Options of a listening socket (configuration manual, section 5.1).
+#[derive(Clone, Debug, Default)]
+pub struct ListenOptions {
+    /// `backlog`, connections.
+    pub backlog: u32,
+    /// SO_REUSEPORT: each worker has its own socket for the address.
+    pub reuseport: bool,
+    /// `interface`.
+    pub interface: Option<String>,
+    /// `transparent`.
+    pub transparent: bool,
+    /// `v6only` / `v4v6`; None: the system's default.
+    pub v6only: Option<bool>,
+    /// `mss`.
+    pub mss: Option<u16>,
+    /// `tfo`: the length of the fast-open queue is the backlog.
+    pub tfo: bool,
+    /// `defer-accept`.
+    pub defer_accept: bool,
+    /// `tcp-ut`.
+    pub user_timeout_ms: Option<u32>,
+    /// SO_RCVBUF and SO_SNDBUF, bytes, inherited by accepted sockets.
+    pub buffers: Buffers,
+}
+
+/// Socket buffer sizes in bytes; None: the kernel's own tuning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// SO_RCVBUF.
+    pub receive: Option<u32>,
+    /// SO_SNDBUF.
+    pub send: Option<u32>,
+}
+
+/// Opens, binds and listens. An inherited descriptor is only duplicated: it listens already.
+///
+/// # Errors
+/// What the kernel says: EADDRINUSE, EACCES for a privileged port, EADDRNOTAVAIL, ...
+pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
+    match address {
+        ListenAddress::Tcp(address) => listen_tcp(*address, options).map(OwnedFd::from),
+        ListenAddress::Unix(path) => listen_unix(path),
+        ListenAddress::Abstract(name) => {
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+            UnixListener::bind_addr(&address).map(OwnedFd::from)
+        }
+        ListenAddress::Fd(fd) => super::descriptor::duplicate(*fd),
+    }
+}
+
+/// A stale socket file is what a crashed process leaves behind: it is replaced, any other file is not.
+fn listen_unix(path: &Path) -> io::Result<OwnedFd> {
+    use std::os::unix::fs::FileTypeExt;
+    if std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket()) {
+        std::fs::remove_file(path)?;
+    }
+    UnixListener::bind(path).map(OwnedFd::from)
+}
+
+fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if options.reuseport {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6()
+        && let Some(only) = options.v6only
+    {
+        socket.set_only_v6(only)?;
+    }
+    if let Some(interface) = &options.interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    if options.transparent {
+        set_transparent(&socket, address)?;
+    }
+    if let Some(mss) = options.mss {
+        socket.set_tcp_mss(u32::from(mss))?;
+    }
+    if let Some(ms) = options.user_timeout_ms {
+        socket.set_tcp_user_timeout(Some(Duration::from_millis(u64::from(ms))))?;
+    }
+    // Inherited by every accepted socket, so that none needs a system call of its own.
+    socket.set_tcp_nodelay(true)?;
+    set_buffers(&socket, options.buffers)?;
+    socket.bind(&SockAddr::from(address))?;
+    let backlog = i32::try_from(options.backlog.max(1)).unwrap_or(i32::MAX);
+    socket.listen(backlog)?;
+    if options.tfo {
+        super::option::set_fast_open(socket.as_fd(), backlog)?;
+    }
+    if options.defer_accept {
+        super::option::set_defer_accept(socket.as_fd())?;
+    }
+    Ok(socket)
+}
+
+fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    if address.is_ipv4() { socket.set_ip_transparent_v4(true) } else { socket.set_ip_transparent_v6(true) }
+}
+
+fn set_buffers(socket: &Socket, buffers: Buffers) -> io::Result<()> {
+    if let Some(bytes) = buffers.receive {
+        socket.set_recv_buffer_size(bytes as usize)?;
+    }
+    if let Some(bytes) = buffers.send {
+        socket.set_send_buffer_size(bytes as usize)?;
+    }
+    Ok(())
+}
+
+/// How to reach a server.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Where to connect.
+    pub address: SockAddr,
+    /// `source`: bound before connecting.
+    pub source: Option<SocketAddr>,
+    /// SO_KEEPALIVE.
+    pub keepalive: bool,
+    /// Buffer sizes.
+    pub buffers: Buffers,
+}
+
+/// The socket address of a server for a client that came in on `port` (`server s 10.0.0.1` without a port
+/// uses the client's).
+///
+/// # Errors
+/// InvalidInput when a mapped port leaves 1..65535 or a path is too long for a Unix address.
+pub fn resolve_route(address: &ServerAddress, port: u16) -> io::Result<SockAddr> {
+    match address {
+        ServerAddress::Tcp(address) => Ok(SockAddr::from(*address)),
+        ServerAddress::TcpMapped(ip, offset) => {
+            let mapped = u16::try_from(i32::from(port) + offset)
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "mapped port out of range"))?;
+            Ok(SockAddr::from(SocketAddr::new(*ip, mapped)))
+        }
+        ServerAddress::Unix(path) => SockAddr::unix(path),
+        ServerAddress::Abstract(name) => SockAddr::unix(Path::new(&format!("\0{name}"))),
+    }
+}
+
+/// A non-blocking socket ready to connect along `route`.
+///
+/// # Errors
+/// EMFILE, ENFILE, ENOMEM, or what binding the source address says.
+pub fn open_to(route: &Route) -> io::Result<OwnedFd> {
+    let domain = Domain::from(i32::from(route.address.family()));
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
+    if domain != Domain::UNIX {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if route.keepalive {
+        socket.set_keepalive(true)?;
+    }
+    set_buffers(&socket, route.buffers)?;
+    if let Some(source) = route.source {
+        socket.set_reuse_address(true)?;
+        // The port is chosen at connect, so that one address serves 64 Ki connections per server.
+        super::option::set_bind_address_no_port(socket.as_fd())?;
+        socket.bind(&SockAddr::from(source))?;
+    }
+    Ok(socket.into())
+}
+
+/// The peer's address; None for a Unix socket or a peer that is gone already.
+pub fn peer_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+    SockRef::from(&fd).peer_addr().ok().and_then(|a| a.as_socket()).map(unmap)
+}
+
+/// The socket's own address; None for a Unix socket.
+pub fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+    SockRef::from(&fd).local_addr().ok().and_then(|a| a.as_socket()).map(unmap)
+}
+
+/// IPv4 clients of a `v4v6` socket appear as themselves.
+fn unmap(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Turns on SO_KEEPALIVE (`option clitcpka`).
+pub fn set_keepalive(fd: BorrowedFd<'_>) {
+    // A client that is gone already needs no keepalive; its end shows on the next read.
+    let _ = SockRef::from(&fd).set_keepalive(true);
+}
+
+/// Makes the coming close send RST and drop what is unsent (SO_LINGER 0).
+pub fn reset_on_close(fd: BorrowedFd<'_>) {
+    // It cannot fail on a socket; a close that sends FIN instead would still be a close.
+    let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
+}
+
+/// Says that no more bytes will be written (FIN). The error of a peer that is gone already shows when reading.
+pub fn finish_writing(fd: BorrowedFd<'_>) {
+    let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Write);
+}
+
+/// Accepts one connection that is queued already; None: there is none, or no descriptor for it.
+pub fn accept_queued(listener: BorrowedFd<'_>) -> Option<OwnedFd> {
+    use rustix::net::{SocketFlags, accept_with};
+    // The listening socket may block, and an armed accept of another worker may be quicker.
+    rustix::io::ioctl_fionbio(listener, true).ok()?;
+    accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).ok()
+}

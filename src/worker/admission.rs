@@ -1,0 +1,328 @@
+//! From an accepted socket to a session: limits, placement across workers, and pausing when full.
+//!
+//! A connection that may not become a session yet is parked, never closed: with the kernel's queue it is
+//! the backlog. A multishot accept may deliver a few more before its cancellation ends.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::config::model::{BindId, Config, ProxyId};
+use crate::session::Session;
+use crate::session::deadline::Ticks;
+use crate::session::op::Errno;
+use crate::session::termination::Termination;
+use crate::sys::socket::{accept_queued, local_address, peer_address, set_keepalive};
+
+use super::finish::Moment;
+use super::record::{NEVER, Record};
+use super::{Entry, Worker};
+
+/// How long accepting rests after the system had no descriptor or memory left, milliseconds.
+const REST_MS: u64 = 100;
+/// A worker hands a connection over only when it carries this many more than the mean, or an eighth more.
+const CROWDED_BY: u32 = 4;
+
+/// One listening socket of this worker.
+#[derive(Debug)]
+struct Listener {
+    bind: BindId,
+    proxy: ProxyId,
+    maxconn: Option<u32>,
+    proxy_maxconn: Option<u32>,
+    socket: Option<OwnedFd>,
+    armed: bool,
+    /// Its armed accept has been told to stop.
+    stopping: bool,
+    parked: VecDeque<OwnedFd>,
+}
+
+/// All listening sockets of a worker, by the number that the ring knows them under: the bind's.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    all: Vec<Listener>,
+    /// For a bind's number its place in `all`.
+    place: Vec<Option<usize>>,
+    retry_at: Option<u64>,
+    closing: bool,
+}
+
+impl Listeners {
+    pub(super) fn new(config: &Config, sockets: Vec<(BindId, OwnedFd)>) -> Listeners {
+        let mut listeners = Listeners {
+            all: Vec::new(),
+            place: vec![None; config.binds.len()],
+            retry_at: None,
+            closing: false,
+        };
+        for (bind, socket) in sockets {
+            let number = usize::from(bind.0);
+            let proxy = config.binds[number].proxy;
+            listeners.place[number] = Some(listeners.all.len());
+            listeners.all.push(Listener {
+                bind,
+                proxy,
+                maxconn: config.binds[number].maxconn,
+                proxy_maxconn: config.proxies[usize::from(proxy.0)].maxconn,
+                socket: Some(socket),
+                armed: false,
+                stopping: false,
+                parked: VecDeque::new(),
+            });
+        }
+        listeners
+    }
+
+    /// When accepting is to be tried again after a shortage.
+    pub(super) fn retry_at(&self) -> Option<u64> {
+        self.retry_at
+    }
+
+    /// Every socket is closed and nothing is parked.
+    pub(super) fn are_closed(&self) -> bool {
+        self.all.iter().all(|listener| listener.socket.is_none() && listener.parked.is_empty())
+    }
+
+    fn find(&mut self, number: u32) -> Option<&mut Listener> {
+        let place = (*self.place.get(number as usize)?)?;
+        self.all.get_mut(place)
+    }
+}
+
+impl Worker {
+    pub(super) fn open_listeners(&mut self) {
+        for place in 0..self.listeners.all.len() {
+            self.arm(place);
+        }
+    }
+
+    fn arm(&mut self, place: usize) {
+        let listener = &mut self.listeners.all[place];
+        if let (Some(socket), false) = (&listener.socket, listener.armed) {
+            listener.armed = true;
+            self.ring.listen(u32::from(listener.bind.0), socket.as_raw_fd());
+        }
+    }
+
+    fn disarm(&mut self, place: usize) {
+        let listener = &mut self.listeners.all[place];
+        if listener.armed && !listener.stopping {
+            listener.stopping = true;
+            self.ring.stop_listening(u32::from(listener.bind.0));
+        }
+    }
+
+    pub(super) fn on_accepted(&mut self, number: u32, result: Result<OwnedFd, Errno>, armed: bool) {
+        if let Some(listener) = self.listeners.find(number)
+            && !armed
+        {
+            (listener.armed, listener.stopping) = (false, false);
+        }
+        match result {
+            Ok(socket) => self.place(number, socket),
+            Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => self.rest(),
+            // The client went away before it was accepted, or the accept was cancelled.
+            Err(_) => {}
+        }
+        if !armed {
+            self.settle_listener(number);
+        }
+    }
+
+    /// Nothing can be accepted for want of descriptors or memory: pause, then try by itself.
+    #[cold]
+    fn rest(&mut self) {
+        self.counters.process().accept_failures.add(1);
+        self.listeners.retry_at = Some(self.now + REST_MS);
+    }
+
+    /// An accept ended: arm it again unless there is a reason not to.
+    fn settle_listener(&mut self, number: u32) {
+        let Some(&Some(place)) = self.listeners.place.get(number as usize) else { return };
+        if self.listeners.closing {
+            return self.drain_and_close(place);
+        }
+        if self.listeners.all[place].parked.is_empty() && self.listeners.retry_at.is_none() {
+            self.arm(place);
+        }
+    }
+
+    /// Keeps the connection, or gives it to the least loaded worker when this one is crowded.
+    fn place(&mut self, number: u32, socket: OwnedFd) {
+        match self.less_crowded() {
+            Some(ring) => {
+                self.counters.process().handed_over.add(1);
+                self.ring.hand_over(ring, number, socket);
+            }
+            None => self.admit(number, socket),
+        }
+    }
+
+    fn less_crowded(&self) -> Option<std::os::fd::RawFd> {
+        let workers = self.peers.count();
+        if workers < 2 {
+            return None;
+        }
+        let live = |worker: usize| self.load.worker_live(worker).load(Relaxed);
+        let own = live(self.index);
+        let mean = (0..workers).map(live).sum::<u32>() / workers as u32;
+        if own < mean + CROWDED_BY.max(mean / 8) {
+            return None;
+        }
+        let least = (0..workers).min_by_key(|&worker| live(worker))?;
+        self.peers.ring(least).filter(|_| least != self.index)
+    }
+
+    /// Makes the connection a session, or parks it when a limit is reached.
+    pub(super) fn admit(&mut self, number: u32, socket: OwnedFd) {
+        let Some(&Some(place)) = self.listeners.place.get(number as usize) else { return };
+        if !self.listeners.all[place].parked.is_empty() || !self.take_slots(place) {
+            self.listeners.all[place].parked.push_back(socket);
+            return self.pause(place);
+        }
+        self.begin(place, socket);
+    }
+
+    /// One slot of the process, the frontend and the address; all or none.
+    fn take_slots(&self, place: usize) -> bool {
+        let listener = &self.listeners.all[place];
+        if self.load.process().take(Some(self.maxconn)).is_none() {
+            return false;
+        }
+        if self.load.frontend(listener.proxy).take(listener.proxy_maxconn).is_none() {
+            self.load.process().release();
+            return false;
+        }
+        if self.load.bind(listener.bind).take(listener.maxconn).is_none() {
+            self.load.frontend(listener.proxy).release();
+            self.load.process().release();
+            return false;
+        }
+        true
+    }
+
+    fn begin(&mut self, place: usize, socket: OwnedFd) {
+        let Listener { bind, proxy, .. } = self.listeners.all[place];
+        let config = &self.snapshot.config;
+        if config.proxies[usize::from(proxy.0)].options.client_keepalive {
+            set_keepalive(socket.as_fd());
+        }
+        let client = self.addresses.pack(peer_address(socket.as_fd()));
+        let local = self.addresses.pack(local_address(socket.as_fd()));
+        let policy = self.policies.find(proxy, None).expect("every frontend has a policy of its own");
+        let now = self.now as u32;
+        let record = Record {
+            client,
+            local,
+            accepted: now,
+            dequeued: NEVER,
+            connected: NEVER,
+            ticks: Ticks { activity: now, phase: now },
+            bytes: [0; 2],
+            bind,
+            policy,
+            queue_place: [0; 2],
+        };
+        let session = Session::new(&self.policies.entry(policy).policy);
+        let slot = self.sessions.insert(Entry { session, record }) as u32;
+        self.timers.reserve(self.sessions.capacity());
+        self.ring.open(slot, socket);
+        self.count_begin(bind, proxy);
+        self.log_at(Moment::Accepted, slot, Termination::default());
+        self.drive(slot, |session, policy, ops| session.start(policy, ops));
+    }
+
+    fn count_begin(&self, bind: BindId, proxy: ProxyId) {
+        self.load.worker_live(self.index).fetch_add(1, Relaxed);
+        let process = self.counters.process();
+        process.connections.add(1);
+        process.live.store(self.sessions.len() as u64, Relaxed);
+        for counters in [self.counters.frontend(proxy), self.counters.bind(bind)] {
+            counters.connections.add(1);
+            counters.sessions.add(1);
+        }
+    }
+
+    /// A limit is reached: stop accepting, and be woken when a slot is free anywhere.
+    #[cold]
+    fn pause(&mut self, place: usize) {
+        self.counters.process().maxconn_reached.add(1);
+        self.disarm(place);
+        self.peers.pause(self.index);
+        // A slot that was freed before the pause was known woke nobody: look once more.
+        self.resume(place);
+    }
+
+    /// Admits what is parked; accepts again when nothing is.
+    fn resume(&mut self, place: usize) {
+        while !self.listeners.all[place].parked.is_empty() {
+            if !self.take_slots(place) {
+                self.peers.pause(self.index);
+                return;
+            }
+            let socket = self.listeners.all[place].parked.pop_front().expect("checked to be there");
+            self.begin(place, socket);
+        }
+        if !self.listeners.closing && self.listeners.retry_at.is_none() {
+            self.arm(place);
+        }
+    }
+
+    pub(super) fn resume_listeners(&mut self) {
+        for place in 0..self.listeners.all.len() {
+            let listener = &self.listeners.all[place];
+            if !listener.armed || !listener.parked.is_empty() {
+                self.resume(place);
+            }
+        }
+    }
+
+    /// After a shortage, once its rest is over.
+    pub(super) fn retry_listeners(&mut self) {
+        if self.listeners.retry_at.is_some_and(|at| at <= self.now) {
+            self.listeners.retry_at = None;
+            self.resume_listeners();
+        }
+    }
+
+    /// A session ended: its slots are free, here and for whoever waits for them.
+    pub(super) fn release_connection(&mut self, bind: BindId, proxy: ProxyId) {
+        self.load.worker_live(self.index).fetch_sub(1, Relaxed);
+        self.counters.process().live.store(self.sessions.len() as u64, Relaxed);
+        self.load.bind(bind).release();
+        self.load.frontend(proxy).release();
+        self.load.process().release();
+        let mut paused = self.peers.take_paused();
+        if paused & (1 << self.index) != 0 {
+            paused &= !(1 << self.index);
+            self.resume_listeners();
+        }
+        while paused != 0 {
+            let worker = paused.trailing_zeros() as usize;
+            paused &= paused - 1;
+            if let Some(ring) = self.peers.ring(worker) {
+                self.ring.wake(ring);
+            }
+        }
+    }
+
+    /// Soft stop: what the kernel has queued is still served, then the sockets are closed.
+    pub(super) fn close_listeners(&mut self) {
+        self.listeners.closing = true;
+        for place in 0..self.listeners.all.len() {
+            if self.listeners.all[place].armed {
+                self.disarm(place);
+            } else {
+                self.drain_and_close(place);
+            }
+        }
+    }
+
+    fn drain_and_close(&mut self, place: usize) {
+        let number = u32::from(self.listeners.all[place].bind.0);
+        let Some(listening) = self.listeners.all[place].socket.take() else { return };
+        while let Some(socket) = accept_queued(listening.as_fd()) {
+            self.admit(number, socket);
+        }
+    }
+}

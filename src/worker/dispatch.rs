@@ -1,0 +1,200 @@
+//! Driving a session: handing it events, and answering what it asks for: a backend, a server, another server.
+
+use std::io;
+
+use crate::balance::{Choice, Request, choose, resume};
+use crate::config::model::{Config, ProxyId};
+use crate::load::QueueId;
+use crate::ring::Ops;
+use crate::rules::Facts;
+use crate::session::op::ServerId;
+use crate::session::policy::Policy;
+use crate::session::termination::Termination;
+use crate::session::{Phase, Session, Verdict};
+use crate::sys::socket::{Buffers, Route, resolve_route};
+use crate::table::Snapshot;
+
+use super::finish::Moment;
+use super::policies::Entry as PolicyEntry;
+use super::record::{Addresses, Record};
+use super::{Entry, Worker};
+
+/// The path of a session's operations.
+type SessionOps<'a> = Ops<'a, &'a mut dyn FnMut(ServerId) -> io::Result<Route>>;
+
+impl Worker {
+    /// Gives a session an event and does what it wants next.
+    pub(super) fn drive(
+        &mut self,
+        slot: u32,
+        event: impl FnOnce(&mut Session, &Policy, &mut SessionOps<'_>) -> Verdict,
+    ) {
+        let Entry { session, record } = &mut self.sessions[slot as usize];
+        let before = session.phase();
+        let PolicyEntry { policy, backend, .. } = self.policies.entry(record.policy);
+        let (snapshot, addresses) = (&self.snapshot, &self.addresses);
+        let mut route = |server| route_to(snapshot, addresses, *backend, server, record);
+        let mut ops = self.ring.ops(slot, &mut route as &mut dyn FnMut(ServerId) -> io::Result<Route>);
+        let verdict = event(session, policy, &mut ops);
+        let after = session.phase();
+        if before != after || verdict != Verdict::Live {
+            self.on_turn(slot, before, after, verdict);
+        }
+    }
+
+    /// The session changed its phase or wants something.
+    fn on_turn(&mut self, slot: u32, before: Phase, after: Phase, verdict: Verdict) {
+        let now = self.now as u32;
+        if before == Phase::Queued && after == Phase::Ending {
+            self.leave_queue(slot);
+        }
+        let entry = &mut self.sessions[slot as usize];
+        entry.record.ticks.phase = now;
+        if after == Phase::Established {
+            entry.record.ticks.activity = now;
+            entry.record.connected = now;
+            self.log_at(Moment::Connected, slot, Termination::default());
+        }
+        match verdict {
+            Verdict::Ended(termination) => return self.finish(slot, termination),
+            Verdict::Choose => return self.choose_backend(slot),
+            Verdict::Redispatch { optional, pause } => {
+                if before != Phase::TurnAround {
+                    self.count_retry(slot);
+                }
+                return self.redispatch(slot, optional, pause);
+            }
+            Verdict::Live => {}
+        }
+        let retries = matches!((before, after), (Phase::Connecting | Phase::Abandoning, Phase::TurnAround))
+            || (before, after) == (Phase::Abandoning, Phase::Connecting);
+        if retries {
+            self.count_retry(slot);
+        }
+        if after == Phase::Connecting {
+            self.count_connect(slot);
+        }
+        self.file_timer(slot);
+    }
+
+    /// The rules of the frontend, then its default backend.
+    fn choose_backend(&mut self, slot: u32) {
+        let record = &self.sessions[slot as usize].record;
+        let PolicyEntry { frontend, .. } = *self.policies.entry(record.policy);
+        let facts = Facts {
+            src: self.addresses.unpack(record.client),
+            dst: self.addresses.unpack(record.local),
+            bytes: self.ring.held(slot),
+        };
+        let backend = chosen_backend(&self.snapshot.config, frontend, &facts);
+        let Some(policy) = backend.and_then(|b| self.policies.find(frontend, Some(b))) else {
+            return self.drive(slot, |session, _, ops| session.unserved(ops));
+        };
+        let Entry { session, record } = &mut self.sessions[slot as usize];
+        record.policy = policy;
+        let entry = self.policies.entry(policy);
+        session.adopt(&entry.policy);
+        self.enter_backend(entry.backend.unwrap_or(frontend));
+        self.choose_server(slot, None);
+    }
+
+    /// The failed server's slot goes to who waits for it; the session tries for another one.
+    fn redispatch(&mut self, slot: u32, optional: bool, pause: bool) {
+        let backend = self.backend_of(slot).expect("a server failed, so a backend was chosen");
+        if optional && self.snapshot.backend(backend).active < 2 {
+            return self.drive(slot, |session, _, ops| {
+                session.stay(pause, ops);
+                Verdict::Live
+            });
+        }
+        let former = self.release_server(slot);
+        self.choose_server(slot, former);
+    }
+
+    fn choose_server(&mut self, slot: u32, avoid: Option<u16>) {
+        let backend = self.backend_of(slot).expect("a server is chosen after its backend");
+        match self.ask(slot, backend, None, avoid) {
+            Choice::Server(server) => self.assign(slot, backend, server),
+            Choice::QueueServer(server) => {
+                let id = self.snapshot.backend(backend).servers[usize::from(server)].id;
+                self.enqueue(slot, backend, QueueId::Server(id));
+            }
+            Choice::QueueBackend => self.enqueue(slot, backend, QueueId::Backend(backend)),
+            Choice::QueueFull(_) | Choice::Nobody => {
+                self.drive(slot, |session, _, ops| session.unserved(ops));
+            }
+        }
+    }
+
+    /// Asks the balancing algorithm; a server it names has been taken already.
+    pub(super) fn ask(
+        &mut self,
+        slot: u32,
+        backend: ProxyId,
+        waiting_in: Option<QueueId>,
+        avoid: Option<u16>,
+    ) -> Choice {
+        let record = &self.sessions[slot as usize].record;
+        let request = Request {
+            client: self.addresses.unpack(record.client),
+            local: self.addresses.unpack(record.local),
+            avoid,
+            random: &mut self.random,
+        };
+        let backend = self.snapshot.backend(backend);
+        match waiting_in {
+            Some(queue) => resume(backend, &self.load, queue, request),
+            None => choose(backend, &self.load, request),
+        }
+    }
+
+    /// Connects the session to a server whose slot it holds.
+    pub(super) fn assign(&mut self, slot: u32, backend: ProxyId, server: u16) {
+        let id = self.snapshot.backend(backend).servers[usize::from(server)].id;
+        self.sessions[slot as usize].record.dequeued = self.now as u32;
+        self.count_assigned(slot, backend, id);
+        self.drive(slot, |session, _, ops| {
+            session.assigned(id, ops);
+            Verdict::Live
+        });
+    }
+
+    /// The backend a session belongs to; None: none was chosen yet.
+    pub(super) fn backend_of(&self, slot: u32) -> Option<ProxyId> {
+        self.policies.entry(self.sessions[slot as usize].record.policy).backend
+    }
+}
+
+fn chosen_backend(config: &Config, frontend: ProxyId, facts: &Facts<'_>) -> Option<ProxyId> {
+    let proxy = &config.proxies[usize::from(frontend.0)];
+    let rule = proxy.use_backends.iter().find(|rule| {
+        let condition = rule.condition.as_ref();
+        condition.is_none_or(|condition| condition.holds(facts))
+    });
+    rule.map(|rule| rule.backend).or(proxy.default_backend)
+}
+
+/// How a server is reached, from the table as it is now.
+fn route_to(
+    snapshot: &Snapshot,
+    addresses: &Addresses,
+    backend: Option<ProxyId>,
+    server: ServerId,
+    record: &Record,
+) -> io::Result<Route> {
+    let (owner, entry) = snapshot.server(server);
+    let proxy = &snapshot.config.proxies[usize::from(backend.unwrap_or(owner.proxy).0)];
+    let tune = &snapshot.config.global.tune;
+    let port = addresses.unpack(record.local).map_or(0, |local| local.port());
+    let configured = snapshot.config.proxies[usize::from(owner.proxy.0)]
+        .servers
+        .iter()
+        .find(|configured| configured.id == entry.number)
+        .and_then(|configured| configured.source);
+    Ok(Route {
+        address: resolve_route(&entry.address, port)?,
+        source: configured.or(proxy.source),
+        keepalive: proxy.options.server_keepalive,
+        buffers: Buffers { receive: tune.rcvbuf_server, send: tune.sndbuf_server },
+    })
+}

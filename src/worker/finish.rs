@@ -1,0 +1,193 @@
+//! What is left to do when a session is connected, gives up a server, or ends: counts, slots, the log.
+
+use crate::config::model::{LogStyle, Proxy, ProxyId};
+use crate::load::QueueId;
+use crate::log::record::SessionRecord;
+use crate::session::op::{Direction, ServerId};
+use crate::session::termination::{Cause, Stage, Termination};
+
+use super::record::NEVER;
+use super::{Entry, Worker};
+
+/// When a session is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Without `option tcplog`: who connected is all there is to say.
+    Accepted,
+    /// `option logasap`; a session that never connects is logged at its end.
+    Connected,
+    /// `option tcplog`.
+    End,
+}
+
+impl Moment {
+    fn of(proxy: &Proxy) -> Moment {
+        match (&proxy.log_style, proxy.options.logasap) {
+            (LogStyle::Connect, _) => Moment::Accepted,
+            (LogStyle::Tcplog, true) => Moment::Connected,
+            (LogStyle::Tcplog, false) => Moment::End,
+        }
+    }
+}
+
+impl Worker {
+    /// A backend was chosen: the session counts there from now on.
+    pub(super) fn enter_backend(&mut self, backend: ProxyId) {
+        self.load.backend(backend).take(None);
+        self.counters.backend(backend).sessions.add(1);
+    }
+
+    pub(super) fn count_assigned(&mut self, slot: u32, backend: ProxyId, server: ServerId) {
+        let session = &self.sessions[slot as usize].session;
+        let stamp = self.now + 1;
+        for counters in [self.counters.backend(backend), self.counters.server(server)] {
+            counters.balanced.add(1);
+            counters.last_session_ms.raise(stamp);
+        }
+        self.counters.server(server).sessions.add(1);
+        if session.retries() > 0 && session.server() != Some(server) {
+            self.counters.backend(backend).redispatches.add(1);
+            self.counters.server(server).redispatches.add(1);
+        }
+    }
+
+    pub(super) fn count_connect(&mut self, slot: u32) {
+        let backend = self.backend_of(slot);
+        if let (Some(backend), Some(server)) = (backend, self.sessions[slot as usize].session.server()) {
+            self.counters.backend(backend).connects.add(1);
+            self.counters.server(server).connects.add(1);
+        }
+    }
+
+    pub(super) fn count_retry(&mut self, slot: u32) {
+        let backend = self.backend_of(slot);
+        if let (Some(backend), Some(server)) = (backend, self.sessions[slot as usize].session.server()) {
+            self.counters.backend(backend).retries.add(1);
+            self.counters.server(server).retries.add(1);
+        }
+    }
+
+    /// Writes the session's one log line if this is the moment for it.
+    pub(super) fn log_at(&mut self, moment: Moment, slot: u32, termination: Termination) {
+        let frontend = self.policies.entry(self.sessions[slot as usize].record.policy).frontend;
+        if moment == Moment::of(&self.snapshot.config.proxies[usize::from(frontend.0)]) {
+            let facts = self.session_record(slot, termination, moment == Moment::Connected);
+            self.write_log(&facts);
+        }
+    }
+
+    /// The session ended and its sockets are closed: give everything back, count, log.
+    pub(super) fn finish(&mut self, slot: u32, termination: Termination) {
+        self.timers.clear(slot);
+        let server = self.sessions[slot as usize].session.server();
+        let record = self.sessions[slot as usize].record;
+        let entry = *self.policies.entry(record.policy);
+        self.release_server(slot);
+        if let Some(backend) = entry.backend {
+            self.load.backend(backend).release();
+        }
+        let facts = self.session_record(slot, termination, false);
+        self.count_end(&facts, server);
+        let due = Moment::of(&self.snapshot.config.proxies[usize::from(entry.frontend.0)]);
+        if due == Moment::End || (due == Moment::Connected && record.connected == NEVER) {
+            self.write_log(&facts);
+        }
+        self.addresses.forget(record.client);
+        self.addresses.forget(record.local);
+        self.sessions.remove(slot as usize);
+        self.release_connection(record.bind, entry.frontend);
+    }
+
+    fn write_log(&mut self, facts: &SessionRecord) {
+        if !self.log.push(facts) {
+            self.counters.process().dropped_logs.add(1);
+        }
+    }
+
+    /// Gives the session's server slot back, if it holds one, and wakes who waits for it. Returns the
+    /// server's place in its backend.
+    pub(super) fn release_server(&mut self, slot: u32) -> Option<u16> {
+        let session = &mut self.sessions[slot as usize].session;
+        let id = session.server()?;
+        session.released();
+        self.load.server(id).release();
+        let (backend, entry) = self.snapshot.server(id);
+        let proxy = backend.proxy;
+        let place = (0..).zip(&backend.servers).find(|(_, server)| server.id == entry.id).map(|(at, _)| at);
+        self.wake_next(QueueId::Server(id), proxy);
+        self.wake_next(QueueId::Backend(proxy), proxy);
+        place
+    }
+
+    fn session_record(&self, slot: u32, termination: Termination, early: bool) -> SessionRecord {
+        let Entry { session, record } = &self.sessions[slot as usize];
+        let entry = self.policies.entry(record.policy);
+        let backend = entry.backend.unwrap_or(entry.frontend);
+        let since = |tick: u32| tick.wrapping_sub(record.accepted);
+        let stage = |tick: u32, from: u32| if tick == NEVER { -1 } else { tick.wrapping_sub(from) as i32 };
+        let server = session.last_server().map(|id| self.snapshot.server(id).1);
+        let conns = |id: Option<ServerId>| id.map_or(0, |id| self.load.server(id).live());
+        SessionRecord {
+            client: self.addresses.unpack(record.client),
+            frontend_address: self.addresses.unpack(record.local),
+            frontend: entry.frontend,
+            bind: record.bind,
+            backend,
+            server: server.and_then(|server| self.place_of(backend, server.id)),
+            accepted_us: self.clock.epoch_us + self.at(record.accepted) * 1000,
+            queue_ms: stage(record.dequeued, record.accepted),
+            connect_ms: stage(record.connected, record.dequeued),
+            total_ms: since(self.now as u32),
+            bytes_to_client: record.bytes[Direction::ToClient.index()],
+            bytes_to_server: record.bytes[Direction::ToServer.index()],
+            termination,
+            early,
+            process_conns: self.load.process().live(),
+            frontend_conns: self.load.frontend(entry.frontend).live(),
+            backend_conns: entry.backend.map_or(0, |backend| self.load.backend(backend).live()),
+            server_conns: conns(session.last_server()),
+            retries: session.retries(),
+            redispatched: session.redispatched(),
+            server_queue: u32::from(record.queue_place[0]),
+            backend_queue: u32::from(record.queue_place[1]),
+        }
+    }
+
+    fn place_of(&self, backend: ProxyId, id: ServerId) -> Option<u16> {
+        let servers = &self.snapshot.backend(backend).servers;
+        (0..).zip(servers).find(|(_, server)| server.id == id).map(|(at, _)| at)
+    }
+
+    /// A tick in full: ticks of live sessions lie less than 2^32 ms back.
+    fn at(&self, tick: u32) -> u64 {
+        self.now - u64::from((self.now as u32).wrapping_sub(tick))
+    }
+
+    fn count_end(&self, facts: &SessionRecord, server: Option<ServerId>) {
+        let counters = &self.counters;
+        for side in [counters.frontend(facts.frontend), counters.bind(facts.bind)] {
+            side.bytes_in.add(facts.bytes_to_server);
+            side.bytes_out.add(facts.bytes_to_client);
+            if facts.termination.stage == Stage::Request {
+                side.request_errors.add(1);
+            }
+        }
+        let backend = (facts.backend != facts.frontend || server.is_some() || facts.queue_ms >= 0)
+            .then(|| counters.backend(facts.backend));
+        for side in backend.into_iter().chain(server.map(|id| counters.server(id))) {
+            side.bytes_in.add(facts.bytes_to_server);
+            side.bytes_out.add(facts.bytes_to_client);
+            side.total_time.sample(u64::from(facts.total_ms));
+            side.queue_time.sample(facts.queue_ms.max(0) as u64);
+            side.connect_time.sample(facts.connect_ms.max(0) as u64);
+            match (facts.termination.cause, facts.termination.stage) {
+                (Cause::ClientAbort | Cause::ClientTimeout, Stage::Data) => side.client_aborts.add(1),
+                (Cause::ServerAbort | Cause::ServerTimeout, Stage::Data) => side.server_aborts.add(1),
+                (Cause::ServerAbort | Cause::ServerTimeout | Cause::Resource, Stage::Connect) => {
+                    side.connect_errors.add(1);
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Who on this worker waits for a server: one FIFO for each queue, in the order of the tickets.
+//!
+//! A ticket is drawn from the queue's counter, which all workers share; the head of each worker's FIFO is
+//! published. Whoever waits publishes, then asks once more; whoever frees a slot looks for the smallest
+//! head behind a fence and wakes its worker. [`crate::load`] proves that no wake-up is lost.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::balance::Choice;
+use crate::config::model::ProxyId;
+use crate::load::QueueId;
+use crate::session::Verdict;
+
+use super::Worker;
+
+/// A session in a queue.
+#[derive(Clone, Copy, Debug)]
+struct Waiter {
+    ticket: u64,
+    slot: u32,
+}
+
+/// All FIFOs of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    fifos: HashMap<QueueId, VecDeque<Waiter>>,
+    waiting: usize,
+}
+
+impl Queues {
+    fn head(&self, queue: QueueId) -> Option<Waiter> {
+        self.fifos.get(&queue)?.front().copied()
+    }
+
+    fn push(&mut self, queue: QueueId, waiter: Waiter) {
+        self.waiting += 1;
+        self.fifos.entry(queue).or_default().push_back(waiter);
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<QueueId> {
+        for (&queue, fifo) in &mut self.fifos {
+            if let Some(place) = fifo.iter().position(|waiter| waiter.slot == slot) {
+                fifo.remove(place);
+                self.waiting -= 1;
+                return Some(queue);
+            }
+        }
+        None
+    }
+}
+
+impl Worker {
+    /// Puts a session at the end of a queue.
+    pub(super) fn enqueue(&mut self, slot: u32, backend: ProxyId, queue: QueueId) {
+        let cell = match queue {
+            QueueId::Backend(proxy) => self.load.backend(proxy),
+            QueueId::Server(server) => self.load.server(server),
+        };
+        let (ticket, ahead) = cell.enter_queue();
+        let place = usize::from(matches!(queue, QueueId::Backend(_)));
+        let record = &mut self.sessions[slot as usize].record;
+        record.queue_place[place] = u16::try_from(ahead + 1).unwrap_or(u16::MAX);
+        self.queues.push(queue, Waiter { ticket, slot });
+        self.drive(slot, |session, _, ops| {
+            session.queued(ops);
+            Verdict::Live
+        });
+        self.publish_head(queue);
+        // A slot that was freed before the head was published woke nobody: look once more.
+        self.serve(queue, backend);
+    }
+
+    fn publish_head(&self, queue: QueueId) {
+        let ticket = self.queues.head(queue).map(|waiter| waiter.ticket);
+        self.load.publish_head(self.index, queue, ticket);
+    }
+
+    /// Takes a session out of the queue it waits in.
+    pub(super) fn leave_queue(&mut self, slot: u32) {
+        if let Some(queue) = self.queues.remove(slot) {
+            self.left(queue);
+        }
+    }
+
+    fn left(&self, queue: QueueId) {
+        match queue {
+            QueueId::Backend(proxy) => self.load.backend(proxy).leave_queue(),
+            QueueId::Server(server) => self.load.server(server).leave_queue(),
+        }
+        self.publish_head(queue);
+    }
+
+    /// Serves this worker's waiters of one queue while there are slots.
+    fn serve(&mut self, queue: QueueId, backend: ProxyId) {
+        while let Some(waiter) = self.queues.head(queue) {
+            match self.ask(waiter.slot, backend, Some(queue), None) {
+                Choice::Server(server) => {
+                    self.leave_queue(waiter.slot);
+                    self.assign(waiter.slot, backend, server);
+                }
+                Choice::QueueServer(server) if queue == self.queue_of(backend, server) => return,
+                Choice::QueueServer(server) => {
+                    let to = self.queue_of(backend, server);
+                    self.move_waiter(waiter.slot, backend, to);
+                }
+                Choice::QueueBackend if queue == QueueId::Backend(backend) => return,
+                Choice::QueueBackend => self.move_waiter(waiter.slot, backend, QueueId::Backend(backend)),
+                // It waits on: a server may come up before `timeout queue` ends.
+                Choice::QueueFull(_) | Choice::Nobody => return,
+            }
+        }
+    }
+
+    fn queue_of(&self, backend: ProxyId, server: u16) -> QueueId {
+        QueueId::Server(self.snapshot.backend(backend).servers[usize::from(server)].id)
+    }
+
+    /// The server it waited for is no longer usable: it waits elsewhere, behind those who are there.
+    fn move_waiter(&mut self, slot: u32, backend: ProxyId, to: QueueId) {
+        self.leave_queue(slot);
+        self.enqueue(slot, backend, to);
+    }
+
+    /// Serves everybody who waits here, after a wake-up or a new table.
+    pub(super) fn serve_queues(&mut self) {
+        if self.queues.waiting == 0 {
+            return;
+        }
+        let queues: Vec<QueueId> =
+            self.queues.fifos.iter().filter(|(_, fifo)| !fifo.is_empty()).map(|(&queue, _)| queue).collect();
+        for queue in queues {
+            let backend = match queue {
+                QueueId::Backend(proxy) => proxy,
+                QueueId::Server(server) => self.snapshot.server(server).0.proxy,
+            };
+            self.serve(queue, backend);
+        }
+    }
+
+    /// A slot of this queue was freed: the longest waiter of all workers is next.
+    pub(super) fn wake_next(&mut self, queue: QueueId, backend: ProxyId) {
+        match self.load.next_waiter(queue) {
+            None => {}
+            Some(worker) if worker == self.index => self.serve(queue, backend),
+            Some(worker) => {
+                if let Some(ring) = self.peers.ring(worker) {
+                    self.ring.wake(ring);
+                }
+            }
+        }
+    }
+}

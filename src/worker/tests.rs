@@ -1,0 +1,390 @@
+//! Real workers on real sockets: what a client and a server see.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::thread::JoinHandle;
+
+use super::*;
+use crate::config::model::{Bind, ListenAddress, Proxy, ProxyId, ProxyKind, ServerAddress};
+use crate::sys::socket::{ListenOptions, listen, local_address};
+use crate::table::{TablePublisher, fixture};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A listen section on a port of the kernel's choice, with its servers, on some workers.
+struct Gateway {
+    address: SocketAddr,
+    mailboxes: Vec<MailboxSender>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+    load: Arc<Load>,
+    counters: Vec<Arc<WorkerCounters>>,
+    _publisher: TablePublisher,
+}
+
+impl Gateway {
+    fn start(workers: usize, servers: &[SocketAddr], change: impl FnOnce(&mut Config)) -> Gateway {
+        let mut proxy = fixture::backend("impala", servers.len());
+        proxy.kind = ProxyKind::Listen;
+        proxy.default_backend = Some(ProxyId(0));
+        proxy.binds = vec![BindId(0)];
+        for (server, address) in proxy.servers.iter_mut().zip(servers) {
+            server.address = ServerAddress::Tcp(*address);
+        }
+        let mut config = Config { proxies: vec![proxy], binds: vec![bind()], ..Config::default() };
+        change(&mut config);
+        Gateway::run(workers, config)
+    }
+
+    fn run(workers: usize, config: Config) -> Gateway {
+        let config = Arc::new(config);
+        let options = ListenOptions { backlog: 1024, reuseport: true, ..ListenOptions::default() };
+        let first = listen(&config.binds[0].address, &options).unwrap();
+        let address = local_address(first.as_fd()).unwrap();
+        let mut sockets = vec![first];
+        sockets.extend((1..workers).map(|_| listen(&ListenAddress::Tcp(address), &options).unwrap()));
+        let load = Arc::new(Load::new(&config, workers));
+        let publisher = TablePublisher::new(Arc::clone(&config), &load);
+        let targets = crate::log::open(&config).unwrap();
+        let (_log, sinks) = crate::log::start(Arc::clone(&config), targets, workers, "host").unwrap();
+        let peers = Arc::new(Peers::new(workers));
+        let clock = Clock { start: Instant::now(), epoch_us: 0 };
+        let mut gateway = Gateway {
+            address,
+            mailboxes: Vec::new(),
+            threads: Vec::new(),
+            load: Arc::clone(&load),
+            counters: Vec::new(),
+            _publisher: publisher,
+        };
+        for (index, (socket, log)) in sockets.into_iter().zip(sinks).enumerate() {
+            let (sender, mailbox) = mailbox().unwrap();
+            let counters = Arc::new(WorkerCounters::new(&config, load.server_capacity()));
+            let setup = Setup {
+                index,
+                listeners: vec![(BindId(0), socket)],
+                table: gateway._publisher.reader(),
+                load: Arc::clone(&load),
+                counters: Arc::clone(&counters),
+                log,
+                mailbox,
+                peers: Arc::clone(&peers),
+                clock,
+                maxconn: config.global.maxconn.unwrap_or(2000),
+            };
+            gateway.mailboxes.push(sender);
+            gateway.counters.push(counters);
+            gateway.threads.push(std::thread::spawn(move || run(setup)));
+        }
+        gateway
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// Waits until no session holds anything any more.
+    fn settle(&self) {
+        let end = Instant::now() + PATIENCE;
+        while self.load.process().live() > 0 {
+            assert!(Instant::now() < end, "{} sessions do not end", self.load.process().live());
+            std::thread::yield_now();
+        }
+        assert_eq!(self.load.frontend(ProxyId(0)).live(), 0);
+        assert_eq!(self.load.backend(ProxyId(0)).live(), 0);
+    }
+
+    fn stop(mut self, command: Command) {
+        for mailbox in &self.mailboxes {
+            assert!(mailbox.send(command));
+        }
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        for mailbox in &self.mailboxes {
+            mailbox.send(Command::HardStop);
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn bind() -> Bind {
+    Bind {
+        proxy: ProxyId(0),
+        name: None,
+        id: 1,
+        address: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
+        maxconn: None,
+        backlog: None,
+        interface: None,
+        transparent: false,
+        v6only: None,
+        mss: None,
+        tfo: false,
+        defer_accept: false,
+        tcp_user_timeout_ms: None,
+        permissions: Default::default(),
+        declared_at: String::new(),
+    }
+}
+
+fn proxy(config: &mut Config) -> &mut Proxy {
+    &mut config.proxies[0]
+}
+
+/// A server that serves each connection by `serve` on a thread of its own.
+fn server(serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let serve = serve.clone();
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+fn echo(mut stream: TcpStream) {
+    let mut bytes = [0; 65_536];
+    while let Ok(n @ 1..) = stream.read(&mut bytes) {
+        if stream.write_all(&bytes[..n]).is_err() {
+            return;
+        }
+    }
+}
+
+fn name(name: &'static [u8]) -> SocketAddr {
+    server(move |mut stream| {
+        let _ = stream.write_all(name);
+        echo(stream);
+    })
+}
+
+fn read_some(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = [0; 64];
+    let n = stream.read(&mut bytes).unwrap();
+    bytes[..n].to_vec()
+}
+
+#[test]
+fn bytes_go_there_and_back() {
+    let gateway = Gateway::start(1, &[server(echo)], |_| {});
+    let mut client = gateway.connect();
+    for round in 0..100_u32 {
+        client.write_all(&round.to_be_bytes()).unwrap();
+        let mut back = [0; 4];
+        client.read_exact(&mut back).unwrap();
+        assert_eq!(u32::from_be_bytes(back), round);
+    }
+    drop(client);
+    gateway.settle();
+    assert_eq!(gateway.counters[0].frontend(ProxyId(0)).bytes_in.value(), 400);
+    gateway.stop(Command::SoftStop);
+}
+
+#[test]
+fn bulk_arrives_whole_and_spliced() {
+    const LEN: usize = 64 << 20;
+    let source = server(|mut stream| {
+        let block: Vec<u8> = (0..65_536_u32).map(|i| (i % 251) as u8).collect();
+        for _ in 0..LEN / block.len() {
+            stream.write_all(&block).unwrap();
+        }
+    });
+    let gateway = Gateway::start(1, &[source], |_| {});
+    let mut client = gateway.connect();
+    let mut seen = 0;
+    let mut bytes = vec![0; 100_000];
+    loop {
+        let n = client.read(&mut bytes).unwrap();
+        if n == 0 {
+            break;
+        }
+        for (at, byte) in bytes[..n].iter().enumerate() {
+            assert_eq!(*byte, (((seen + at) % 65_536) % 251) as u8);
+        }
+        seen += n;
+    }
+    assert_eq!(seen, LEN);
+    drop(client);
+    gateway.settle();
+    let process = gateway.counters[0].process();
+    assert!(process.spliced_bytes_out.value() > (LEN / 2) as u64, "bulk was not spliced");
+}
+
+#[test]
+fn consecutive_connections_take_turns_whatever_worker_accepts() {
+    let servers = [name(b"a"), name(b"b"), name(b"c")];
+    let gateway = Gateway::start(2, &servers, |_| {});
+    let order: Vec<u8> = (0..12).flat_map(|_| read_some(&mut gateway.connect())).collect();
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, b"aaaabbbbcccc");
+    for window in order.windows(3) {
+        assert!(window[0] != window[1] && window[1] != window[2] && window[0] != window[2], "{order:?}");
+    }
+    gateway.settle();
+}
+
+#[test]
+fn a_half_close_is_carried_through() {
+    let late = server(|mut stream| {
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        stream.write_all(&all).unwrap();
+    });
+    let gateway = Gateway::start(1, &[late], |_| {});
+    let mut client = gateway.connect();
+    client.write_all(b"everything").unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut back = Vec::new();
+    client.read_to_end(&mut back).unwrap();
+    assert_eq!(back, b"everything");
+    gateway.settle();
+}
+
+#[test]
+fn a_refusing_server_is_passed_over_with_redispatch() {
+    let refusing = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let gateway = Gateway::start(1, &[refusing, name(b"b")], |config| proxy(config).redispatch_every = -1);
+    for _ in 0..4 {
+        assert_eq!(read_some(&mut gateway.connect()), b"b");
+    }
+    gateway.settle();
+    assert_eq!(gateway.counters[0].backend(ProxyId(0)).redispatches.value(), 4);
+}
+
+#[test]
+fn beyond_maxconn_connections_wait_and_none_is_lost() {
+    let gateway = Gateway::start(2, &[name(b"x")], |config| config.global.maxconn = Some(3));
+    let mut clients: Vec<TcpStream> = (0..20).map(|_| gateway.connect()).collect();
+    for _ in 0..20 {
+        // Whoever is served closes; the others go on waiting.
+        let place = clients.iter_mut().position(|client| {
+            client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            matches!(client.read(&mut [0; 1]), Ok(1))
+        });
+        let Some(place) = place else {
+            continue;
+        };
+        assert!(gateway.load.process().live() <= 3);
+        clients.remove(place);
+    }
+    let end = Instant::now() + PATIENCE;
+    while !clients.is_empty() {
+        assert!(Instant::now() < end, "{} clients were never served", clients.len());
+        clients.retain_mut(|client| !matches!(client.read(&mut [0; 1]), Ok(1)));
+    }
+    gateway.settle();
+}
+
+#[test]
+fn a_full_server_makes_clients_queue_in_order() {
+    let gateway = Gateway::start(1, &[name(b"q")], |config| {
+        proxy(config).servers[0].maxconn = Some(1);
+        proxy(config).timeouts.queue_ms = Some(10_000);
+    });
+    let mut first = gateway.connect();
+    assert_eq!(read_some(&mut first), b"q");
+    let mut second = gateway.connect();
+    let end = Instant::now() + PATIENCE;
+    while gateway.load.backend(ProxyId(0)).waiting() == 0 {
+        assert!(Instant::now() < end, "the second does not queue");
+    }
+    drop(first);
+    assert_eq!(read_some(&mut second), b"q");
+    drop(second);
+    gateway.settle();
+    assert_eq!(gateway.load.backend(ProxyId(0)).waiting(), 0);
+}
+
+#[test]
+fn a_full_server_times_out_waiters_in_the_queue() {
+    let gateway = Gateway::start(1, &[name(b"q")], |config| {
+        proxy(config).servers[0].maxconn = Some(1);
+        proxy(config).timeouts.queue_ms = Some(100);
+    });
+    let mut first = gateway.connect();
+    assert_eq!(read_some(&mut first), b"q");
+    assert_eq!(read_some(&mut gateway.connect()), b"");
+    drop(first);
+    gateway.settle();
+    assert_eq!(gateway.load.backend(ProxyId(0)).waiting(), 0);
+}
+
+#[test]
+fn silence_ends_one_direction_and_then_the_other() {
+    let gateway = Gateway::start(1, &[server(echo)], |config| {
+        proxy(config).timeouts.client_ms = Some(150);
+        proxy(config).timeouts.server_ms = Some(60_000);
+    });
+    // The echo server closes when it sees the FIN that the client's silence caused.
+    assert_eq!(read_some(&mut gateway.connect()), b"");
+    gateway.settle();
+}
+
+#[test]
+fn nothing_connects_before_the_first_byte_when_asked_so() {
+    let gateway = Gateway::start(1, &[name(b"n")], |config| proxy(config).options.connect_on_data = true);
+    let mut silent = gateway.connect();
+    let mut speaking = gateway.connect();
+    speaking.write_all(b"!").unwrap();
+    let mut both = [0; 2];
+    speaking.read_exact(&mut both).unwrap();
+    assert_eq!(&both, b"n!");
+    assert_eq!(gateway.counters[0].backend(ProxyId(0)).connects.value(), 1);
+    silent.write_all(b"?").unwrap();
+    silent.read_exact(&mut both).unwrap();
+    assert_eq!(&both, b"n?");
+    drop((silent, speaking));
+    gateway.settle();
+}
+
+#[test]
+fn long_lived_connections_spread_over_the_workers() {
+    let gateway = Gateway::start(2, &[server(echo)], |_| {});
+    let mut clients: Vec<TcpStream> = (0..100).map(|_| gateway.connect()).collect();
+    for client in &mut clients {
+        client.write_all(b"x").unwrap();
+        assert_eq!(read_some(client), b"x");
+    }
+    let live = [0, 1].map(|worker| gateway.load.worker_live(worker).load(Relaxed));
+    assert!(live[0].abs_diff(live[1]) <= 24, "{live:?}");
+    drop(clients);
+    gateway.settle();
+}
+
+#[test]
+fn a_soft_stop_finishes_what_is_there() {
+    let gateway = Gateway::start(1, &[server(echo)], |_| {});
+    let mut client = gateway.connect();
+    client.write_all(b"1").unwrap();
+    assert_eq!(read_some(&mut client), b"1");
+    for mailbox in &gateway.mailboxes {
+        mailbox.send(Command::SoftStop);
+    }
+    let end = Instant::now() + PATIENCE;
+    while TcpStream::connect(gateway.address).is_ok() {
+        assert!(Instant::now() < end, "the listener stays open");
+    }
+    client.write_all(b"2").unwrap();
+    assert_eq!(read_some(&mut client), b"2");
+    drop(client);
+    gateway.stop(Command::SoftStop);
+}
