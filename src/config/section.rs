@@ -160,11 +160,30 @@ impl<'r> Walker<'r> {
         if !blocks.active() {
             return;
         }
-        if let Some(line) = self.modified(line)
+        if let Some(line) = self.ended(line)
+            && let Some(line) = self.modified(line)
             && !self.header(&line)
         {
             self.body(&line);
         }
+    }
+
+    /// An empty word is the end of the line for every keyword, as it is for HAProxy.
+    fn ended(&mut self, mut line: Line) -> Option<Line> {
+        let Some(empty) = line.words.iter().position(|word| word.text.is_empty()) else { return Some(line) };
+        if line.words[empty..].iter().any(|word| !word.text.is_empty()) {
+            let position = line.words[empty].span.start + 1;
+            let text = format!(
+                "argument number {empty} at position {position} is empty and marks the end of the argument list."
+            );
+            self.report
+                .alert(&line, &line.words[empty], text)
+                .form(Form::ParsingTight)
+                .help("remove it, or use \"${NAME[*]}\" for a variable that may be empty");
+            return None;
+        }
+        line.words.truncate(empty);
+        (!line.words.is_empty()).then_some(line)
     }
 
     /// Takes `no` and `default` off the line; None when they are not permitted there.

@@ -109,11 +109,13 @@ impl<'a> Reader<'a> {
         }
         if self.take("!") {
             self.blanks();
-            if self.rest().is_empty() {
-                self.at = start;
-                return Err(self.unparsable());
-            }
-            return self.term(depth - 1).map(|value| !value);
+            return match self.term(depth - 1) {
+                Err(error) if error.text.starts_with("unparsable") => {
+                    self.at = start;
+                    Err(self.unparsable())
+                }
+                value => value.map(|value| !value),
+            };
         }
         if self.take("(") {
             return self.parenthesis(start, depth);
@@ -154,32 +156,34 @@ impl<'a> Reader<'a> {
         let Some((_, arity)) = PREDICATES.iter().find(|(known, _)| *known == name) else {
             return Err(self.unparsable());
         };
-        self.at += length;
-        let arguments = if self.rest().starts_with('(') { self.arguments(name)? } else { Vec::new() };
-        if arguments.len() < *arity && *arity > 1 {
-            return Err(self.argument_error(
-                name,
-                arguments.len(),
-                format!("missing arguments (got {}/{arity}), type 'string' expected", arguments.len()),
-            ));
+        if !rest[length..].is_empty() && !rest[length..].starts_with(['(', ')', ' ', '\t']) {
+            return Err(self.unparsable());
         }
-        if arguments.len() > *arity {
-            return Err(self.argument_error(name, *arity, "expected ')' before more arguments".to_owned()));
+        self.at += length;
+        let arguments = if self.rest().starts_with('(') { self.arguments(name, *arity)? } else { Vec::new() };
+        if *arity > 1 && arguments.len() < *arity {
+            return Err(self.missing(name, arguments.len(), *arity, self.at - 1));
         }
         let argument = |index: usize| arguments.get(index).map_or("", String::as_str);
         Ok(holds(name, argument(0), argument(1), self.world))
     }
 
-    fn argument_error(&self, name: &str, number: usize, text: String) -> ConditionError {
+    fn missing(&self, name: &str, got: usize, arity: usize, at: usize) -> ConditionError {
+        let text = format!("missing arguments (got {got}/{arity}), type 'string' expected");
+        self.argument_error(name, got, at, &text)
+    }
+
+    fn argument_error(&self, name: &str, number: usize, at: usize, text: &str) -> ConditionError {
+        let number = number.max(1);
         ConditionError {
             text: format!("{text} in argument {number} of predicate '{name}' used in conditional expression"),
-            at: self.at.saturating_sub(1),
+            at,
             help: "arguments stand in parentheses with commas between them; quote one that holds ',' or ')'",
         }
     }
 
     /// `(a,b)`: a second level of quotes and escapes.
-    fn arguments(&mut self, name: &str) -> Result<Vec<String>, ConditionError> {
+    fn arguments(&mut self, name: &str, arity: usize) -> Result<Vec<String>, ConditionError> {
         self.at += 1;
         let mut arguments = vec![String::new()];
         let mut quote = None;
@@ -189,6 +193,10 @@ impl<'a> Reader<'a> {
             match (c, quote) {
                 (')', None) if arguments == [""] => return Ok(Vec::new()),
                 (')', None) => return Ok(arguments),
+                (',', None) if arguments.len() >= arity => {
+                    let text = format!("expected ')' before '{}'", &self.text[self.at - 1..]);
+                    return Err(self.argument_error(name, last, self.at - 1, &text));
+                }
                 (',', None) => arguments.push(String::new()),
                 ('"' | '\'', None) => quote = Some(c),
                 (c, Some(open)) if c == open => quote = None,
@@ -196,10 +204,10 @@ impl<'a> Reader<'a> {
                 _ => arguments[last].push(c),
             }
         }
-        self.at += 1;
-        let error = self.argument_error(name, arguments.len() - 1, "expected ')'".to_owned());
-        self.at = self.text.len();
-        Err(ConditionError { at: error.at.min(self.text.len()), ..error })
+        if arguments.len() < arity {
+            return Err(self.missing(name, arguments.len(), arity, self.text.len()));
+        }
+        Err(self.argument_error(name, arguments.len() - 1, self.text.len(), "expected ')'"))
     }
 
     fn escape(&mut self) -> char {

@@ -14,6 +14,9 @@ pub(super) struct Variable<'a> {
     pub end: usize,
 }
 
+/// What the parser itself knows; no other name starts with a dot.
+const PSEUDO: [&str; 3] = [".FILE", ".LINE", ".SECTION"];
+
 /// Reads the reference whose `$` stands at `dollar`.
 pub(super) fn variable(text: &str, dollar: usize) -> Result<Variable<'_>, LexError> {
     let bytes = text.as_bytes();
@@ -27,6 +30,9 @@ pub(super) fn variable(text: &str, dollar: usize) -> Result<Variable<'_>, LexErr
         1 + bytes[start + 1..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     let end = start + length;
     let name = &text[start..end];
+    if first == b'.' && !PSEUDO.contains(&name) {
+        return Err(LexError { kind: LexErrorKind::VariableStart, at: start });
+    }
     if braced {
         braced_tail(text, start, end, name)
     } else {
@@ -41,7 +47,7 @@ fn braced_tail<'a>(
     mut end: usize,
     name: &'a str,
 ) -> Result<Variable<'a>, LexError> {
-    let unmatched = LexError { kind: LexErrorKind::Brace, at: start };
+    let unmatched = LexError { kind: LexErrorKind::Brace, at: start - 1 };
     let as_words = text[end..].starts_with('[');
     if as_words {
         if !text[end..].starts_with("[*]") {

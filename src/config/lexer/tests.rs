@@ -4,7 +4,7 @@ use super::{LexErrorKind, lines, words};
 use crate::config::environment::{Environment, Here};
 
 fn environment() -> Environment {
-    [("LIST", "x  y z"), ("EMPTY", ""), ("HOST", "10.0.0.1")].into_iter().collect()
+    [("LIST", "x  y z"), ("EMPTY", ""), ("PADDED", " x y "), ("HOST", "10.0.0.1")].into_iter().collect()
 }
 
 fn cut(text: &str) -> Result<Vec<String>, (LexErrorKind, usize)> {
@@ -64,6 +64,8 @@ fn a_list_expands_to_words() {
     assert_eq!(ok("\"${LIST[*]}\""), ["x", "y", "z"]);
     assert_eq!(ok("a\"${LIST[*]}\"b"), ["ax", "y", "zb"]);
     assert_eq!(ok("\"${NOPE[*]-1 2}\""), ["1", "2"]);
+    assert_eq!(ok("a\"${PADDED[*]}\"b"), ["a", "x", "y", "b"]);
+    assert_eq!(ok("a \"${EMPTY[*]}\" b"), ["a", "b"]);
 }
 
 #[test]
@@ -76,10 +78,11 @@ fn errors_name_their_place() {
     use LexErrorKind::*;
     assert_eq!(cut(" description \"abc"), Err((Quote, 13)));
     assert_eq!(cut(" description 'abc"), Err((Quote, 13)));
-    assert_eq!(cut("bind \"${LIST\""), Err((Brace, 8)));
-    assert_eq!(cut("bind \"${LIST.x}\""), Err((Brace, 8)));
+    assert_eq!(cut("bind \"${LIST\""), Err((Brace, 7)));
+    assert_eq!(cut("bind \"${LIST.x}\""), Err((Brace, 7)));
     assert_eq!(cut("bind \"${LIST[]}\""), Err((WordExpansion, 12)));
     assert_eq!(cut("bind \"$1\""), Err((VariableStart, 7)));
+    assert_eq!(cut("bind \"$.FILES\""), Err((VariableStart, 7)));
     assert_eq!(cut("bind \\x4"), Err((Hexadecimal, 5)));
     assert_eq!(cut("bind a\\x00"), Err((Nul, 5)));
     assert_eq!(cut("bind \\xff"), Err((Utf8, 5)));

@@ -80,6 +80,34 @@ fn the_closing_lines_name_the_file_and_the_end() {
     assert_eq!(closing, expected);
 }
 
+#[test]
+fn an_empty_word_ends_the_line() {
+    assert_eq!(
+        alerts("global \"\"\n \"$EMPTY\"\n setenv A \"\"\n"),
+        ["3 'setenv' expects a name and a value."]
+    );
+    let text = "argument number 1 at position 9 is empty and marks the end of the argument list.";
+    assert_eq!(alerts("global\n setenv \"\" B\n"), [format!("2 {text}")]);
+}
+
+#[test]
+fn sections_and_blocks_end_with_their_file() {
+    let file = |name: &str, text: &str| Source { name: name.to_owned(), text: text.as_bytes().to_vec() };
+    let sources = [file("a.cfg", "global\n.if 1\n"), file("b.cfg", "maxconn 5\n")];
+    let (_, diagnostics) = parse(&sources, &Environment::default(), &Options::default());
+    let headlines: Vec<String> = diagnostics.iter().map(Diagnostic::headline).collect();
+    assert_eq!(
+        headlines,
+        [
+            "config : parsing [a.cfg:2]: non-terminated '.if' block.",
+            "config : Error(s) found in configuration file : a.cfg",
+            "config : parsing [b.cfg:1]: unknown keyword 'maxconn' out of section.",
+            "config : Error(s) found in configuration file : b.cfg",
+            "config : Fatal errors found in configuration.",
+        ]
+    );
+}
+
 mod any_bytes {
     use proptest::prelude::*;
 
