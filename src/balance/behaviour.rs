@@ -304,6 +304,27 @@ fn without_an_address_hashes_take_turns() {
     assert_eq!([ask(), ask(), ask(), ask()], [0, 1, 2, 0].map(Choice::Server));
 }
 
+/// A dual-stack listener gave 127.0.0.1 to the server that ::ffff:127.0.0.1 hashes to.
+#[test]
+fn a_mapped_address_is_an_ipv6_address() {
+    let mut world = World::new(Balance::Source, &["", "", "", "", ""]);
+    assert_eq!(world.ask("127.0.0.1", None, None), Choice::Server(3));
+    assert_eq!(world.ask("::ffff:127.0.0.1", None, None), Choice::Server(1));
+    assert_eq!(world.ask("::1", None, None), Choice::Server(1));
+}
+
+/// `maxconn 41` of the listen section: fullconn 5.
+#[test]
+fn minconn_follows_the_default_fullconn() {
+    let servers = ["minconn 1 maxconn 4", "maxconn 100"];
+    let mut world = World::of(Balance::First, &servers, |proxy| {
+        proxy.kind = crate::config::model::ProxyKind::Listen;
+        proxy.maxconn = Some(41);
+    });
+    assert_eq!(world.backend().fullconn, 5);
+    assert_eq!(world.arrivals(8), "0 1 0 0 0 1 1 1");
+}
+
 #[test]
 fn slowstart_gives_a_returning_server_less_at_first() {
     let mut world = World::new(Balance::RoundRobin, &["", "slowstart 16000"]);

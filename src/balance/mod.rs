@@ -52,7 +52,8 @@ enum Method {
 /// What the choice may depend on.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// The client's address; None for a Unix socket.
+    /// The client's address as accept(2) gives it, for a mapped IPv4 address hashes as the IPv6 address
+    /// that it is; None for a Unix socket.
     pub client: Option<SocketAddr>,
     /// The address it connected to.
     pub local: Option<SocketAddr>,
@@ -110,6 +111,16 @@ impl Selector {
     /// Whether the session's key alone decides: a redispatch then waits for the last retry.
     pub fn deterministic(&self) -> bool {
         matches!(self.method, Method::Hashed(_))
+    }
+}
+
+/// Whether weights may change at run time under the algorithm of `proxy`; the static ones know only a
+/// server's whole weight or none.
+pub fn weights_are_dynamic(proxy: &Proxy) -> bool {
+    match proxy.balance {
+        Balance::StaticRr => false,
+        Balance::Source | Balance::Hash(_) => proxy.hash_type.consistent,
+        Balance::RoundRobin | Balance::LeastConn | Balance::First | Balance::Random(_) => true,
     }
 }
 

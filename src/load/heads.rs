@@ -1,5 +1,6 @@
 //! The head ticket of each worker's part of one queue, and how a freed slot finds the next in line.
 
+use super::cell::Cell;
 use super::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 
 /// A worker has nobody in this queue.
@@ -21,10 +22,14 @@ impl Heads {
         fence(SeqCst);
     }
 
-    /// The worker whose first in line is first of all. The caller has freed a slot just before: either
-    /// this finds the waiter, or the waiter's second look, behind its own fence, finds the slot.
-    pub(super) fn first(&self) -> Option<usize> {
+    /// The worker whose first in line is first of all those who wait for `cell`. The caller has freed a
+    /// slot just before: either this finds the waiter, or the waiter's second look, behind its own fence,
+    /// finds the slot.
+    pub(super) fn first(&self, cell: &Cell) -> Option<usize> {
         fence(SeqCst);
+        if cell.waiting() == 0 {
+            return None;
+        }
         let heads = self.0.iter().map(|head| head.load(Relaxed)).enumerate();
         heads
             .filter(|&(_, ticket)| ticket != EMPTY)
@@ -39,15 +44,16 @@ mod tests {
 
     #[test]
     fn the_smallest_ticket_is_first_whoever_holds_it() {
-        let heads = Heads::new(3);
-        assert_eq!(heads.first(), None);
+        let (heads, cell) = (Heads::new(3), Cell::default());
+        cell.enter_queue();
+        assert_eq!(heads.first(&cell), None);
         heads.publish(1, Some(7));
         heads.publish(2, Some(3));
-        assert_eq!(heads.first(), Some(2));
+        assert_eq!(heads.first(&cell), Some(2));
         heads.publish(2, Some(9));
-        assert_eq!(heads.first(), Some(1));
+        assert_eq!(heads.first(&cell), Some(1));
         heads.publish(1, None);
         heads.publish(2, None);
-        assert_eq!(heads.first(), None);
+        assert_eq!(heads.first(&cell), None);
     }
 }

@@ -5,8 +5,8 @@
 //! Whoever frees a slot releases it, asks [`Load::next_waiter`] and wakes that worker, which serves its
 //! FIFO until no slot is left; a worker that served its last waiter asks again and passes the wake on.
 //! A new snapshot may free slots too: a worker that sees one serves its FIFOs.
-//! `RUSTFLAGS="--cfg px_loom" cargo test --release --lib load::model` proves that no slot stays free
-//! while somebody waits.
+//! `RUSTFLAGS="--cfg px_loom" cargo test --lib load::model --target-dir target/loom` proves that no slot
+//! stays free while somebody waits.
 
 use std::sync::atomic::AtomicU32;
 
@@ -17,6 +17,8 @@ use crate::session::op::ServerId;
 
 mod cell;
 mod heads;
+#[cfg(all(test, px_loom))]
+mod model;
 mod places;
 mod sync;
 
@@ -103,9 +105,11 @@ impl Load {
         self.place(queue).heads.publish(worker, ticket);
     }
 
-    /// The worker whose head waits longest. To be called right after a slot was released.
+    /// The worker whose head waits longest. To be called right after a slot was released, first for the
+    /// server's own queue, then for the backend's.
     pub fn next_waiter(&self, queue: QueueId) -> Option<usize> {
-        self.place(queue).heads.first()
+        let place = self.place(queue);
+        place.heads.first(&place.cell)
     }
 
     fn place(&self, queue: QueueId) -> &Place {
@@ -119,13 +123,20 @@ impl Load {
 #[cfg(all(test, not(px_loom)))]
 mod tests {
     use super::*;
+    use crate::table::fixture;
+
+    /// One backend for each number of servers.
+    fn config(servers: &[usize]) -> Config {
+        let proxies = servers.iter().map(|&n| fixture::backend("b", n)).collect();
+        Config { proxies, ..Config::default() }
+    }
 
     #[test]
     fn queues_of_a_backend_and_its_servers_are_separate() {
-        let mut config = Config::default();
-        config.proxies.push(crate::table::fixture::backend("b", 2));
-        let load = Load::new(&config, 2);
+        let load = Load::new(&config(&[2]), 2);
         let (whole, one) = (QueueId::Backend(ProxyId(0)), QueueId::Server(ServerId(1)));
+        load.backend(ProxyId(0)).enter_queue();
+        load.server(ServerId(1)).enter_queue();
         load.publish_head(1, one, Some(4));
         assert_eq!((load.next_waiter(whole), load.next_waiter(one)), (None, Some(1)));
         load.publish_head(0, whole, Some(4));
@@ -135,10 +146,7 @@ mod tests {
 
     #[test]
     fn every_server_of_the_configuration_has_a_cell() {
-        let mut config = Config::default();
-        config.proxies =
-            vec![crate::table::fixture::backend("a", 70), crate::table::fixture::backend("b", 70)];
-        let load = Load::new(&config, 1);
+        let load = Load::new(&config(&[70, 70]), 1);
         assert!(load.server_capacity() >= 140);
         load.server(ServerId(139)).take(None);
         assert_eq!((load.server(ServerId(139)).live(), load.server(ServerId(138)).live()), (1, 0));

@@ -110,13 +110,18 @@ impl ServerEntry {
         }
     }
 
-    /// Sets what slowstart makes of weight and maxconn at `now_ms`; true when either changed.
-    pub(super) fn ramp_at(&mut self, now_ms: u64) -> bool {
-        let before = (self.ramp, self.slots_percent);
+    /// The share of its weight in percent while it is in slowstart (`throttle`).
+    pub fn throttle(&self) -> Option<u8> {
+        self.ramp_since_ms.map(|_| (u32::from(self.ramp) * 100 / WEIGHT_STEPS) as u8)
+    }
+
+    /// Sets what slowstart makes of maxconn at `now_ms`, and of the weight if the algorithm is `dynamic`.
+    pub(super) fn ramp_at(&mut self, now_ms: u64, dynamic: bool) {
         (self.ramp, self.slots_percent) = match (self.ramp_since_ms, self.slowstart_ms) {
             (Some(since), Some(slowstart)) if now_ms.saturating_sub(since) < u64::from(slowstart) => {
                 let (elapsed, slowstart) = (now_ms.saturating_sub(since), u64::from(slowstart));
                 let step = (u64::from(WEIGHT_STEPS) * elapsed + slowstart) / slowstart;
+                let step = if dynamic { step } else { u64::from(WEIGHT_STEPS) };
                 (step as u8, (100 * elapsed / slowstart) as u8)
             }
             _ => {
@@ -125,10 +130,9 @@ impl ServerEntry {
             }
         };
         self.weigh();
-        before != (self.ramp, self.slots_percent)
     }
 
-    pub(super) fn weigh(&mut self) {
+    fn weigh(&mut self) {
         self.weight = self.effective_weight().div_ceil(WEIGHT_STEPS) as u16;
     }
 }

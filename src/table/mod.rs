@@ -69,3 +69,161 @@ impl fmt::Debug for TableReader {
         f.write_str("TableReader")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::{Check, Proxy};
+    use crate::load::Load;
+
+    fn publisher(proxies: Vec<Proxy>) -> TablePublisher {
+        let config = Arc::new(Config { proxies, ..Config::default() });
+        let load = Load::new(&config, 1);
+        TablePublisher::new(config, &load)
+    }
+
+    fn two_backends() -> TablePublisher {
+        publisher(vec![fixture::backend("a", 2), fixture::backend("b", 3)])
+    }
+
+    #[test]
+    fn a_server_is_found_by_its_cell() {
+        let publisher = two_backends();
+        let (backend, server) = publisher.snapshot().server(ServerId(3));
+        assert_eq!((backend.proxy, server.id, server.number), (ProxyId(1), ServerId(3), 2));
+        assert_eq!(publisher.snapshot().backends().count(), 2);
+    }
+
+    #[test]
+    fn a_reader_sees_an_update_and_shares_what_did_not_change() {
+        let mut publisher = two_backends();
+        let mut reader = publisher.reader();
+        let before = Arc::clone(reader.load());
+        publisher.update(ProxyId(1), 0, |state| state.health = Health::Down, 500);
+        let after = reader.load();
+        assert_eq!((before.generation, after.generation), (0, 1));
+        assert_eq!((before.backend(ProxyId(1)).active, after.backend(ProxyId(1)).active), (3, 2));
+        assert_eq!(after.backend(ProxyId(1)).servers[0].state.since_ms, 500);
+        assert!(std::ptr::eq(before.backend(ProxyId(0)), after.backend(ProxyId(0))));
+        assert!(Arc::ptr_eq(&before.config, &after.config));
+    }
+
+    #[test]
+    fn what_is_known_of_a_check_changes_no_choice() {
+        let mut publisher = two_backends();
+        publisher.update(ProxyId(0), 1, |state| state.check.fails += 1, 500);
+        let server = &publisher.snapshot().backend(ProxyId(0)).servers[1];
+        assert_eq!((server.state.check.fails, server.state.since_ms), (1, 0));
+        assert_eq!(publisher.snapshot().backend(ProxyId(0)).selector.candidates(), [0, 1]);
+    }
+
+    #[test]
+    fn a_reader_never_frees_a_snapshot() {
+        let mut publisher = two_backends();
+        let mut reader = publisher.reader();
+        let first = Arc::downgrade(reader.load());
+        publisher.update(ProxyId(0), 0, |state| state.admin.drain = true, 1);
+        publisher.update(ProxyId(0), 0, |state| state.admin.drain = false, 2);
+        assert!(first.upgrade().is_some(), "the reader still has it");
+        reader.load();
+        assert!(first.upgrade().is_some(), "the publisher keeps what the reader let go");
+        publisher.update(ProxyId(0), 0, |state| state.admin.drain = true, 3);
+        assert!(first.upgrade().is_none(), "nobody else had it: the publisher freed it");
+    }
+
+    #[test]
+    fn drain_and_maintenance_take_a_server_out_of_the_choice() {
+        let mut publisher = two_backends();
+        publisher.update(ProxyId(0), 0, |state| state.admin.drain = true, 1);
+        let backend = publisher.snapshot().backend(ProxyId(0));
+        assert_eq!((backend.active, backend.servers[0].weight, backend.total_weight()), (1, 0, 1));
+        assert!(backend.servers[0].state.up() && !backend.servers[0].usable());
+        publisher.update(ProxyId(0), 1, |state| state.admin.maint = true, 1);
+        assert!(publisher.snapshot().backend(ProxyId(0)).dead());
+    }
+
+    #[test]
+    fn servers_start_as_configured() {
+        let mut proxy = fixture::backend("a", 3);
+        proxy.servers[0].disabled = true;
+        let check = Check {
+            inter_ms: 2_000,
+            fastinter_ms: None,
+            downinter_ms: None,
+            rise: 2,
+            fall: 3,
+            address: None,
+            port: None,
+        };
+        proxy.servers[1].check = Some(check);
+        let publisher = publisher(vec![proxy]);
+        let backend = publisher.snapshot().backend(ProxyId(0));
+        assert!(!backend.servers[0].state.up());
+        let checked = &backend.servers[1].state;
+        assert_eq!((checked.health, checked.check.health, checked.check.status), (Health::Up, 2, "INI"));
+        assert_eq!(backend.servers[2].state.health, Health::Unchecked);
+    }
+
+    #[test]
+    fn minconn_alone_or_not_below_maxconn_is_a_fixed_limit() {
+        let limits = |minconn, maxconn| {
+            let server = crate::config::model::Server { minconn, maxconn, ..fixture::server(1) };
+            let entry = ServerEntry::new(ServerId(0), &server);
+            [0, 50, 100].map(|live| entry.limit(|| live, 100))
+        };
+        assert_eq!(limits(None, None), [None; 3]);
+        assert_eq!(limits(None, Some(0)), [None; 3]);
+        assert_eq!(limits(None, Some(8)), [Some(8); 3]);
+        assert_eq!(limits(Some(4), None), [Some(4); 3]);
+        assert_eq!(limits(Some(9), Some(8)), [Some(9); 3]);
+        assert_eq!(limits(Some(2), Some(8)), [Some(2), Some(4), Some(8)]);
+    }
+
+    #[test]
+    fn slowstart_raises_weight_and_limit_step_by_step() {
+        let mut proxy = fixture::backend("a", 1);
+        let server = &mut proxy.servers[0];
+        (server.weight, server.maxconn, server.slowstart_ms) = (100, Some(200), Some(60_000));
+        let mut publisher = publisher(vec![proxy]);
+        publisher.update(ProxyId(0), 0, |state| state.health = Health::Down, 1_000);
+        publisher.update(ProxyId(0), 0, |state| state.health = Health::Up, 5_000);
+        let now = |publisher: &TablePublisher| {
+            let entry = &publisher.snapshot().backend(ProxyId(0)).servers[0];
+            (entry.weight, entry.throttle(), entry.limit(|| 0, 1))
+        };
+        assert_eq!(now(&publisher), (7, Some(6), Some(1)));
+        assert_eq!(publisher.tick(5_000), Some(8_000));
+        assert_eq!(publisher.tick(35_000), Some(38_000));
+        assert_eq!(now(&publisher), (57, Some(56), Some(100)));
+        assert_eq!(publisher.tick(65_000), None);
+        assert_eq!(now(&publisher), (100, None, Some(200)));
+        assert_eq!(publisher.tick(70_000), None);
+    }
+
+    #[test]
+    fn a_static_algorithm_knows_the_whole_weight_or_none() {
+        let mut proxy = fixture::backend("a", 1);
+        proxy.balance = crate::config::model::Balance::StaticRr;
+        (proxy.servers[0].weight, proxy.servers[0].maxconn) = (100, Some(200));
+        proxy.servers[0].slowstart_ms = Some(10_000);
+        let mut publisher = publisher(vec![proxy]);
+        publisher.update(ProxyId(0), 0, |state| state.admin.maint = true, 0);
+        publisher.update(ProxyId(0), 0, |state| state.admin.maint = false, 0);
+        publisher.tick(5_000);
+        let entry = &publisher.snapshot().backend(ProxyId(0)).servers[0];
+        assert_eq!((entry.weight, entry.limit(|| 0, 1)), (100, Some(100)));
+    }
+
+    #[test]
+    fn fullconn_is_a_tenth_of_what_the_frontends_may_send() {
+        let mut config = Config { proxies: vec![fixture::backend("b", 1)], ..Config::default() };
+        for maxconn in [Some(2_000), Some(15), None] {
+            let mut frontend = fixture::backend("f", 0);
+            frontend.kind = crate::config::model::ProxyKind::Frontend;
+            (frontend.maxconn, frontend.default_backend) = (maxconn, Some(ProxyId(0)));
+            config.proxies.push(frontend);
+        }
+        config.global.maxconn = Some(1_000);
+        assert_eq!(Backend::new(&config, ProxyId(0), ServerId(0)).fullconn, 302);
+    }
+}

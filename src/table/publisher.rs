@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 
+use crate::balance::weights_are_dynamic;
 use crate::config::model::{Config, ProxyId};
 use crate::load::Load;
 use crate::session::op::ServerId;
@@ -64,6 +65,8 @@ impl TablePublisher {
         change: impl FnOnce(&mut ServerState),
         now_ms: u64,
     ) -> &Snapshot {
+        let config = Arc::clone(&self.current.config);
+        let settings = &config.proxies[usize::from(proxy.0)];
         let mut backend = self.current.backend(proxy).clone();
         let entry = &mut backend.servers[usize::from(server)];
         let before = (entry.usable(), entry.effective_weight());
@@ -77,9 +80,9 @@ impl TablePublisher {
             self.ramping.retain(|&ramping| ramping != (proxy, server));
             self.ramping.push((proxy, server));
         }
-        entry.ramp_at(now_ms);
+        entry.ramp_at(now_ms, weights_are_dynamic(settings));
         if before != (entry.usable(), entry.effective_weight()) {
-            backend.reselect(&self.current.config.proxies[usize::from(proxy.0)]);
+            backend.reselect(settings);
         }
         self.publish(vec![backend]);
         &self.current
@@ -88,16 +91,19 @@ impl TablePublisher {
     /// Takes the slowstart steps that are due, and returns when the next one is; None: no server is
     /// starting slowly.
     pub fn tick(&mut self, now_ms: u64) -> Option<u64> {
+        let config = Arc::clone(&self.current.config);
+        let settings = |proxy: ProxyId| &config.proxies[usize::from(proxy.0)];
         let mut changed: Vec<Backend> = Vec::new();
         for &(proxy, server) in &self.ramping {
             let at = changed.iter().position(|backend| backend.proxy == proxy).unwrap_or_else(|| {
                 changed.push(self.current.backend(proxy).clone());
                 changed.len() - 1
             });
-            changed[at].servers[usize::from(server)].ramp_at(now_ms);
+            let dynamic = weights_are_dynamic(settings(proxy));
+            changed[at].servers[usize::from(server)].ramp_at(now_ms, dynamic);
         }
         for backend in &mut changed {
-            backend.reselect(&self.current.config.proxies[usize::from(backend.proxy.0)]);
+            backend.reselect(settings(backend.proxy));
         }
         if !changed.is_empty() {
             self.publish(changed);
