@@ -19,10 +19,11 @@ impl Source {
         Source { path, text, code }
     }
 
-    /// Every `.rs` file under `folder` of the tree.
+    /// Every `.rs` file under `folder` of the tree but `tests.rs`, the unit tests of a long module.
     pub fn all(folder: &str) -> Vec<Source> {
         let files = files_under(&top().join(folder)).into_iter();
         let rust = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+        let rust = rust.filter(|file| !file.ends_with("tests.rs"));
         let mut sources: Vec<Source> = rust.map(|file| Source::new(name(&file), read(&file))).collect();
         sources.sort_by(|a, b| a.path.cmp(&b.path));
         sources
