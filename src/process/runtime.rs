@@ -16,6 +16,11 @@ pub fn run<F: Future>(thread: &str, future: F) -> Result<F::Output, StartError> 
     Ok(runtime.block_on(future))
 }
 
+/// Whether this process can have a ring.
+pub fn probe() -> io::Result<()> {
+    tokio_uring::Runtime::new(&tokio_uring::builder()).map(drop)
+}
+
 /// Why the kernel may refuse a ring, and what to do about it.
 pub fn ring_refused(thread: &str, error: io::Error) -> StartError {
     let (cause, remedy) = match error.raw_os_error() {

@@ -3,20 +3,25 @@
 use std::fmt::Write;
 
 use super::columns::COLUMNS;
-use super::rows::rows;
+use super::rows::{Row, rows};
 use super::sources::Sources;
 use super::value::Value;
 
-/// Header and rows; every line ends with a comma and a newline. The empty line that ends an answer on
-/// the stats socket is not part of it.
+/// Header and every row: see [`csv_of`].
 pub fn csv(sources: &Sources) -> String {
+    csv_of(rows(sources))
+}
+
+/// Header and these rows; every line ends with a comma and a newline. The empty line that ends an answer on
+/// the stats socket is not part of it.
+pub fn csv_of(rows: impl IntoIterator<Item = Row>) -> String {
     let mut out = String::from("# ");
     for column in COLUMNS {
         out.push_str(column.name);
         out.push(',');
     }
     out.push('\n');
-    for row in rows(sources) {
+    for row in rows {
         row.values.iter().for_each(|value| field(&mut out, value));
         out.push('\n');
     }

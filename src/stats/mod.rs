@@ -21,8 +21,8 @@ mod subject;
 mod value;
 
 pub use columns::{COLUMNS, Column};
-pub use csv::csv;
-pub use info::{info, info_values};
+pub use csv::{csv, csv_of};
+pub use info::{RELEASE_DATE, info, info_values};
 pub use rates::Rates;
 pub use rows::{Row, rows};
 pub use sources::{Limits, Sources};

@@ -8,6 +8,8 @@ use crate::source::{Source, is_word, line_of, word_positions};
 const LAYERS: &[&[&str]] = &[
     // Plain data, and the errors everybody may return.
     &["config::model", "session::op", "session::termination", "process::error"],
+    // The one file that names tokio-uring: the control and the health thread start from it.
+    &["process::runtime"],
     &["log::record", "stats::counters"],
     // `config::model` holds rules, and rules name what the model names: one layer, see PEERS.
     &["rules", "timers", "proxy_protocol"],

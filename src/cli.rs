@@ -1,1 +1,0 @@
-//! HAProxy's command line.

@@ -1,0 +1,44 @@
+//! What the command line asked for, as plain data; it wins over the configuration.
+
+use std::path::PathBuf;
+
+/// The options of one start (management manual, section 3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Invocation {
+    /// `-f` and what follows `--`, in order: files and directories.
+    pub files: Vec<PathBuf>,
+    /// `-c`: check and exit.
+    pub check: bool,
+    /// `-V`.
+    pub verbose: bool,
+    /// `-q`.
+    pub quiet: bool,
+    /// `-D`.
+    pub daemon: bool,
+    /// `-db` or `-d`: stay in the foreground whatever `-D` and `daemon` say.
+    pub foreground: bool,
+    /// `-d`: Pronk's own diagnostics at debug level.
+    pub debug: bool,
+    /// `-p`.
+    pub pidfile: Option<PathBuf>,
+    /// `-n`.
+    pub maxconn: Option<u32>,
+    /// `-N`.
+    pub proxy_maxconn: Option<u32>,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// `-L`.
+    pub local_peer: Option<String>,
+    /// `-m`, megabytes.
+    pub memory_mb: Option<u64>,
+    /// `-dD`.
+    pub diagnostics: bool,
+    /// `-dW`.
+    pub zero_warning: bool,
+    /// `-dS`.
+    pub no_splice: bool,
+    /// `-dR`.
+    pub no_reuseport: bool,
+    /// `-4`.
+    pub ipv4_first: bool,
+}

@@ -1,0 +1,121 @@
+//! What the process says on standard error, in HAProxy's form: `[LEVEL]    (pid) : text`.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use super::error::StartError;
+use super::version;
+
+/// `-q`, or standard error is gone.
+static SILENT: AtomicBool = AtomicBool::new(false);
+/// Whether the two NOTICE lines before the first warning or alert are out, or no longer wanted.
+static INTRODUCED: AtomicBool = AtomicBool::new(false);
+
+/// The levels of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Information.
+    Notice,
+    /// Something is not as it should be.
+    Warning,
+    /// Something is broken.
+    Alert,
+}
+
+impl Severity {
+    fn word(self) -> &'static str {
+        match self {
+            Severity::Notice => "[NOTICE]",
+            Severity::Warning => "[WARNING]",
+            Severity::Alert => "[ALERT]",
+        }
+    }
+}
+
+/// Says nothing from now on: `-q`, `quiet`, or standard error was given up by going to the background.
+pub fn silence() {
+    SILENT.store(true, Relaxed);
+}
+
+/// Speaks again: `-V` on the command line against `quiet` in the configuration.
+pub fn speak() {
+    SILENT.store(false, Relaxed);
+}
+
+/// Start-up is over: what comes now is no longer introduced by version and path.
+pub fn started() {
+    INTRODUCED.store(true, Relaxed);
+}
+
+/// Text for the introduction, without level and pid.
+pub fn introduction() -> [String; 2] {
+    let path =
+        std::env::current_exe().map_or_else(|_| "unknown".to_owned(), |path| path.display().to_string());
+    [format!("pronk version is {}", version::number()), format!("path to executable is {path}")]
+}
+
+/// `[NOTICE]`.
+pub fn notice(text: &str) {
+    say(Severity::Notice, text);
+}
+
+/// `[WARNING]`.
+pub fn warning(text: &str) {
+    say(Severity::Warning, text);
+}
+
+/// `[ALERT]`.
+pub fn alert(text: &str) {
+    say(Severity::Alert, text);
+}
+
+/// An alert with a help line below.
+pub fn alert_with_help(text: &str, help: &str) {
+    say(Severity::Alert, text);
+    if !help.is_empty() {
+        print(&format!("  = help: {help}\n"));
+    }
+}
+
+/// A refusal of the machine: the alert, then cause and remedy.
+pub fn start_error(error: &StartError) {
+    alert_with_help(&error.to_string(), &error.help());
+}
+
+/// Finished text, such as the diagnostics of a configuration, which introduces itself.
+pub fn raw(text: &str) {
+    INTRODUCED.fetch_or(text.contains("[NOTICE]"), Relaxed);
+    print(text);
+}
+
+fn say(severity: Severity, text: &str) {
+    if severity != Severity::Notice && !INTRODUCED.swap(true, Relaxed) {
+        let [version, path] = introduction();
+        print(&(line(Severity::Notice, &version) + &line(Severity::Notice, &path)));
+    }
+    print(&line(severity, text));
+}
+
+fn line(severity: Severity, text: &str) -> String {
+    format!("{:<10} ({}) : {text}\n", severity.word(), std::process::id())
+}
+
+/// Whole lines in one write, so that threads do not mix theirs. A closed stderr has no reader to tell.
+fn print(text: &str) {
+    if !SILENT.load(Relaxed) {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_padded_to_ten_columns() {
+        let pid = std::process::id();
+        assert_eq!(line(Severity::Notice, "a"), format!("[NOTICE]   ({pid}) : a\n"));
+        assert_eq!(line(Severity::Warning, "a"), format!("[WARNING]  ({pid}) : a\n"));
+        assert_eq!(line(Severity::Alert, "a"), format!("[ALERT]    ({pid}) : a\n"));
+    }
+}

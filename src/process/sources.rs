@@ -1,0 +1,133 @@
+//! Reading what the configuration is made of: files, directories, the environment, host names.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+use crate::config::address::{HostFamily, HostName};
+use crate::config::{Environment, Source, Supplies, Wants};
+
+/// A file or directory that cannot be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub errno: io::Error,
+}
+
+/// The files of the command line: a directory stands for its non-hidden `*.cfg` files in C-locale order.
+pub fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>, Unreadable> {
+    let mut expanded = Vec::new();
+    for path in files {
+        let unreadable = |errno| Unreadable { path: path.clone(), errno };
+        if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+            expanded.extend(directory(path).map_err(unreadable)?);
+        } else {
+            expanded.push(path.clone());
+        }
+    }
+    Ok(expanded)
+}
+
+fn directory(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut names: Vec<OsString> = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".cfg") && !bytes.starts_with(b".") && std::fs::metadata(entry.path())?.is_file()
+        {
+            names.push(name);
+        }
+    }
+    names.sort_by(|a, b| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
+    Ok(names.into_iter().map(|name| path.join(name)).collect())
+}
+
+/// Reads every file.
+pub fn read(files: &[PathBuf]) -> Result<Vec<Source>, Unreadable> {
+    let read_one = |path: &PathBuf| match std::fs::read(path) {
+        Ok(text) => Ok(Source { name: path.display().to_string(), text }),
+        Err(errno) => Err(Unreadable { path: path.clone(), errno }),
+    };
+    files.iter().map(read_one).collect()
+}
+
+/// The process's variables and those that HAProxy predefines.
+pub fn environment(files: &[PathBuf], local_peer: Option<&str>) -> Environment {
+    let variables = std::env::vars_os();
+    let mut environment: Environment = variables
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect();
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if let Some(peer) = local_peer {
+        environment.set("HAPROXY_LOCALPEER", peer);
+    }
+    environment.predefine(&names, &hostname(), false);
+    environment
+}
+
+/// This machine's name.
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Looks up what a configuration asks for, with the system's resolver.
+pub fn fetch(wants: &Wants, ipv4_first: bool) -> Supplies {
+    let mut supplies = Supplies::default();
+    for host in &wants.hosts {
+        supplies.add_host(host.clone(), resolve(host, ipv4_first));
+    }
+    supplies
+}
+
+fn resolve(host: &HostName, ipv4_first: bool) -> Result<IpAddr, String> {
+    let found = (host.name.as_str(), 0).to_socket_addrs().map_err(|error| error.to_string())?;
+    let wanted = |address: &IpAddr| match host.family {
+        HostFamily::Any => true,
+        HostFamily::V4 => address.is_ipv4(),
+        HostFamily::V6 => address.is_ipv6(),
+    };
+    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).filter(wanted).collect();
+    if ipv4_first {
+        addresses.sort_by_key(IpAddr::is_ipv6);
+    }
+    addresses.into_iter().next().ok_or_else(|| "the name has no address of the wanted family".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_its_cfg_files_in_byte_order() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in ["b.cfg", "a.cfg", "Z.cfg", ".hidden.cfg", "c.txt"] {
+            std::fs::write(dir.path().join(name), name).expect("a file");
+        }
+        std::fs::create_dir(dir.path().join("d.cfg")).expect("a directory");
+        let files = expand(&[dir.path().to_owned()]).expect("readable");
+        let names: Vec<_> = files.iter().filter_map(|path| path.file_name()).collect();
+        assert_eq!(names, ["Z.cfg", "a.cfg", "b.cfg"]);
+        let sources = read(&files).expect("readable");
+        assert_eq!(sources[1].text, b"a.cfg");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let missing = PathBuf::from("/nonexistent/h.cfg");
+        assert_eq!(expand(std::slice::from_ref(&missing)).expect_err("missing").path, missing);
+        let error = read(std::slice::from_ref(&missing)).expect_err("missing");
+        assert_eq!((error.path, error.errno.kind()), (missing, io::ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn names_are_looked_up_by_family() {
+        let v4 = HostName { name: "127.0.0.1".to_owned(), family: HostFamily::V4 };
+        assert_eq!(resolve(&v4, false), Ok(IpAddr::from([127, 0, 0, 1])));
+        assert!(resolve(&HostName { family: HostFamily::V6, ..v4 }, false).is_err());
+    }
+}
