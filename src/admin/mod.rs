@@ -1,1 +1,27 @@
-//! The stats socket and the stats page, on the control thread.
+//! How people and tools look into the running process: stats sockets and the stats page.
+//!
+//! Everything here runs as tasks of the control thread. Each connection is a task of its own with
+//! deadlines for reading and writing, so that a slow or hostile client waits alone.
+
+mod console;
+mod dialogue;
+mod filter;
+mod listener;
+mod page;
+mod sockets;
+mod table;
+
+#[cfg(test)]
+pub mod fixture;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::stats::Sources;
+
+pub use listener::Listener;
+pub use page::{Site, serve as serve_page};
+pub use sockets::serve as serve_stats_socket;
+
+/// The statistics, shared by the tasks of the control thread.
+pub type Shared = Rc<RefCell<Sources>>;

@@ -1,0 +1,71 @@
+//! Statistics of a process that never ran, for unit tests.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::Shared;
+use crate::config::model::{Config, Mode, ProxyKind, StatsPage};
+use crate::load::Load;
+use crate::stats::counters::WorkerCounters;
+use crate::stats::{Limits, Rates, Sources};
+use crate::table::TablePublisher;
+use crate::table::fixture::backend;
+
+/// A frontend `fe` (id 2), a backend `be` (3) with two servers, and a listen `web` (4) with a page at `/stats`.
+pub fn config() -> Config {
+    let mut frontend = backend("fe", 0);
+    frontend.kind = ProxyKind::Frontend;
+    let mut web = backend("web", 0);
+    (web.kind, web.mode, web.stats) = (ProxyKind::Listen, Mode::Http, Some(page()));
+    let mut proxies = vec![frontend, backend("be", 2), web];
+    for (proxy, id) in proxies.iter_mut().zip(2..) {
+        proxy.id = id;
+    }
+    Config { proxies, ..Config::default() }
+}
+
+/// A page at `/stats` with no setting beyond that.
+pub fn page() -> StatsPage {
+    StatsPage {
+        uri: "/stats".to_owned(),
+        realm: None,
+        auth: Vec::new(),
+        refresh: None,
+        hide_version: false,
+        show_legends: false,
+        show_node: None,
+        show_desc: None,
+        scope: Vec::new(),
+    }
+}
+
+/// The statistics of [`config`].
+pub fn shared() -> Shared {
+    sources(config())
+}
+
+/// The statistics of any configuration.
+pub fn sources(config: Config) -> Shared {
+    let config = Arc::new(config);
+    let load = Arc::new(Load::new(&config, 1));
+    let publisher = TablePublisher::new(Arc::clone(&config), &load);
+    let counters = Arc::new(WorkerCounters::new(&config, load.server_capacity()));
+    Rc::new(RefCell::new(Sources {
+        table: publisher.shared(),
+        rates: Rates::new(&config),
+        load,
+        config,
+        counters: vec![counters],
+        start: Instant::now(),
+        started_at: SystemTime::now(),
+        dropped_logs: Arc::default(),
+        limits: Limits::default(),
+        workers: 1,
+        hostname: "host".to_owned(),
+        warnings: 0,
+        boot_ms: 0,
+        stopping: false,
+    }))
+}

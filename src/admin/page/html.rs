@@ -1,0 +1,351 @@
+//! The page: what the process is, then one table for each proxy in HAProxy's columns.
+
+use std::fmt::Write as _;
+
+use super::cell::{bytes, duration, escaped, grouped};
+use super::request::View;
+use crate::config::model::{Config, Proxy, StatsPage};
+use crate::stats::{Row, RowKind, Value};
+
+/// What the page is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// The settings of the proxy whose page it is.
+    pub page: &'a StatsPage,
+    /// What the request asks for.
+    pub view: &'a View,
+    /// The proxies.
+    pub config: &'a Config,
+    /// `show info`.
+    pub info: &'a [(&'static str, Value)],
+    /// `show stat`, already narrowed to the page's scope.
+    pub rows: &'a [Row],
+    /// The machine's name, for `stats show-node`.
+    pub node: &'a str,
+    /// `description` of the global section, for `stats show-desc`.
+    pub description: Option<&'a str>,
+    /// Pronk's version.
+    pub version: &'a str,
+}
+
+const HEAD_ROWS: &str = "<thead><tr><th rowspan=2></th><th colspan=3>Queue</th><th colspan=3>Session rate</th>\
+<th colspan=6>Sessions</th><th colspan=2>Bytes</th><th colspan=2>Denied</th><th colspan=3>Errors</th>\
+<th colspan=2>Warnings</th><th colspan=9>Server</th></tr>\
+<tr><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th>\
+<th>Limit</th><th>Total</th><th>LbTot</th><th>Last</th><th>In</th><th>Out</th><th>Req</th><th>Resp</th>\
+<th>Req</th><th>Conn</th><th>Resp</th><th>Retr</th><th>Redis</th><th>Status</th><th>LastChk</th><th>Wght</th>\
+<th>Act</th><th>Bck</th><th>Chk</th><th>Dwn</th><th>Dwntme</th><th>Thrtle</th></tr></thead>";
+
+const LEGEND: &str = "<footer>Servers:<i class=up></i>up<i class=going></i>changing<i class=down></i>down\
+<i class=maint></i>maintenance<i class=drain></i>draining<i class=unchecked></i>not checked; backups in italics</footer>";
+
+/// Renders the page.
+pub fn render(content: &Content<'_>) -> String {
+    let mut out = String::with_capacity(16 * 1024);
+    head(&mut out, content);
+    facts(&mut out, content.info);
+    links(&mut out, content);
+    for rows in content.rows.chunk_by(|a, b| a.proxy == b.proxy) {
+        let proxy = &content.config.proxies[usize::from(rows[0].proxy.0)];
+        section(&mut out, proxy, rows, content.page.show_legends);
+    }
+    out.push_str(LEGEND);
+    out.push_str("</body></html>\n");
+    out
+}
+
+/// Appends formatted text.
+macro_rules! put {
+    ($out:expr, $($format:tt)*) => { write!($out, $($format)*).expect("writing to a String cannot fail") };
+}
+
+fn head(out: &mut String, content: &Content<'_>) {
+    let page = content.page;
+    out.push_str("<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>Pronk statistics</title>");
+    out.push_str("<meta name=viewport content=\"width=device-width\"><link rel=icon href=\"data:,\"><style>");
+    out.push_str(include_str!("style.css"));
+    out.push_str("</style></head><body><h1>Pronk");
+    if !page.hide_version {
+        put!(out, " <small>version {}</small>", escaped(content.version));
+    }
+    if let Some(node) = &page.show_node {
+        put!(out, " <small>on {}</small>", escaped(node.as_deref().unwrap_or(content.node)));
+    }
+    out.push_str("</h1>");
+    let shown = page.show_desc.as_ref().and_then(|own| own.as_deref().or(content.description));
+    put!(out, "<p class=about>{}</p>", escaped(shown.unwrap_or("Statistics report")));
+}
+
+/// `show info` values worth a glance: their name there, and here.
+const FACTS: [(&str, &str); 11] = [
+    ("Pid", "pid"),
+    ("Uptime", "uptime"),
+    ("Nbthread", "workers"),
+    ("CurrConns", "connections"),
+    ("Maxconn", "at most"),
+    ("ConnRate", "connections/s"),
+    ("SessRate", "sessions/s"),
+    ("BytesOutRate", "bytes out/s"),
+    ("Idle_pct", "idle %"),
+    ("Ulimit-n", "descriptors"),
+    ("DroppedLogs", "log lines lost"),
+];
+
+fn facts(out: &mut String, info: &[(&str, Value)]) {
+    out.push_str("<dl class=facts>");
+    let value = |name: &str| info.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+    for (name, label) in FACTS {
+        if let Some(value) = value(name) {
+            put!(out, "<div><dt>{label}</dt><dd>{}</dd></div>", escaped(&value.to_string()));
+        }
+    }
+    if value("Stopping").is_some_and(|value| value.number() == 1) {
+        out.push_str("<div><dt>state</dt><dd><b class=bad>stopping</b></dd></div>");
+    }
+    out.push_str("</dl>");
+}
+
+fn links(out: &mut String, content: &Content<'_>) {
+    let (uri, view) = (escaped(&content.page.uri), content.view);
+    let refresh = if view.norefresh { ";norefresh" } else { "" };
+    let up = if view.up { ";up" } else { "" };
+    put!(
+        out,
+        "<nav><form method=get action=\"{uri}{up}{refresh}\"><input name=scope placeholder=\"filter proxies\" "
+    );
+    put!(out, "value=\"{}\"></form><a href=\"{uri}{up}{refresh}\">Refresh now</a>", escaped(&view.scope));
+    match view.up {
+        true => put!(out, "<a href=\"{uri}{refresh}\">Show servers that are down</a>"),
+        false => put!(out, "<a href=\"{uri};up{refresh}\">Hide servers that are down</a>"),
+    }
+    if content.page.refresh.is_some() {
+        match view.norefresh {
+            true => put!(out, "<a href=\"{uri}{up}\">Refresh by itself</a>"),
+            false => put!(out, "<a href=\"{uri}{up};norefresh\">Stop refreshing</a>"),
+        }
+    }
+    put!(out, "<a href=\"{uri};csv;norefresh\">CSV</a></nav>");
+}
+
+fn section(out: &mut String, proxy: &Proxy, rows: &[Row], legends: bool) {
+    let name = escaped(&proxy.name);
+    put!(out, "<section id=\"{name}\"><h2><a href=\"#{name}\">{name}</a> <small>{}", text(&rows[0], "mode"));
+    let balance = rows.iter().map(|row| text(row, "algo")).find(|algo| !algo.is_empty());
+    if let Some(balance) = balance {
+        put!(out, ", balance {balance}");
+    }
+    if let Some(description) = &proxy.description {
+        put!(out, " \u{b7} {}", escaped(description));
+    }
+    put!(out, "</small></h2><div class=scroll><table>{HEAD_ROWS}<tbody>");
+    for row in rows {
+        line(out, row, legends);
+    }
+    out.push_str("</tbody></table></div></section>");
+}
+
+/// A cell's text, safe in HTML.
+fn text(row: &Row, column: &str) -> String {
+    escaped(&row.value(column).to_string())
+}
+
+/// A cell's number, None when it holds none or is negative.
+fn number(row: &Row, column: &str) -> Option<u64> {
+    match row.value(column) {
+        Value::Number(number) => Some(*number),
+        Value::Signed(number) => u64::try_from(*number).ok(),
+        Value::Empty | Value::Text(_) => None,
+    }
+}
+
+fn line(out: &mut String, row: &Row, legends: bool) {
+    let backup = if row.kind == RowKind::Server && number(row, "bck") == Some(1) { " backup" } else { "" };
+    put!(out, "<tr class=\"{}{backup}\">", class(row));
+    let name = match row.kind {
+        RowKind::Frontend => "Frontend".to_owned(),
+        RowKind::Backend => "Backend".to_owned(),
+        RowKind::Server | RowKind::Listener => text(row, "svname"),
+    };
+    match legend(row).filter(|_| legends) {
+        Some(legend) => put!(out, "<td><abbr title=\"{legend}\">{name}</abbr></td>"),
+        None => put!(out, "<td>{name}</td>"),
+    }
+    for column in
+        ["qcur", "qmax", "qlimit", "rate", "rate_max", "rate_lim", "scur", "smax", "slim", "stot", "lbtot"]
+    {
+        count(out, row, column);
+    }
+    elapsed(out, row, "lastsess");
+    for column in ["bin", "bout"] {
+        put!(
+            out,
+            "<td title=\"{}\">{}</td>",
+            text(row, column),
+            number(row, column).map(bytes).unwrap_or_default()
+        );
+    }
+    for column in ["dreq", "dresp", "ereq", "econ", "eresp", "wretr", "wredis"] {
+        count(out, row, column);
+    }
+    state(out, row);
+    for column in ["weight", "act", "bck", "chkfail", "chkdown"] {
+        count(out, row, column);
+    }
+    elapsed(out, row, "downtime");
+    let throttle = text(row, "throttle");
+    put!(out, "<td>{throttle}{}</td></tr>", if throttle.is_empty() { "" } else { " %" });
+}
+
+fn count(out: &mut String, row: &Row, column: &str) {
+    put!(out, "<td>{}</td>", number(row, column).map_or_else(|| text(row, column), grouped));
+}
+
+fn elapsed(out: &mut String, row: &Row, column: &str) {
+    put!(out, "<td>{}</td>", number(row, column).map(duration).unwrap_or_default());
+}
+
+fn state(out: &mut String, row: &Row) {
+    let status = text(row, "status");
+    let mood = match status.as_str() {
+        status if status.starts_with("DOWN") => "bad",
+        status if status.starts_with("UP") || status == "OPEN" => "good",
+        _ => "",
+    };
+    let since = number(row, "lastchg").map(|since| format!(" {}", duration(since))).unwrap_or_default();
+    put!(out, "<td class=text><b class=\"{mood}\">{status}</b>{since}</td>");
+    let code = number(row, "check_code").map(|code| format!("/{code}")).unwrap_or_default();
+    let took = number(row, "check_duration").map(|ms| format!(" in {ms} ms")).unwrap_or_default();
+    put!(out, "<td class=text title=\"{}\">", text(row, "last_chk"));
+    put!(out, "{}{code}{took}</td>", text(row, "check_status"));
+}
+
+fn class(row: &Row) -> &'static str {
+    let status = text(row, "status");
+    match row.kind {
+        RowKind::Frontend => "frontend",
+        RowKind::Backend => "backend",
+        RowKind::Listener => "listener",
+        RowKind::Server if status == "no check" => "unchecked",
+        RowKind::Server if status.starts_with("MAINT") => "maint",
+        RowKind::Server if status.starts_with("DRAIN") || status.starts_with("NOLB") => "drain",
+        RowKind::Server if status == "UP" => "up",
+        RowKind::Server if status == "DOWN" => "down",
+        RowKind::Server => "going",
+    }
+}
+
+fn legend(row: &Row) -> Option<String> {
+    let parts: Vec<String> =
+        [("addr", "address"), ("iid", "id"), ("sid", "server id"), ("check_desc", "check")]
+            .iter()
+            .map(|(column, label)| (text(row, column), label))
+            .filter(|(text, _)| !matches!(text.as_str(), "" | "0"))
+            .map(|(text, label)| format!("{label} {text}"))
+            .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::ProxyId;
+    use crate::stats::COLUMNS;
+    use crate::table::fixture::backend;
+
+    /// A row with these values, every other column empty.
+    fn row(kind: RowKind, proxy: u16, cells: &[(&str, Value)]) -> Row {
+        let mut values = vec![Value::Empty; COLUMNS.len()];
+        for (name, value) in cells {
+            let at = COLUMNS.iter().position(|column| column.name == *name).expect("a column");
+            values[at] = value.clone();
+        }
+        Row { kind, proxy: ProxyId(proxy), values }
+    }
+
+    fn rows() -> Vec<Row> {
+        let server = [
+            ("svname", Value::text("s1")),
+            ("stot", Value::Number(1_234_567)),
+            ("bin", Value::Number(2048)),
+            ("status", Value::text("DOWN")),
+            ("bck", Value::Number(1)),
+            ("lastchg", Value::Number(61)),
+            ("addr", Value::text("10.0.0.1:21050")),
+            ("last_chk", Value::text("<i>refused")),
+        ];
+        vec![
+            row(RowKind::Frontend, 0, &[("status", Value::text("OPEN"))]),
+            row(RowKind::Server, 1, &server),
+            row(RowKind::Backend, 1, &[("algo", Value::text("roundrobin"))]),
+        ]
+    }
+
+    fn page(settings: StatsPage, view: View) -> String {
+        let mut proxies = [backend("fe", 0), backend("<b>", 1)];
+        proxies[1].description = Some("the \"pool\"".to_owned());
+        render(&Content {
+            page: &settings,
+            view: &view,
+            config: &Config { proxies: proxies.into(), ..Config::default() },
+            info: &[("Pid", Value::Number(42)), ("Stopping", Value::Number(1))],
+            rows: &rows(),
+            node: "host",
+            description: Some("all of it"),
+            version: "9.9",
+        })
+    }
+
+    fn settings() -> StatsPage {
+        StatsPage {
+            uri: "/stats".to_owned(),
+            realm: None,
+            auth: Vec::new(),
+            refresh: None,
+            hide_version: false,
+            show_legends: false,
+            show_node: None,
+            show_desc: None,
+            scope: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_table_for_each_proxy_and_nothing_unescaped() {
+        let html = page(settings(), View::default());
+        assert_eq!(html.matches("<section").count(), 2);
+        assert_eq!(html.matches("<tbody><tr").count(), 2);
+        assert!(html.contains("&lt;b&gt;") && !html.contains("<b>") && !html.contains("<i>"));
+        assert!(html.contains("<tr class=\"down backup\">") && html.contains("1\u{202f}234\u{202f}567"));
+        assert!(html.contains("2.0 KiB") && html.contains("1m1s") && html.contains("balance roundrobin"));
+    }
+
+    #[test]
+    fn nothing_is_loaded_from_elsewhere() {
+        let html = page(settings(), View::default());
+        assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script"));
+    }
+
+    #[test]
+    fn settings_show_and_hide() {
+        let html = page(settings(), View::default());
+        assert!(html.contains("version 9.9") && html.contains("stopping") && !html.contains("on host"));
+        assert!(!html.contains("10.0.0.1"));
+        let all = StatsPage {
+            hide_version: true,
+            show_legends: true,
+            show_node: Some(None),
+            show_desc: Some(None),
+            ..settings()
+        };
+        let html = page(all, View::default());
+        assert!(!html.contains("9.9") && html.contains("on host") && html.contains("all of it"));
+        assert!(html.contains("address 10.0.0.1:21050"));
+    }
+
+    #[test]
+    fn every_cell_has_its_column() {
+        let html = page(settings(), View::default());
+        let row = html.split("<tbody>").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("a row");
+        assert_eq!(row.matches("<td").count(), 31);
+    }
+}

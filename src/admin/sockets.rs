@@ -1,0 +1,165 @@
+//! The stats socket: the dialogue of [`Console`] over a connection, with deadlines.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::Shared;
+use super::console::Console;
+use super::dialogue::{Dialogue, LONGEST_LINE, Next};
+use super::listener::Listener;
+use crate::config::model::CliLevel;
+
+/// How long a client that was answered may take to close its side.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves one stats socket until the task is aborted.
+pub async fn serve(listener: Listener, level: CliLevel, shared: Shared, places: Arc<Semaphore>) {
+    let patience = patience(shared.borrow().config.global.stats_timeout_ms);
+    listener
+        .serve(places, |mut stream| {
+            let mut console = Console::new(shared.clone(), level);
+            async move {
+                if let Err(error) = converse(&mut stream, &mut console, patience).await {
+                    tracing::debug!(%error, "stats socket");
+                }
+            }
+        })
+        .await;
+}
+
+/// `stats timeout`; 0 in the configuration: none, which a day comes near enough.
+fn patience(ms: u32) -> Duration {
+    if ms == 0 { Duration::from_secs(86_400) } else { Duration::from_millis(u64::from(ms)) }
+}
+
+/// One client from its first byte to the end. A half-closed client still gets every answer.
+async fn converse<S>(stream: &mut S, console: &mut Console, patience: Duration) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut dialogue = Dialogue::default();
+    let mut buffer = [0; 2048];
+    loop {
+        match dialogue.next() {
+            Next::Line(line) => {
+                let answer = console.answer(&line);
+                write(stream, answer.as_bytes(), patience).await?;
+                if console.is_over() || (console.is_one_shot() && !dialogue.has_line()) {
+                    break;
+                }
+            }
+            Next::More => {
+                let read = within(patience, stream.read(&mut buffer)).await?;
+                dialogue.receive(&buffer[..read]);
+            }
+            Next::End => break,
+            Next::TooLong => {
+                let text = format!("A command line may be {LONGEST_LINE} bytes long at most.\n\n");
+                write(stream, text.as_bytes(), patience).await?;
+                break;
+            }
+        }
+    }
+    finish(stream).await
+}
+
+/// Tells the end and waits for the client's: closing with bytes unread would reset the connection
+/// and could destroy the answer on its way.
+async fn finish<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut buffer = [0; 2048];
+    let drained = timeout(LINGER, async {
+        while stream.read(&mut buffer).await? > 0 {}
+        Ok(())
+    });
+    drained.await.unwrap_or(Ok(()))
+}
+
+/// Writes everything; each step of it must make progress within `patience`.
+async fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    mut bytes: &[u8],
+    patience: Duration,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = within(patience, stream.write(bytes)).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}
+
+async fn within<T>(patience: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(patience, step).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::fixture::shared;
+
+    /// Sends `input`, ends the sending side, and returns what came back.
+    fn talk(input: &'static [u8], patience: Duration) -> (io::Result<()>, Vec<u8>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, async move {
+            let (mut client, mut server) = tokio::io::duplex(64);
+            let mut console = Console::new(shared(), CliLevel::Admin);
+            let served =
+                tokio::task::spawn_local(async move { converse(&mut server, &mut console, patience).await });
+            let mut answer = Vec::new();
+            client.write_all(input).await.expect("written");
+            client.shutdown().await.expect("half-closed");
+            timeout(Duration::from_secs(10), client.read_to_end(&mut answer))
+                .await
+                .expect("in time")
+                .expect("read");
+            (served.await.expect("the task"), answer)
+        })
+    }
+
+    #[test]
+    fn a_half_closed_client_gets_the_whole_answer() {
+        let (result, answer) = talk(b"show stat\n", Duration::from_secs(10));
+        assert!(result.is_ok());
+        assert!(answer.len() > 1000 && answer.ends_with(b"\n\n"));
+    }
+
+    #[test]
+    fn lines_sent_at_once_are_all_answered() {
+        let (_, answer) = talk(b"show cli level\nshow cli level\n", Duration::from_secs(10));
+        assert_eq!(answer, b"admin\n\nadmin\n\n");
+        let (_, answer) = talk(b"prompt\nshow cli level\nquit\nshow cli level\n", Duration::from_secs(10));
+        assert_eq!(answer, b"\n> admin\n\n> ");
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let result = runtime.block_on(async {
+            let (mut client, mut server) = tokio::io::duplex(64);
+            let mut console = Console::new(shared(), CliLevel::Admin);
+            client.write_all(b"show info\n").await.expect("written");
+            converse(&mut server, &mut console, Duration::from_millis(20)).await
+        });
+        assert_eq!(result.expect_err("given up").kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_silent_client_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let result = runtime.block_on(async {
+            let (_client, mut server) = tokio::io::duplex(64);
+            converse(&mut server, &mut Console::new(shared(), CliLevel::User), Duration::from_millis(20))
+                .await
+        });
+        assert_eq!(result.expect_err("given up").kind(), io::ErrorKind::TimedOut);
+    }
+}
