@@ -9,7 +9,7 @@ use crate::config::model::{Config, ProxyId};
 use crate::load::Load;
 use crate::session::op::ServerId;
 
-use super::{Backend, ServerState, Snapshot, TableReader};
+use super::{Backend, CheckReport, ServerState, Snapshot, TableReader};
 
 /// Shortest time between two steps of slowstart; long ones take 20 steps.
 const MIN_STEP_MS: u64 = 1_000;
@@ -65,9 +65,40 @@ impl TablePublisher {
         change: impl FnOnce(&mut ServerState),
         now_ms: u64,
     ) -> &Snapshot {
-        let config = Arc::clone(&self.current.config);
-        let settings = &config.proxies[usize::from(proxy.0)];
-        let mut backend = self.current.backend(proxy).clone();
+        self.update_all([(proxy, server, change)], now_ms)
+    }
+
+    /// Changes the states of several servers as [`TablePublisher::update`] does, and publishes once.
+    pub fn update_all<C: FnOnce(&mut ServerState)>(
+        &mut self,
+        changes: impl IntoIterator<Item = (ProxyId, u16, C)>,
+        now_ms: u64,
+    ) -> &Snapshot {
+        let mut changed: Vec<Backend> = Vec::new();
+        let mut to_reselect: Vec<ProxyId> = Vec::new();
+        for (proxy, server, change) in changes {
+            let at = position_or_clone(&mut changed, &self.current, proxy);
+            if self.change(&mut changed[at], server, change, now_ms) && !to_reselect.contains(&proxy) {
+                to_reselect.push(proxy);
+            }
+        }
+        for backend in changed.iter_mut().filter(|backend| to_reselect.contains(&backend.proxy)) {
+            backend.reselect(&self.current.config.proxies[usize::from(backend.proxy.0)]);
+        }
+        if !changed.is_empty() {
+            self.publish(changed);
+        }
+        &self.current
+    }
+
+    /// Whether the choice of a server must be prepared anew.
+    fn change(
+        &mut self,
+        backend: &mut Backend,
+        server: u16,
+        change: impl FnOnce(&mut ServerState),
+        now_ms: u64,
+    ) -> bool {
         let entry = &mut backend.servers[usize::from(server)];
         let before = (entry.usable(), entry.effective_weight());
         let (was_up, status) = (entry.state.up(), (entry.state.health, entry.state.admin));
@@ -77,15 +108,24 @@ impl TablePublisher {
         }
         if !was_up && entry.state.up() && entry.slowstart_ms.is_some() {
             entry.ramp_since_ms = Some(now_ms);
-            self.ramping.retain(|&ramping| ramping != (proxy, server));
-            self.ramping.push((proxy, server));
+            self.ramping.retain(|&ramping| ramping != (backend.proxy, server));
+            self.ramping.push((backend.proxy, server));
         }
+        let settings = &self.current.config.proxies[usize::from(backend.proxy.0)];
         entry.ramp_at(now_ms, weights_are_dynamic(settings));
-        if before != (entry.usable(), entry.effective_weight()) {
-            backend.reselect(settings);
+        before != (entry.usable(), entry.effective_weight())
+    }
+
+    /// Publishes what checks saw, for the statistics: nothing that a choice depends on.
+    pub fn report(&mut self, reports: impl Iterator<Item = (ProxyId, u16, CheckReport)>) {
+        let mut changed: Vec<Backend> = Vec::new();
+        for (proxy, server, report) in reports {
+            let at = position_or_clone(&mut changed, &self.current, proxy);
+            changed[at].servers[usize::from(server)].state.check = report;
         }
-        self.publish(vec![backend]);
-        &self.current
+        if !changed.is_empty() {
+            self.publish(changed);
+        }
     }
 
     /// Takes the slowstart steps that are due, and returns when the next one is; None: no server is
@@ -95,10 +135,7 @@ impl TablePublisher {
         let settings = |proxy: ProxyId| &config.proxies[usize::from(proxy.0)];
         let mut changed: Vec<Backend> = Vec::new();
         for &(proxy, server) in &self.ramping {
-            let at = changed.iter().position(|backend| backend.proxy == proxy).unwrap_or_else(|| {
-                changed.push(self.current.backend(proxy).clone());
-                changed.len() - 1
-            });
+            let at = position_or_clone(&mut changed, &self.current, proxy);
             let dynamic = weights_are_dynamic(settings(proxy));
             changed[at].servers[usize::from(server)].ramp_at(now_ms, dynamic);
         }
@@ -135,4 +172,13 @@ impl TablePublisher {
         self.retired.push(std::mem::replace(&mut self.current, next));
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
+}
+
+/// Where `proxy`'s backend stands in `changed`; a copy of the current one is added when it is new there.
+fn position_or_clone(changed: &mut Vec<Backend>, current: &Snapshot, proxy: ProxyId) -> usize {
+    // Changes of one backend come together, so that it is mostly the last.
+    changed.iter().rposition(|backend| backend.proxy == proxy).unwrap_or_else(|| {
+        changed.push(current.backend(proxy).clone());
+        changed.len() - 1
+    })
 }

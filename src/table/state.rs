@@ -46,7 +46,7 @@ pub struct CheckReport {
     pub code: Option<u16>,
     /// `check_duration`; None until the first check ended.
     pub duration_ms: Option<u32>,
-    /// `last_chk`: what the check saw.
+    /// `last_chk`: what the check saw beyond its status, such as the errno's text; often empty.
     pub desc: Cow<'static, str>,
     /// `check_health`: 0 to rise + fall - 1; up from `rise` on.
     pub health: u16,
@@ -71,7 +71,6 @@ impl ServerState {
             None => CheckReport::default(),
             Some(check) => CheckReport {
                 status: "INI",
-                desc: Cow::Borrowed("Initializing"),
                 health: check.rise,
                 rise: check.rise,
                 fall: check.fall,

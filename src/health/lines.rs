@@ -1,0 +1,158 @@
+//! HAProxy's log lines about checks and state changes, word for word. Pure.
+
+use super::outcome::Outcome;
+use super::verdict::{Standing, Turn};
+
+/// Who a line is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub proxy: &'a str,
+    pub server: &'a str,
+    pub backup: bool,
+    /// Its weight is 0: up, but it gets no new session.
+    pub drained: bool,
+}
+
+/// What the check saw.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub outcome: &'a Outcome,
+    pub duration_ms: u32,
+}
+
+/// What the change leaves behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Left {
+    /// Usable servers of the backend.
+    pub active: u32,
+    /// Usable backup servers.
+    pub backup: u32,
+    /// Sessions on the server.
+    pub sessions: u32,
+    /// Sessions that leave this server's queue (down), or the backend's queue for this server (up).
+    pub requeued: u32,
+    /// Sessions still in this server's queue.
+    pub queued: u32,
+}
+
+impl Subject<'_> {
+    fn path(&self) -> String {
+        format!("{}/{}", self.proxy, self.server)
+    }
+}
+
+/// `option log-health-checks`.
+pub fn health_check(subject: Subject<'_>, seen: Seen<'_>, standing: Standing) -> String {
+    let backup = if subject.backup { "backup " } else { "" };
+    let verb = if seen.outcome.passed() { "succeeded" } else { "failed" };
+    let (n, of) = standing.fraction();
+    let state = match (standing.is_up(), subject.drained) {
+        (false, _) => "DOWN",
+        (true, true) => "DRAIN",
+        (true, false) => "UP",
+    };
+    let reason = reason(seen);
+    format!("Health check for {backup}server {} {verb}{reason}, status: {n}/{of} {state}.", subject.path())
+}
+
+/// A server went up or down. The reason is left out when the check's own line has just said it.
+pub fn state_change(subject: Subject<'_>, turn: Turn, seen: Option<Seen<'_>>, left: Left) -> String {
+    let backup = if subject.backup { "Backup " } else { "" };
+    let reason = seen.map(reason).unwrap_or_default();
+    let running = if left.active == 0 && left.backup > 0 { " Running on backup." } else { "" };
+    let Left { active, backup: backups, sessions, requeued, queued } = left;
+    let path = subject.path();
+    match turn {
+        Turn::Down => format!(
+            "{backup}Server {path} is DOWN{reason}. {active} active and {backups} backup servers left.{running} \
+             {sessions} sessions active, {requeued} requeued, {queued} remaining in queue."
+        ),
+        Turn::Up => format!(
+            "{backup}Server {path} is UP{reason}. {active} active and {backups} backup servers online.{running} \
+             {requeued} sessions requeued, {queued} total in queue."
+        ),
+    }
+}
+
+/// The last server is gone. `quoted` is how standard error has it.
+pub fn no_server(listen: bool, proxy: &str, quoted: bool) -> String {
+    let word = if listen { "proxy" } else { "backend" };
+    let quote = if quoted { "'" } else { "" };
+    format!("{word} {quote}{proxy}{quote} has no server available!")
+}
+
+fn reason(seen: Seen<'_>) -> String {
+    let info = seen.outcome.info();
+    let info = if info.is_empty() { String::new() } else { format!(", info: \"{info}\"") };
+    format!(", reason: {}{info}, check duration: {}ms", seen.outcome.description(), seen.duration_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Lines of haproxy 2.6, with the text that 3.5 has for a refused connection.
+
+    fn subject(backup: bool) -> Subject<'static> {
+        Subject { proxy: "l1", server: "a", backup, drained: false }
+    }
+
+    #[test]
+    fn down_tells_the_reason_and_what_is_left() {
+        let seen = Seen { outcome: &Outcome::Refused(libc::ECONNREFUSED), duration_ms: 0 };
+        let left = Left { active: 1, backup: 1, ..Left::default() };
+        assert_eq!(
+            state_change(subject(false), Turn::Down, Some(seen), left),
+            "Server l1/a is DOWN, reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS \
+             (Connection refused)\", check duration: 0ms. 1 active and 1 backup servers left. 0 sessions \
+             active, 0 requeued, 0 remaining in queue."
+        );
+        let seen = Seen { outcome: &Outcome::TimedOut, duration_ms: 403 };
+        let left = Left { backup: 1, sessions: 2, requeued: 3, queued: 4, active: 0 };
+        assert_eq!(
+            state_change(subject(false), Turn::Down, Some(seen), left),
+            "Server l1/a is DOWN, reason: Layer4 timeout, check duration: 403ms. 0 active and 1 backup servers \
+             left. Running on backup. 2 sessions active, 3 requeued, 4 remaining in queue."
+        );
+    }
+
+    #[test]
+    fn up_tells_what_is_online() {
+        let seen = Seen { outcome: &Outcome::Passed, duration_ms: 0 };
+        let left = Left { active: 1, ..Left::default() };
+        assert_eq!(
+            state_change(subject(true), Turn::Up, Some(seen), left),
+            "Backup Server l1/a is UP, reason: Layer4 check passed, check duration: 0ms. 1 active and 0 backup \
+             servers online. 0 sessions requeued, 0 total in queue."
+        );
+        assert_eq!(
+            state_change(subject(false), Turn::Up, None, left),
+            "Server l1/a is UP. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+        );
+    }
+
+    #[test]
+    fn health_checks_tell_the_fraction() {
+        let mut standing = Standing::new(2, 3);
+        standing.pass();
+        let seen = Seen { outcome: &Outcome::Passed, duration_ms: 0 };
+        assert_eq!(
+            health_check(subject(true), seen, standing),
+            "Health check for backup server l1/a succeeded, reason: Layer4 check passed, check duration: 0ms, \
+             status: 3/3 UP."
+        );
+        standing.fail();
+        let seen = Seen { outcome: &Outcome::SocketError(libc::ENOENT), duration_ms: 1 };
+        assert_eq!(
+            health_check(subject(false), seen, standing),
+            "Health check for server l1/a failed, reason: Socket error, info: \"General socket error (No such \
+             file or directory)\", check duration: 1ms, status: 2/3 UP."
+        );
+    }
+
+    #[test]
+    fn the_last_server_is_mourned() {
+        assert_eq!(no_server(true, "l1", false), "proxy l1 has no server available!");
+        assert_eq!(no_server(false, "b2", true), "backend 'b2' has no server available!");
+    }
+}

@@ -1,0 +1,113 @@
+//! What one check saw, in HAProxy's words (configuration manual, section 9.1, `check_status`). Pure.
+
+use std::borrow::Cow;
+use std::io;
+
+/// How a TCP check ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Connected.
+    Passed,
+    /// Neither connected nor refused in time.
+    TimedOut,
+    /// The network or the server refused: the errno of the connection attempt.
+    Refused(i32),
+    /// The attempt could not even begin: the errno of the call that failed.
+    SocketError(i32),
+}
+
+impl Outcome {
+    /// Whether the server answers.
+    pub fn passed(&self) -> bool {
+        *self == Outcome::Passed
+    }
+
+    /// `check_status`.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Outcome::Passed => "L4OK",
+            Outcome::TimedOut => "L4TOUT",
+            Outcome::Refused(_) => "L4CON",
+            Outcome::SocketError(_) => "SOCKERR",
+        }
+    }
+
+    /// `check_desc`.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Outcome::Passed => "Layer4 check passed",
+            Outcome::TimedOut => "Layer4 timeout",
+            Outcome::Refused(_) => "Layer4 connection problem",
+            Outcome::SocketError(_) => "Socket error",
+        }
+    }
+
+    /// `last_chk` and `info:` of the log; empty: nothing more is known.
+    pub fn info(&self) -> Cow<'static, str> {
+        match self {
+            Outcome::Passed | Outcome::TimedOut => Cow::Borrowed(""),
+            Outcome::Refused(errno) => Cow::Owned(refusal(*errno)),
+            Outcome::SocketError(errno) => {
+                Cow::Owned(format!("{} ({})", socket_failure(*errno), text(*errno)))
+            }
+        }
+    }
+}
+
+/// An errno that the kernel reported for the connection itself.
+fn refusal(errno: i32) -> String {
+    let name = match errno {
+        libc::ECONNREFUSED => "ECONNREFUSED",
+        libc::ECONNRESET | libc::EPIPE => "ECONNRESET",
+        libc::ENETUNREACH | libc::EHOSTUNREACH => "ENETUNREACH",
+        libc::ENOMEM | libc::ENOBUFS => "ENOMEM",
+        _ => return text(errno),
+    };
+    format!("{name} returned by OS ({})", text(errno))
+}
+
+/// An errno of socket(2), bind(2) or connect(2).
+fn socket_failure(errno: i32) -> &'static str {
+    match errno {
+        libc::EMFILE => "Too many sockets on the process",
+        libc::ENFILE => "Too many sockets on the system",
+        libc::ENOBUFS | libc::ENOMEM => "Out of system buffers",
+        libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT => "Protocol or address family not supported",
+        libc::EAGAIN | libc::EADDRNOTAVAIL => "Out of local source ports on the system",
+        libc::EADDRINUSE => "Local source address already in use",
+        _ => "General socket error",
+    }
+}
+
+/// The C library's text, without the number that Rust adds.
+fn text(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    text.strip_suffix(&format!(" (os error {errno})")).map(str::to_owned).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_read_as_in_haproxy() {
+        assert_eq!(
+            Outcome::Refused(libc::ECONNREFUSED).info(),
+            "ECONNREFUSED returned by OS (Connection refused)"
+        );
+        assert_eq!(
+            Outcome::Refused(libc::EHOSTUNREACH).info(),
+            "ENETUNREACH returned by OS (No route to host)"
+        );
+        assert_eq!(Outcome::Refused(libc::ETIMEDOUT).info(), "Connection timed out");
+        assert_eq!(
+            Outcome::SocketError(libc::ENETUNREACH).info(),
+            "General socket error (Network is unreachable)"
+        );
+        assert_eq!(
+            Outcome::SocketError(libc::ENOENT).info(),
+            "General socket error (No such file or directory)"
+        );
+        assert_eq!(Outcome::TimedOut.info(), "");
+    }
+}
