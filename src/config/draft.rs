@@ -1,8 +1,11 @@
 //! What the lines of a configuration say, section by section, before references are resolved.
 
 use super::diagnostic::Report;
+use super::global::{GlobalDraft, LogTargets};
 use super::lexer::{Line, Word};
 use super::model::{Config, ProxyKind};
+use super::proxy::{Section, Settings, Surroundings};
+use super::resolve;
 use super::supplies::{Supplies, Wants};
 
 /// The line that opens a defaults or proxy section.
@@ -20,28 +23,69 @@ pub struct Opening<'a> {
 #[derive(Debug)]
 pub struct Draft {
     supplies: Supplies,
+    global: GlobalDraft,
+    logs: LogTargets,
+    defaults: Vec<Section>,
+    proxies: Vec<Section>,
+    /// Whether the section opened last is a proxy.
+    in_proxy: bool,
 }
 
 impl Draft {
     /// An empty one; `supplies` answers for host names.
     pub fn new(supplies: Supplies) -> Draft {
-        Draft { supplies }
+        Draft {
+            supplies,
+            global: GlobalDraft::default(),
+            logs: LogTargets::default(),
+            defaults: Vec::new(),
+            proxies: Vec::new(),
+            in_proxy: false,
+        }
     }
 
     /// A line of a `global` section.
-    pub fn global_line(&mut self, _line: &Line, _report: &mut Report) {}
+    pub fn global_line(&mut self, line: &Line, report: &mut Report) {
+        self.global.line(line, &mut self.logs, &mut self.supplies, report);
+    }
 
     /// A `defaults` section begins; `opening.defaults` is the one it starts from.
-    pub fn open_defaults(&mut self, _opening: &Opening<'_>, _report: &mut Report) {}
+    pub fn open_defaults(&mut self, opening: &Opening<'_>, _report: &mut Report) {
+        let section = self.section(None, opening);
+        self.defaults.push(section);
+        self.in_proxy = false;
+    }
 
     /// A frontend, backend or listen section begins; its name was checked already, duplicates too.
-    pub fn open_proxy(&mut self, _kind: ProxyKind, _opening: &Opening<'_>, _report: &mut Report) {}
+    pub fn open_proxy(&mut self, kind: ProxyKind, opening: &Opening<'_>, _report: &mut Report) {
+        let section = self.section(Some(kind), opening);
+        self.proxies.push(section);
+        self.in_proxy = true;
+    }
+
+    fn section(&self, kind: Option<ProxyKind>, opening: &Opening<'_>) -> Section {
+        let base = opening.defaults.and_then(|index| self.defaults.get(index));
+        let settings = base.map_or_else(Settings::default, |base| base.settings.clone());
+        let name = opening.name.map_or("", |word| word.text.as_str());
+        Section::new(kind, name, opening.line, settings)
+    }
 
     /// A line of the defaults or proxy section opened last.
-    pub fn proxy_line(&mut self, _line: &Line, _report: &mut Report) {}
+    pub fn proxy_line(&mut self, line: &Line, report: &mut Report) {
+        let sections = if self.in_proxy { &mut self.proxies } else { &mut self.defaults };
+        let Some(section) = sections.last_mut() else { return };
+        let mut around = Surroundings {
+            global_logs: &self.global.global.logs,
+            logs: &mut self.logs,
+            supplies: &mut self.supplies,
+            report,
+        };
+        section.line(line, &mut around);
+    }
 
     /// Resolves every reference. None when there is an alert.
-    pub fn finish(self, _report: &mut Report) -> (Option<Config>, Wants) {
-        (None, self.supplies.into_wants())
+    pub fn finish(self, report: &mut Report) -> (Option<Config>, Wants) {
+        let config = resolve::config(self.global, self.logs.0, &self.proxies, report);
+        (config, self.supplies.into_wants())
     }
 }

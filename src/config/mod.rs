@@ -5,15 +5,26 @@
 //! collected by [`wants`], fetched by the caller and handed to [`parse`] as [`Supplies`].
 
 pub mod address;
+mod advice;
+mod arguments;
+mod balance_line;
+mod bind;
 pub mod conditional;
 pub mod diagnostic;
 pub mod draft;
 pub mod environment;
+mod global;
+pub mod keyword;
 pub mod lexer;
+mod log_line;
 pub mod model;
+mod proxy;
+mod resolve;
 pub mod section;
+mod server;
 pub mod suggest;
 pub mod supplies;
+mod support;
 pub mod value;
 
 pub use diagnostic::{Diagnostic, Report, Severity};

@@ -1,0 +1,162 @@
+//! Lines of `global` (configuration manual, section 3).
+
+use std::path::PathBuf;
+
+use super::arguments::Arguments;
+use super::bind;
+use super::diagnostic::Report;
+use super::keyword::{Keyword, Places};
+use super::lexer::{Line, Modifier};
+use super::log_line;
+use super::model::{Global, LogTarget, LogTargetId};
+use super::supplies::Supplies;
+use super::support;
+use super::value::TimeUnit;
+
+mod cpu_map;
+
+/// Most workers of one process; the tokens of ring operations have room for more.
+pub(super) const WORKERS_MAX: u16 = 256;
+
+/// Limits of `tune.bufsize`: a buffer holds at least a page, and buffers are registered as a whole.
+const BUFSIZE: (u64, u64) = (4_096, 1 << 24);
+/// Limits of `tune.pipesize` and the socket buffers: what `F_SETPIPE_SZ` and `SO_RCVBUF` take.
+const KERNEL_BUFFER: (u64, u64) = (1, i32::MAX as u64);
+
+/// The `global` sections so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GlobalDraft {
+    /// What they say.
+    pub global: Global,
+    /// `zero-warning`.
+    pub zero_warning: bool,
+}
+
+/// Where distinct log targets are kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LogTargets(pub Vec<LogTarget>);
+
+impl LogTargets {
+    /// The target's id; an equal one is shared.
+    pub fn intern(&mut self, target: LogTarget) -> LogTargetId {
+        let at = self.0.iter().position(|known| *known == target).unwrap_or_else(|| {
+            self.0.push(target);
+            self.0.len() - 1
+        });
+        LogTargetId(u16::try_from(at).unwrap_or(u16::MAX))
+    }
+}
+
+impl GlobalDraft {
+    /// Reads one line.
+    pub fn line(&mut self, line: &Line, logs: &mut LogTargets, supplies: &mut Supplies, report: &mut Report) {
+        let Some(row) = support::find_at(Places::GLOBAL, line, 0) else {
+            return support::unknown(line, "global", Places::GLOBAL, report);
+        };
+        if support::is_default_anyway(row, line) {
+            return;
+        }
+        if row.words == "log" && line.modifier != Modifier::None {
+            self.global.logs.clear();
+            return;
+        }
+        if !support::check_arity(row, line, 0, report) || !support::is_honoured(row, line, 0, report) {
+            return;
+        }
+        match row.words {
+            "log" => self.log(line, logs, supplies, report),
+            "stats socket" => {
+                self.global.stats_sockets.extend(bind::parse_stats_socket(line, supplies, report));
+            }
+            _ => self.setting(row, line, report),
+        }
+    }
+
+    fn log(&mut self, line: &Line, logs: &mut LogTargets, supplies: &mut Supplies, report: &mut Report) {
+        let mut words = Arguments::after(line, 1, report);
+        if words.peek() == Some("global") {
+            return words.alert(1, "log : 'global' is not supported for a global section", "name a target");
+        }
+        if let Some(target) = log_line::parse(&mut words, supplies) {
+            self.global.logs.push(logs.intern(target));
+        }
+    }
+
+    fn setting(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
+        let words = &mut Arguments::after(line, row.length(), report);
+        let global = &mut self.global;
+        match row.words {
+            "daemon" => global.daemon = true,
+            "quiet" => global.quiet = true,
+            "zero-warning" => self.zero_warning = true,
+            "nosplice" => global.tune.splice = false,
+            "noreuseport" => global.tune.reuseport = false,
+            "strict-limits" => global.strict_limits = line.modifier != Modifier::No,
+            "log-tag" => global.log_tag = words.next().unwrap_or_default().to_owned(),
+            "log-send-hostname" => global.log_send_hostname = Some(words.next().map(str::to_owned)),
+            "chroot" => global.chroot = words.next().map(PathBuf::from),
+            "pidfile" => global.pidfile = words.next().map(PathBuf::from),
+            "user" => global.user = words.next().map(str::to_owned),
+            "group" => global.group = words.next().map(str::to_owned),
+            "node" => global.node = words.next().map(str::to_owned),
+            "description" => global.description = Some(words.rest().join(" ")),
+            "cpu-map" => cpu_map::parse(words, &mut global.cpu_map),
+            "nbproc" => refuse_processes(words),
+            other => number(global, other, words),
+        }
+    }
+}
+
+fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
+    match keyword {
+        "maxconn" => global.maxconn = words.count(keyword, 0).filter(|limit| *limit > 0),
+        "nbthread" => {
+            let high = i64::from(WORKERS_MAX);
+            global.nbthread = words.integer(keyword, 1, high).and_then(|count| u16::try_from(count).ok());
+        }
+        "uid" => global.uid = words.count(keyword, 0),
+        "gid" => global.gid = words.count(keyword, 0),
+        "ulimit-n" => global.ulimit_n = words.count(keyword, 1).map(u64::from),
+        "fd-hard-limit" => global.fd_hard_limit = words.count(keyword, 1).map(u64::from),
+        "stats timeout" => {
+            global.stats_timeout_ms =
+                words.time(keyword, TimeUnit::Milliseconds).unwrap_or(global.stats_timeout_ms);
+        }
+        "stats maxconn" => {
+            global.stats_maxconn = words.count(keyword, 1).unwrap_or(global.stats_maxconn);
+        }
+        "hard-stop-after" => global.hard_stop_after_ms = words.time(keyword, TimeUnit::Milliseconds),
+        "max-spread-checks" => {
+            global.max_spread_checks_ms = words.time(keyword, TimeUnit::Milliseconds);
+        }
+        "spread-checks" => {
+            let percent = words.integer(keyword, 0, 50);
+            global.spread_checks_percent = percent.and_then(|p| u8::try_from(p).ok()).unwrap_or(0);
+        }
+        _ => tune(global, keyword, words),
+    }
+}
+
+fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
+    let tune = &mut global.tune;
+    match keyword {
+        "tune.bufsize" => tune.bufsize = words.size(keyword, BUFSIZE.0, BUFSIZE.1).unwrap_or(tune.bufsize),
+        "tune.pipesize" => tune.pipesize = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
+        "maxpipes" => tune.maxpipes = words.count(keyword, 0),
+        "tune.rcvbuf.client" => tune.rcvbuf_client = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
+        "tune.rcvbuf.server" => tune.rcvbuf_server = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
+        "tune.sndbuf.client" => tune.sndbuf_client = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
+        "tune.sndbuf.server" => tune.sndbuf_server = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
+        other => unreachable!("'{other}' is honoured in the table but not read"),
+    }
+}
+
+/// HAProxy has had one process since 2.5; older files still say so.
+fn refuse_processes(words: &mut Arguments<'_>) {
+    if words.next() != Some("1") {
+        words.alert_last(
+            "nbproc is not supported any more since HAProxy 2.5.",
+            "remove it: one process runs a worker on each core; 'nbthread' sets their number",
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! HTTP rules in proxies: no effect in TCP mode, and refused where the stats page would have to obey them.
+
+use super::reasons::http;
+use super::{DFL, DFLB, DLB, Keyword, ONE, SOME, row};
+
+/// Its rows.
+pub(super) const ROWS: &[Keyword] = &[
+    row(
+        "http-request",
+        DFLB,
+        SOME,
+        "Rules on HTTP requests.",
+        http(Some("'http-request' rules ignored for {proxy} as they require HTTP mode."), true),
+    ),
+    row(
+        "http-response",
+        DFLB,
+        SOME,
+        "Rules on HTTP responses.",
+        http(Some("'http-response' rules ignored for {proxy} as they require HTTP mode."), true),
+    ),
+    row(
+        "http-after-response",
+        DFLB,
+        SOME,
+        "Rules on all HTTP responses.",
+        http(Some("'http-after-response' rules ignored for {proxy} as they require HTTP mode."), true),
+    ),
+    row(
+        "redirect",
+        DFLB,
+        SOME,
+        "Answer with a redirection.",
+        http(Some("'redirect' rules ignored for {proxy} as they require HTTP mode."), true),
+    ),
+    row(
+        "monitor-uri",
+        DFL,
+        ONE,
+        "Path that answers a probe.",
+        http(Some("monitor-uri will be ignored for {proxy} (needs 'mode http')."), true),
+    ),
+    row("monitor fail", DFL, SOME, "When the probe fails.", http(None, true)),
+    row(
+        "cookie",
+        DLB,
+        SOME,
+        "Keep a client on its server by cookie.",
+        http(Some("cookie will be ignored for {proxy} (needs 'mode http')."), false),
+    ),
+];

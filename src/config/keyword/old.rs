@@ -1,0 +1,76 @@
+//! Keywords that HAProxy itself refuses by now, with its advice.
+
+use super::{ANY, DFLB, Keyword, removed, row};
+
+/// Its rows.
+pub(super) const ROWS: &[Keyword] = &[
+    row("contimeout", DFLB, ANY, "Time to connect.", removed("2.1", "use 'timeout connect'")),
+    row("clitimeout", DFLB, ANY, "Time of a silent client.", removed("2.1", "use 'timeout client'")),
+    row("srvtimeout", DFLB, ANY, "Time of a silent server.", removed("2.1", "use 'timeout server'")),
+    row("redispatch", DFLB, ANY, "Retry on another server.", removed("2.1", "use 'option redispatch'")),
+    row(
+        "option transparent",
+        DFLB,
+        ANY,
+        "Connect to the client's target.",
+        removed("3.3", "write 'server' lines"),
+    ),
+    row("transparent", DFLB, ANY, "Connect to the client's target.", removed("2.1", "write 'server' lines")),
+    row(
+        "monitor-net",
+        DFLB,
+        ANY,
+        "Clients that only probe.",
+        removed("2.2", "let them connect, 'option dontlognull' keeps them out of the log"),
+    ),
+    row("option forceclose", DFLB, ANY, "Close after each response.", removed("2.0", "remove it")),
+    row("option http_proxy", DFLB, ANY, "Connect to the URL's host.", removed("2.4", "remove it")),
+    row("option http-use-htx", DFLB, ANY, "How HTTP is represented.", removed("2.1", "remove it")),
+    row(
+        "option tcp-smart-redispatch",
+        DFLB,
+        ANY,
+        "Retry on another server.",
+        removed("1.4", "use 'option redispatch'"),
+    ),
+    row(
+        "bind-process",
+        DFLB,
+        ANY,
+        "Processes that serve the proxy.",
+        removed("2.7", "remove it: every worker serves every proxy"),
+    ),
+    row("grace", DFLB, ANY, "Time before listeners close.", removed("2.5", "remove it")),
+    row("appsession", DFLB, ANY, "Sessions by cookie.", removed("1.6", "use 'balance source'")),
+    row(
+        "block",
+        DFLB,
+        ANY,
+        "Refuse requests.",
+        removed("2.1", "it needs HTTP mode, which Impala does not: remove it"),
+    ),
+    row("reqadd", DFLB, ANY, "Add a header.", HEADERS),
+    row("reqallow", DFLB, ANY, "Allow by header.", HEADERS),
+    row("reqdel", DFLB, ANY, "Delete a header.", HEADERS),
+    row("reqdeny", DFLB, ANY, "Deny by header.", HEADERS),
+    row("reqiallow", DFLB, ANY, "Allow by header.", HEADERS),
+    row("reqidel", DFLB, ANY, "Delete a header.", HEADERS),
+    row("reqideny", DFLB, ANY, "Deny by header.", HEADERS),
+    row("reqipass", DFLB, ANY, "Pass by header.", HEADERS),
+    row("reqirep", DFLB, ANY, "Rewrite a header.", HEADERS),
+    row("reqisetbe", DFLB, ANY, "Backend by header.", HEADERS),
+    row("reqitarpit", DFLB, ANY, "Hold by header.", HEADERS),
+    row("reqpass", DFLB, ANY, "Pass by header.", HEADERS),
+    row("reqrep", DFLB, ANY, "Rewrite a header.", HEADERS),
+    row("reqsetbe", DFLB, ANY, "Backend by header.", HEADERS),
+    row("reqtarpit", DFLB, ANY, "Hold by header.", HEADERS),
+    row("rspadd", DFLB, ANY, "Add a header.", HEADERS),
+    row("rspdel", DFLB, ANY, "Delete a header.", HEADERS),
+    row("rspdeny", DFLB, ANY, "Deny by header.", HEADERS),
+    row("rspidel", DFLB, ANY, "Delete a header.", HEADERS),
+    row("rspideny", DFLB, ANY, "Deny by header.", HEADERS),
+    row("rspirep", DFLB, ANY, "Rewrite a header.", HEADERS),
+    row("rsprep", DFLB, ANY, "Rewrite a header.", HEADERS),
+];
+
+const HEADERS: super::Support = removed("2.1", "it needs HTTP mode, which Impala does not: remove it");

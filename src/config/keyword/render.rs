@@ -1,0 +1,116 @@
+//! The table as documents: a summary in Markdown for README.md, and everything as text for `-vv`.
+
+use std::fmt::Write;
+
+use super::{Ignored, Keyword, Places, Refusal, Support, all};
+
+/// The groups of places, with their headings, in the order of the documents.
+const GROUPS: [(&str, Places); 6] = [
+    ("Sections", Places::TOP),
+    ("`global`", Places::GLOBAL),
+    ("Proxies", Places::DEFAULTS.and(Places::FRONTEND).and(Places::LISTEN).and(Places::BACKEND)),
+    ("`bind` and `stats socket` options", Places::BIND.and(Places::SOCKET)),
+    ("`server` and `default-server` options", Places::SERVER.and(Places::DEFAULT_SERVER)),
+    ("Inside other sections", Places::OTHER),
+];
+
+fn rows(places: Places) -> impl Iterator<Item = &'static Keyword> {
+    all().filter(move |row| row.places.overlaps(places))
+}
+
+fn listed(places: Places, wanted: fn(&Support) -> bool) -> Vec<&'static str> {
+    let mut words: Vec<&str> = rows(places).filter(|row| wanted(&row.support)).map(|row| row.words).collect();
+    words.dedup();
+    words
+}
+
+fn is_honoured(support: &Support) -> bool {
+    matches!(support, Support::Honoured(_))
+}
+
+fn is_ignored(support: &Support) -> bool {
+    matches!(support, Support::Ignored(_))
+}
+
+fn is_refused(support: &Support) -> bool {
+    matches!(support, Support::Refused(_))
+}
+
+/// What works, what has no effect and what is refused: the block between README.md's markers.
+pub fn markdown() -> String {
+    let mut out = String::from("| where | honoured | without effect | refused |\n|---|---:|---:|---:|\n");
+    for (heading, places) in GROUPS {
+        let count = |wanted| listed(places, wanted).len();
+        let counts = [count(is_honoured), count(is_ignored), count(is_refused)];
+        line(&mut out, format_args!("| {heading} | {} | {} | {} |", counts[0], counts[1], counts[2]));
+    }
+    out.push('\n');
+    lists(&mut out, "Honoured", is_honoured);
+    lists(&mut out, "Refused by name, with what to write instead", is_refused);
+    out
+}
+
+fn lists(out: &mut String, heading: &str, wanted: fn(&Support) -> bool) {
+    line(out, format_args!("**{heading}**\n"));
+    for (group, places) in GROUPS {
+        let words = listed(places, wanted);
+        if !words.is_empty() {
+            line(out, format_args!("- {group}: `{}`", words.join("`, `")));
+        }
+    }
+    out.push('\n');
+}
+
+/// Every keyword on its own line: mark, words, what it is for, and why it is refused.
+///
+/// The mark is `+` honoured, `~` without effect, `-` refused.
+pub fn text() -> String {
+    let mut out = String::from("Keywords (+ honoured, ~ without effect, - refused):\n");
+    for (heading, places) in GROUPS {
+        line(&mut out, format_args!("  {}:", heading.replace('`', "")));
+        for row in rows(places) {
+            line(&mut out, format_args!("    {} {:<44} {}", mark(row.support), row.words, row.doc));
+            if let Some(why) = why(row.support) {
+                line(&mut out, format_args!("{:51}{why}", ""));
+            }
+        }
+    }
+    out
+}
+
+fn mark(support: Support) -> char {
+    match support {
+        Support::Honoured(_) => '+',
+        Support::Ignored(_) => '~',
+        Support::Refused(_) => '-',
+    }
+}
+
+fn why(support: Support) -> Option<String> {
+    match support {
+        Support::Ignored(Ignored::Told(why)) => Some(format!("no effect: {why}")),
+        Support::Ignored(Ignored::Http { .. }) => Some("no effect on a TCP proxy".to_owned()),
+        Support::Refused(Refusal::Missing { reason, remedy }) => Some(format!("{reason}; {remedy}")),
+        Support::Refused(Refusal::Removed { since, remedy }) => {
+            Some(format!("removed from HAProxy {since}; {remedy}"))
+        }
+        _ => None,
+    }
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("a String takes any text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_keyword_is_in_the_text() {
+        let text = text();
+        for row in all() {
+            assert!(text.contains(&format!(" {} ", row.words)), "{}", row.words);
+        }
+    }
+}

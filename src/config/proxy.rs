@@ -1,0 +1,270 @@
+//! Lines of defaults, frontend, backend and listen sections (configuration manual, section 4).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::arguments::Arguments;
+use super::balance_line::{self, Asked};
+use super::bind::{self, BindLine};
+use super::diagnostic::Report;
+use super::global::LogTargets;
+use super::keyword::{Ignored, Keyword, Places, Refusal, Support};
+use super::lexer::{Line, Modifier};
+use super::log_line;
+use super::model::{HashType, LogTargetId, Mode, Options, ProxyKind, StatsPage, Timeouts};
+use super::server::{self, ServerLine, ServerOptions};
+use super::supplies::Supplies;
+use super::support;
+use crate::rules::Acl;
+
+mod option;
+mod place;
+mod rule;
+mod setting;
+mod stats;
+
+pub(super) use rule::UseBackendLine;
+
+/// What a proxy takes over from its defaults section, and what that section says itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub mode: Option<Mode>,
+    pub disabled: bool,
+    pub maxconn: Option<u32>,
+    pub fullconn: Option<u32>,
+    pub backlog: Option<u32>,
+    pub balance: Option<(Asked, Line)>,
+    pub hash_type: HashType,
+    pub retries: Option<u16>,
+    pub redispatch_every: i16,
+    pub timeouts: Timeouts,
+    /// Where each timeout was set, by its keyword.
+    pub timeout_lines: BTreeMap<&'static str, Line>,
+    pub options: Options,
+    pub logs: Vec<LogTargetId>,
+    pub log_style: Option<LogStyleLine>,
+    pub log_tag: Option<String>,
+    pub source: Option<SocketAddr>,
+    pub default_backend: Option<Line>,
+    pub default_server: ServerOptions,
+    pub stats: Option<StatsPage>,
+    /// Lines that only HTTP proxies obey, each keyword once.
+    pub http_only: Vec<(&'static Keyword, Line)>,
+}
+
+/// Which option decides the form of log lines, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) enum LogStyleLine {
+    /// `option tcplog`
+    Tcplog,
+    /// `option httplog` or `option httpslog`, which fall back to it.
+    Http(&'static Keyword, Line),
+}
+
+/// One section.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    /// None: a defaults section.
+    pub kind: Option<ProxyKind>,
+    /// Empty for an unnamed defaults section.
+    pub name: String,
+    /// The line that opened it.
+    pub line: Line,
+    /// Inherited and own settings.
+    pub settings: Settings,
+    pub id: Option<(u32, Line)>,
+    pub description: Option<String>,
+    pub binds: Vec<BindLine>,
+    pub servers: Vec<ServerLine>,
+    pub acls: Vec<Acl>,
+    pub use_backends: Vec<UseBackendLine>,
+}
+
+/// What a section's lines need besides the section.
+#[derive(Debug)]
+pub(super) struct Surroundings<'a> {
+    /// `log` lines of `global`, for `log global`.
+    pub global_logs: &'a [LogTargetId],
+    pub logs: &'a mut LogTargets,
+    pub supplies: &'a mut Supplies,
+    pub report: &'a mut Report,
+}
+
+impl Section {
+    /// An empty one that starts from these settings.
+    pub fn new(kind: Option<ProxyKind>, name: &str, line: &Line, settings: Settings) -> Section {
+        Section {
+            kind,
+            name: name.to_owned(),
+            line: line.clone(),
+            settings,
+            id: None,
+            description: None,
+            binds: Vec::new(),
+            servers: Vec::new(),
+            acls: Vec::new(),
+            use_backends: Vec::new(),
+        }
+    }
+
+    /// `frontend 'f'`, `backend 'b'` or `proxy 'l'`, as messages name it.
+    pub fn shown(&self) -> String {
+        let kind = match self.kind {
+            Some(ProxyKind::Frontend) => "frontend",
+            Some(ProxyKind::Backend) => "backend",
+            Some(ProxyKind::Listen) => "proxy",
+            None => "defaults",
+        };
+        format!("{kind} '{}'", self.name)
+    }
+
+    /// The place its lines are looked up in.
+    pub fn place(&self) -> Places {
+        match self.kind {
+            Some(ProxyKind::Frontend) => Places::FRONTEND,
+            Some(ProxyKind::Backend) => Places::BACKEND,
+            Some(ProxyKind::Listen) => Places::LISTEN,
+            None => Places::DEFAULTS,
+        }
+    }
+
+    /// The keyword that opened it.
+    fn keyword(&self) -> &'static str {
+        match self.kind {
+            Some(ProxyKind::Frontend) => "frontend",
+            Some(ProxyKind::Backend) => "backend",
+            Some(ProxyKind::Listen) => "listen",
+            None => "defaults",
+        }
+    }
+
+    /// Reads one line.
+    pub fn line(&mut self, line: &Line, around: &mut Surroundings<'_>) {
+        let places = Places::PROXIES;
+        let Some(row) = support::find_at(places, line, 0) else {
+            return support::unknown(line, self.keyword(), self.place(), around.report);
+        };
+        if !place::allows(self, row, line, around.report) || support::is_default_anyway(row, line) {
+            return;
+        }
+        if row.words == "log" && line.modifier != Modifier::None {
+            return self.no_log(line, around.report);
+        }
+        if !support::check_arity(row, line, 0, around.report)
+            || place::is_log_form_of_backend(self, row, line, around.report)
+            || self.only_http(row, line)
+        {
+            return;
+        }
+        if support::is_honoured(row, line, 0, around.report) {
+            self.honoured(row, line, around);
+        }
+    }
+
+    /// Notes a keyword that only HTTP proxies obey: what becomes of it depends on the mode, known at the end.
+    fn only_http(&mut self, row: &'static Keyword, line: &Line) -> bool {
+        if !matches!(row.support, Support::Ignored(Ignored::Http { .. })) {
+            return false;
+        }
+        if matches!(row.words, "option httplog" | "option httpslog") {
+            self.settings.log_style = Some(LogStyleLine::Http(row, line.clone()));
+            return true;
+        }
+        if !self.settings.http_only.iter().any(|(known, _)| known.words == row.words) {
+            self.settings.http_only.push((row, line.clone()));
+        }
+        true
+    }
+
+    fn honoured(&mut self, row: &'static Keyword, line: &Line, around: &mut Surroundings<'_>) {
+        match row.words.split(' ').next().unwrap_or("") {
+            "timeout" => self.settings.timeout(row, line, around.report),
+            "option" => self.settings.option(row, line, around.report),
+            "stats" => stats::line(&mut self.settings.stats, row, line, around.report),
+            "log" => self.log(line, around),
+            "acl" => self.acl(line, around.report),
+            "use_backend" => self.use_backend(line, around.report),
+            "bind" => {
+                self.binds.extend(bind::parse_bind(line, self.keyword(), around.supplies, around.report))
+            }
+            "server" => self.servers.extend(server::parse_server(
+                line,
+                &self.name,
+                &self.settings.default_server,
+                around.supplies,
+                around.report,
+            )),
+            "default-server" => server::parse_default_server(
+                line,
+                &mut self.settings.default_server,
+                around.supplies,
+                around.report,
+            ),
+            "id" => {
+                let id = Arguments::after(line, 1, around.report).count("id", 1);
+                self.id = id.map(|id| (id, line.clone()));
+            }
+            "description" => {
+                self.description = Some(Arguments::after(line, 1, around.report).rest().join(" "))
+            }
+            "balance" => {
+                let asked = balance_line::parse_balance(&mut Arguments::after(line, 1, around.report));
+                self.settings.balance = asked.map(|asked| (asked, line.clone()));
+            }
+            _ => self.settings.line(row, line, around),
+        }
+    }
+
+    /// `no log`
+    fn no_log(&mut self, line: &Line, report: &mut Report) {
+        if let Some(extra) = line.arguments().first() {
+            report
+                .alert(line, extra, "log : 'no log' does not expect arguments")
+                .help("it removes every target: name the ones to keep after it");
+        }
+        self.settings.logs.clear();
+    }
+
+    /// `log global` and `log TARGET…`.
+    fn log(&mut self, line: &Line, around: &mut Surroundings<'_>) {
+        let logs = &mut self.settings.logs;
+        let mut words = Arguments::after(line, 1, around.report);
+        if words.peek() != Some("global") {
+            if let Some(target) = log_line::parse(&mut words, around.supplies) {
+                logs.push(around.logs.intern(target));
+            }
+            return;
+        }
+        words.at += 1;
+        words.end("log");
+        for id in around.global_logs {
+            if !logs.contains(id) {
+                logs.push(*id);
+            }
+        }
+    }
+
+    /// Whether clients connect to it; a defaults section counts.
+    pub fn is_frontend(&self) -> bool {
+        self.kind.is_none_or(ProxyKind::is_frontend)
+    }
+
+    /// Whether it has servers; a defaults section counts.
+    pub fn is_backend(&self) -> bool {
+        self.kind.is_none_or(ProxyKind::is_backend)
+    }
+
+    /// The mode, which is tcp unless said otherwise.
+    pub fn mode(&self) -> Mode {
+        self.settings.mode.unwrap_or(Mode::Tcp)
+    }
+
+    /// Refuses, with the table's words, what a stats page would have to obey.
+    pub fn refuse_on_page(&self, row: &Keyword, line: &Line, report: &mut Report) {
+        let refusal = Refusal::Missing {
+            reason: "the stats page is served by itself, without rules",
+            remedy: "remove it; protect the page with 'stats auth' and by its bind address",
+        };
+        support::refuse(row, refusal, line, 0, report);
+    }
+}

@@ -1,0 +1,80 @@
+//! `option …`, `no option …` and `default option …`.
+
+use super::{LogStyleLine, Settings};
+use crate::config::arguments::Arguments;
+use crate::config::diagnostic::{Form, Report};
+use crate::config::keyword::Keyword;
+use crate::config::lexer::{Line, Modifier};
+use crate::config::model::Options;
+
+impl Settings {
+    /// Reads an honoured option.
+    pub(super) fn option(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
+        let name = row.words.strip_prefix("option ").unwrap_or(row.words);
+        if line.modifier != Modifier::None && matches!(name, "tcplog" | "tcpka" | "tcp-check") {
+            report
+                .alert(line, line.span(1), format!("negation/default is not supported for option '{name}'."))
+                .form(Form::ParsingTight)
+                .help("use another defaults section, one without it, for this proxy");
+            return;
+        }
+        let on = line.modifier == Modifier::None;
+        match name {
+            "tcplog" => self.tcplog(line, report),
+            // Without 'tcp-check' rules, which are refused, it is the TCP connection that 'check' makes anyway.
+            "tcp-check" => {}
+            "redispatch" => self.redispatch(on, line, report),
+            "tcpka" => {
+                self.options.client_keepalive = true;
+                self.options.server_keepalive = true;
+            }
+            _ => *switch(&mut self.options, name) = on,
+        }
+    }
+
+    fn tcplog(&mut self, line: &Line, report: &mut Report) {
+        let words = &mut Arguments::after(line, 2, report);
+        match words.next() {
+            None => self.log_style = Some(LogStyleLine::Tcplog),
+            Some("clf") => words.alert_last(
+                "'option tcplog clf' is not supported here: log lines have HAProxy's TCP format and no other.",
+                "use 'option tcplog'",
+            ),
+            Some(extra) => words.alert_last(
+                format!("'option tcplog' cannot handle unexpected argument '{extra}'."),
+                "remove it",
+            ),
+        }
+    }
+
+    /// Bare: the last retry; N: every N-th; -N: from the N-th before the last.
+    fn redispatch(&mut self, on: bool, line: &Line, report: &mut Report) {
+        let words = &mut Arguments::after(line, 2, report);
+        self.redispatch_every = match words.peek() {
+            _ if !on => 0,
+            None => -1,
+            Some(_) => words
+                .integer("option redispatch", i64::from(i16::MIN), i64::from(i16::MAX))
+                .and_then(|every| i16::try_from(every).ok())
+                .unwrap_or(0),
+        };
+    }
+}
+
+fn switch<'a>(options: &'a mut Options, name: &str) -> &'a mut bool {
+    match name {
+        "dontlognull" => &mut options.dontlognull,
+        "dontlog-normal" => &mut options.dontlog_normal,
+        "logasap" => &mut options.logasap,
+        "log-health-checks" => &mut options.log_health_checks,
+        "log-separate-errors" => &mut options.log_separate_errors,
+        "clitcpka" => &mut options.client_keepalive,
+        "srvtcpka" => &mut options.server_keepalive,
+        "abortonclose" => &mut options.abortonclose,
+        "allbackups" => &mut options.allbackups,
+        "nolinger" => &mut options.nolinger,
+        "socket-stats" => &mut options.socket_stats,
+        "connect-on-data" => &mut options.connect_on_data,
+        other => unreachable!("'option {other}' is honoured in the table but not read"),
+    }
+}

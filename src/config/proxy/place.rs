@@ -1,0 +1,74 @@
+//! Whether a keyword may stand in this kind of section.
+
+use super::Section;
+use crate::config::diagnostic::Report;
+use crate::config::keyword::{Keyword, Places};
+use crate::config::lexer::Line;
+
+/// True when the line is to be read. HAProxy warns of and skips what lacks the other side, and refuses the rest.
+pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut Report) -> bool {
+    if row.places.contains(section.place()) {
+        return true;
+    }
+    let words = row.words;
+    let Some(side) = missing_side(section, row) else {
+        let keyword = section.keyword();
+        report
+            .alert(line, line.span(0), format!("'{words}' not allowed in '{keyword}' section."))
+            .help("write it in the proxies that need it");
+        return false;
+    };
+    let shown = section.shown();
+    if matches!(words, "server" | "default-server") {
+        report
+            .alert(line, line.span(0), format!("'{words}' not allowed because {shown} has no {side} capability."))
+            .help("make it a 'listen' section, or write the servers into a 'backend' and name that as default_backend");
+        return false;
+    }
+    report
+        .warning(line, line.span(0), warning(words, &shown, side))
+        .help(format!("remove it, or write it where there is a {side} side"));
+    false
+}
+
+/// HAProxy takes the form of log lines from frontends only, and says so where a backend names one.
+pub(super) fn is_log_form_of_backend(
+    section: &Section,
+    row: &Keyword,
+    line: &Line,
+    report: &mut Report,
+) -> bool {
+    let named = matches!(row.words, "option tcplog" | "option httplog" | "option httpslog");
+    if !named || section.place() != Places::BACKEND {
+        return false;
+    }
+    let text = format!("{} : '{}' directive is ignored in backends.", section.shown(), row.words);
+    report.warning(line, line.span(1), text).help("write it in the frontend");
+    true
+}
+
+/// The side that the keyword needs and the section lacks.
+fn missing_side(section: &Section, row: &Keyword) -> Option<&'static str> {
+    match section.place() {
+        Places::BACKEND if row.places.contains(Places::FRONTEND) => Some("frontend"),
+        Places::FRONTEND if row.places.contains(Places::BACKEND) => Some("backend"),
+        _ => None,
+    }
+}
+
+/// HAProxy leaves the word `option` out, and has another verb for timeouts.
+fn warning(words: &str, shown: &str, side: &str) -> String {
+    let name = words.strip_prefix("option ").unwrap_or(words);
+    match name {
+        "maxconn" => format!(
+            "'maxconn' ignored because {shown} has no {side} capability. Maybe you want 'fullconn' instead ?"
+        ),
+        "fullconn" => format!(
+            "'fullconn' ignored because {shown} has no {side} capability. Maybe you want 'maxconn' instead ?"
+        ),
+        _ if name.starts_with("timeout ") => {
+            format!("'{name}' will be ignored because {shown} has no {side} capability")
+        }
+        _ => format!("'{name}' ignored because {shown} has no {side} capability."),
+    }
+}

@@ -1,0 +1,132 @@
+//! `acl` and `use_backend` lines.
+
+use super::Section;
+use crate::config::diagnostic::{Diagnostic, Form, Report, Severity};
+use crate::config::lexer::Line;
+use crate::rules::{self, Acl, Condition, Mistake};
+
+/// A `use_backend` line.
+#[derive(Clone, Debug)]
+pub(crate) struct UseBackendLine {
+    /// The line; word 1 names the backend.
+    pub line: Line,
+    /// None: always.
+    pub condition: Option<Condition>,
+}
+
+impl Section {
+    /// Reads `acl NAME FETCH …`.
+    pub(super) fn acl(&mut self, line: &Line, report: &mut Report) {
+        let name = line.word(1).unwrap_or("");
+        if !check_name(name, line, report) {
+            return;
+        }
+        let words = texts(line, 2);
+        match rules::parse_acl(name, &words) {
+            Ok(acl) => {
+                warn_of_no_value(&acl, &words, line, 2, report);
+                self.acls.push(acl);
+            }
+            Err(mistake) => {
+                say(&mistake, &format!("error detected while parsing ACL '{name}' : "), line, 2, report);
+            }
+        }
+    }
+
+    /// Reads `use_backend NAME [if|unless CONDITION]`.
+    pub(super) fn use_backend(&mut self, line: &Line, report: &mut Report) {
+        let Some(name) = line.word(1) else {
+            report
+                .alert(line, line.end(), "'use_backend' expects a backend name.")
+                .help("as in: use_backend static if url_static");
+            return;
+        };
+        if name.contains('%') {
+            report
+                .alert(line, line.span(1), format!("dynamic backend name '{name}' is not supported here."))
+                .help("write a 'use_backend NAME if CONDITION' line for each backend");
+            return;
+        }
+        let condition = match line.word(2) {
+            None => None,
+            Some("if" | "unless") => match self.condition(line, report) {
+                Some(condition) => Some(condition),
+                None => return,
+            },
+            Some(word) => {
+                let text = format!(
+                    "unexpected keyword '{word}' after switching rule, only 'if' and 'unless' are allowed."
+                );
+                report.alert(line, line.span(2), text).help("as in: use_backend static if url_static");
+                return;
+            }
+        };
+        self.use_backends.push(UseBackendLine { line: line.clone(), condition });
+    }
+
+    fn condition(&self, line: &Line, report: &mut Report) -> Option<Condition> {
+        let words = texts(line, 2);
+        match rules::parse_condition(&words, &self.acls) {
+            Ok(condition) => {
+                warn_of_anonymous(&condition, &words, line, report);
+                Some(condition)
+            }
+            Err(mistake) => {
+                say(&mistake, "error detected while parsing switching rule : ", line, 2, report);
+                None
+            }
+        }
+    }
+}
+
+fn texts(line: &Line, from: usize) -> Vec<&str> {
+    line.words.get(from..).unwrap_or(&[]).iter().map(|word| word.text.as_str()).collect()
+}
+
+fn check_name(name: &str, line: &Line, report: &mut Report) -> bool {
+    if let Some(odd) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:".contains(*c))) {
+        let text = format!("character '{odd}' is not permitted in acl name '{name}'.");
+        report
+            .alert(line, line.span(1), text)
+            .help("names are made of letters, digits, '-', '_', '.' and ':'");
+        return false;
+    }
+    if name.eq_ignore_ascii_case("or") {
+        let text = format!("acl name '{name}' will never match: 'or' joins the ACLs of a condition.");
+        report.alert(line, line.span(1), text).help("give it another name");
+        return false;
+    }
+    true
+}
+
+fn say(mistake: &Mistake, before: &str, line: &Line, offset: usize, report: &mut Report) {
+    let text = format!("{before}{}", mistake.message);
+    let diagnostic = report.alert(line, line.span(offset + mistake.word), text);
+    if let Some(help) = &mistake.help {
+        diagnostic.help(help.as_str());
+    }
+}
+
+/// HAProxy warns unless `--` shows that an ACL without values is meant so.
+fn warn_of_no_value(acl: &Acl, words: &[&str], line: &Line, at: usize, report: &mut Report) {
+    if !acl.patterns.is_empty() || words.contains(&"--") {
+        return;
+    }
+    let keyword = words.first().copied().unwrap_or("");
+    let text = format!(
+        "parsing acl keyword '{keyword}' : no pattern to match against were provided, so this ACL will never match."
+    );
+    report.push(Diagnostic::at(Severity::Warning, line, line.span(at), text)).form(Form::Bare).help(
+        "write values after it, '-m found' to ask whether there is anything, or '--' if it is meant so",
+    );
+}
+
+fn warn_of_anonymous(condition: &Condition, words: &[&str], line: &Line, report: &mut Report) {
+    let opens = words.iter().enumerate().filter(|(_, word)| word.trim_start_matches('!') == "{");
+    let anonymous =
+        condition.any_of.iter().flatten().flat_map(|term| &term.acls).filter(|acl| acl.name.is_empty());
+    for ((at, _), acl) in opens.zip(anonymous) {
+        let end = words[at..].iter().position(|word| *word == "}").map_or(words.len(), |length| at + length);
+        warn_of_no_value(acl, &words[at + 1..end], line, at + 3, report);
+    }
+}

@@ -1,0 +1,101 @@
+//! Keywords with a value: `mode`, `maxconn`, `timeout …` and the like.
+
+use super::{Settings, Surroundings};
+use crate::config::arguments::Arguments;
+use crate::config::balance_line;
+use crate::config::diagnostic::Report;
+use crate::config::keyword::Keyword;
+use crate::config::lexer::Line;
+use crate::config::model::Mode;
+use crate::config::value::TimeUnit;
+
+impl Settings {
+    /// Reads a line of this family.
+    pub(super) fn line(&mut self, row: &Keyword, line: &Line, around: &mut Surroundings<'_>) {
+        let words = &mut Arguments::after(line, row.length(), around.report);
+        match row.words {
+            "mode" => self.mode = parse_mode(words).or(self.mode),
+            "disabled" => self.disabled = true,
+            "enabled" => self.disabled = false,
+            // 0 means no limit of its own.
+            "maxconn" => self.maxconn = words.count("maxconn", 0).filter(|limit| *limit > 0),
+            "fullconn" => self.fullconn = words.count("fullconn", 1),
+            "backlog" => self.backlog = words.count("backlog", 0).filter(|length| *length > 0),
+            "retries" => {
+                let retries = words.integer("retries", 0, i64::from(u16::MAX));
+                self.retries = retries.and_then(|count| u16::try_from(count).ok());
+            }
+            "log-tag" => self.log_tag = words.next().map(str::to_owned),
+            "default_backend" => {
+                let name = words.required("'default_backend' expects a backend name.", "name the backend");
+                self.default_backend = name.map(|_| line.clone());
+            }
+            "hash-type" => {
+                self.hash_type = balance_line::parse_hash_type(words).unwrap_or_default();
+            }
+            "source" => {
+                self.source = words.source(around.supplies).unwrap_or(self.source);
+                refuse_source_options(words);
+            }
+            other => unreachable!("'{other}' is honoured in the table but not read"),
+        }
+    }
+
+    /// Reads `timeout NAME TIME`; 0 is no limit.
+    pub(super) fn timeout(&mut self, row: &'static Keyword, line: &Line, report: &mut Report) {
+        let words = &mut Arguments::after(line, row.length(), report);
+        let Some(ms) = words.time(row.words, TimeUnit::Milliseconds) else { return };
+        let timeouts = &mut self.timeouts;
+        let slot = match row.words {
+            "timeout connect" => &mut timeouts.connect_ms,
+            "timeout client" => &mut timeouts.client_ms,
+            "timeout server" => &mut timeouts.server_ms,
+            "timeout tunnel" => &mut timeouts.tunnel_ms,
+            "timeout queue" => &mut timeouts.queue_ms,
+            "timeout check" => &mut timeouts.check_ms,
+            "timeout client-fin" => &mut timeouts.client_fin_ms,
+            "timeout server-fin" => &mut timeouts.server_fin_ms,
+            other => unreachable!("'{other}' is honoured in the table but not read"),
+        };
+        *slot = (ms > 0).then_some(ms);
+        self.timeout_lines.insert(row.words, line.clone());
+    }
+}
+
+fn parse_mode(words: &mut Arguments<'_>) -> Option<Mode> {
+    let word = words.next()?;
+    match word {
+        "tcp" => Some(Mode::Tcp),
+        "http" => Some(Mode::Http),
+        "log" | "haterm" | "spop" => {
+            let text = format!("proxy mode '{word}' is not supported here.");
+            words.alert_last(text, "use mode tcp");
+            None
+        }
+        "health" => {
+            words.alert_last(
+                "'mode health' doesn't exist anymore.",
+                "probe the port itself: 'option dontlognull' keeps the probes out of the log",
+            );
+            None
+        }
+        _ => {
+            words.alert_last(format!("unknown proxy mode '{word}'."), "tcp, or http for the stats page");
+            None
+        }
+    }
+}
+
+fn refuse_source_options(words: &mut Arguments<'_>) {
+    match words.next() {
+        None => {}
+        Some(word @ ("usesrc" | "interface")) => words.alert_last(
+            format!("'source' : '{word}' is not supported here."),
+            "connections leave from the address alone; route them by it (ip rule)",
+        ),
+        Some(_) => words.alert_last(
+            "'source' only supports optional keywords 'interface' and 'usesrc'.",
+            "write an address and nothing after it",
+        ),
+    }
+}

@@ -1,0 +1,61 @@
+//! `stats …`: the statistics page (configuration manual, section 4.2, `stats enable` and its kin).
+
+use std::time::Duration;
+
+use crate::config::arguments::Arguments;
+use crate::config::diagnostic::Report;
+use crate::config::keyword::Keyword;
+use crate::config::lexer::Line;
+use crate::config::model::StatsPage;
+use crate::config::value::TimeUnit;
+
+const URI_DEFAULT: &str = "/haproxy?stats";
+
+/// Reads one line; any of them enables the page, as in HAProxy.
+pub(super) fn line(page: &mut Option<StatsPage>, row: &Keyword, line: &Line, report: &mut Report) {
+    let words = &mut Arguments::after(line, row.length(), report);
+    let page = page.get_or_insert_with(default_page);
+    match row.words {
+        "stats enable" => {}
+        "stats uri" => page.uri = words.next().unwrap_or(URI_DEFAULT).to_owned(),
+        "stats realm" => page.realm = words.next().map(str::to_owned),
+        "stats auth" => page.auth.extend(parse_auth(words)),
+        "stats refresh" => {
+            let ms = words.time("stats refresh", TimeUnit::Seconds);
+            page.refresh = ms.map(|ms| Duration::from_millis(u64::from(ms)));
+        }
+        "stats hide-version" => page.hide_version = true,
+        "stats show-legends" => page.show_legends = true,
+        "stats show-node" => page.show_node = Some(words.next().map(str::to_owned)),
+        "stats show-desc" => {
+            let text = words.rest().join(" ");
+            page.show_desc = Some((!text.is_empty()).then_some(text));
+        }
+        "stats scope" => page.scope.extend(words.next().map(str::to_owned)),
+        other => unreachable!("'{other}' is honoured in the table but not read"),
+    }
+}
+
+fn default_page() -> StatsPage {
+    StatsPage {
+        uri: URI_DEFAULT.to_owned(),
+        realm: None,
+        auth: Vec::new(),
+        refresh: None,
+        hide_version: false,
+        show_legends: false,
+        show_node: None,
+        show_desc: None,
+        scope: Vec::new(),
+    }
+}
+
+/// A password may contain colons, a user name may not (RFC 7617, section 2).
+fn parse_auth(words: &mut Arguments<'_>) -> Option<(String, String)> {
+    let word = words.next()?;
+    let pair = word.split_once(':').filter(|(user, _)| !user.is_empty());
+    if pair.is_none() {
+        words.alert_last("'stats auth' expects 'user:password'.", "as in: stats auth admin:secret");
+    }
+    pair.map(|(user, password)| (user.to_owned(), password.to_owned()))
+}

@@ -1,0 +1,392 @@
+//! `server` and `default-server` lines (configuration manual, section 5.2).
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::address::{self, Address, Host, Port, Usage};
+use super::arguments::Arguments;
+use super::diagnostic::{Form, Report};
+use super::keyword::{self, Ignored, Places, Support};
+use super::lexer::Line;
+use super::model::{Check, Server, ServerAddress};
+use super::suggest::nearest;
+use super::supplies::Supplies;
+use super::support;
+
+/// A `server` line as written.
+#[derive(Clone, Debug)]
+pub(super) struct ServerLine {
+    /// The line.
+    pub line: Line,
+    /// Everything but the id, which needs the other servers.
+    pub server: Server,
+    /// `id`.
+    pub id: Option<u32>,
+    /// Whether `cookie` was given.
+    pub cookie: bool,
+}
+
+/// What the options say; `default-server` fills one for the lines after it.
+#[derive(Clone, Debug)]
+pub(super) struct ServerOptions {
+    weight: u16,
+    backup: bool,
+    disabled: bool,
+    maxconn: Option<u32>,
+    minconn: Option<u32>,
+    maxqueue: Option<u32>,
+    slowstart_ms: Option<u32>,
+    source: Option<SocketAddr>,
+    checked: bool,
+    check: Check,
+    id: Option<u32>,
+    cookie: bool,
+    init_addr: Vec<InitAddr>,
+}
+
+/// One source of a server's address, in the order of `init-addr`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InitAddr {
+    Last,
+    Libc,
+    None,
+    Ip(IpAddr),
+}
+
+const CHECK_DEFAULT: Check = Check {
+    inter_ms: 2_000,
+    fastinter_ms: None,
+    downinter_ms: None,
+    rise: 2,
+    fall: 3,
+    address: None,
+    port: None,
+};
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        ServerOptions {
+            weight: 1,
+            backup: false,
+            disabled: false,
+            maxconn: None,
+            minconn: None,
+            maxqueue: None,
+            slowstart_ms: None,
+            source: None,
+            checked: false,
+            check: CHECK_DEFAULT,
+            id: None,
+            cookie: false,
+            init_addr: vec![InitAddr::Last, InitAddr::Libc],
+        }
+    }
+}
+
+/// Reads `server NAME ADDRESS [options]`; `proxy` is the section's name, for messages.
+pub(super) fn parse_server(
+    line: &Line,
+    proxy: &str,
+    defaults: &ServerOptions,
+    supplies: &mut Supplies,
+    report: &mut Report,
+) -> Option<ServerLine> {
+    let mut words = Arguments { form: Form::Bracketed, ..Arguments::after(line, 1, report) };
+    let expects = "'server' expects <name> and <addr>[:<port>] as arguments.";
+    let name = words.required(expects, "as in: server impala1 10.0.0.1:21050 check")?;
+    words.prefix = format!("'server {proxy}/{name}' : ");
+    check_name(name, &mut words);
+    let written = words.required(expects, "as in: server impala1 10.0.0.1:21050 check")?;
+    let address = match address::address(written, Usage::Server) {
+        Ok(address) => Some(address),
+        Err(error) => {
+            words.alert_last(error.text, error.help);
+            None
+        }
+    };
+    let mut options = defaults.clone();
+    parse_options(&mut options, Places::SERVER, &mut words, supplies);
+    let address = server_address(address?, written, &options, &mut words, supplies)?;
+    check_port_known(&options, &address, name, &mut words);
+    let server = options.server(name, written, address, line);
+    Some(ServerLine { line: line.clone(), server, id: options.id, cookie: options.cookie })
+}
+
+/// Reads `default-server [options]` into the options for the lines after it.
+pub(super) fn parse_default_server(
+    line: &Line,
+    options: &mut ServerOptions,
+    supplies: &mut Supplies,
+    report: &mut Report,
+) {
+    let mut words = Arguments { form: Form::Bracketed, ..Arguments::after(line, 1, report) };
+    words.prefix = "'default-server' : ".to_owned();
+    parse_options(options, Places::DEFAULT_SERVER, &mut words, supplies);
+}
+
+fn check_name(name: &str, words: &mut Arguments<'_>) {
+    if let Some(odd) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:".contains(*c))) {
+        let text = format!("character '{odd}' is not permitted in server name '{name}'.");
+        words.alert_last(text, "names are made of letters, digits, '-', '_', '.' and ':'");
+    }
+}
+
+fn parse_options(
+    options: &mut ServerOptions,
+    place: Places,
+    words: &mut Arguments<'_>,
+    supplies: &mut Supplies,
+) {
+    while words.peek().is_some() {
+        parse_option(options, place, words, supplies);
+    }
+}
+
+/// Takes one option and its arguments; one that is wrong is said and passed over.
+fn parse_option(
+    options: &mut ServerOptions,
+    place: Places,
+    words: &mut Arguments<'_>,
+    supplies: &mut Supplies,
+) {
+    let at = words.at;
+    let Some(row) = support::find_at(place, words.line, at) else {
+        return unknown_option(place, words);
+    };
+    words.at += row.length();
+    let needed = usize::from(row.arity.min);
+    if words.rest().len() < needed {
+        words.at = words.line.words.len();
+        words.alert(words.at, format!("'{}' expects an argument.", row.words), row.doc);
+        return;
+    }
+    if row.words == "cookie" {
+        options.cookie = true;
+    }
+    if support::is_honoured(row, words.line, at, words.report) {
+        options.apply(row.words, words, supplies);
+    } else {
+        words.at += needed;
+    }
+}
+
+fn unknown_option(place: Places, words: &mut Arguments<'_>) {
+    let word = words.next().unwrap_or("");
+    let (text, help) = match nearest(word, keyword::names(place)) {
+        Some(near) => (
+            format!("unknown keyword '{word}'; did you mean '{near}' maybe ?"),
+            format!("did you mean '{near}'?"),
+        ),
+        None => (
+            format!("unknown keyword '{word}'."),
+            "no server option of HAProxy's is near; README.md lists what works".to_owned(),
+        ),
+    };
+    words.alert_last(text, help);
+}
+
+fn server_address(
+    address: Address,
+    written: &str,
+    options: &ServerOptions,
+    words: &mut Arguments<'_>,
+    supplies: &mut Supplies,
+) -> Option<ServerAddress> {
+    let (host, port) = match address {
+        Address::Ip(host, port) => (host, port),
+        Address::Unix(path) => return Some(ServerAddress::Unix(path)),
+        Address::Abstract(name) => return Some(ServerAddress::Abstract(name)),
+        Address::Fd(_) => {
+            words.alert(2, format!("'{written}' is no address to connect to."), "write ADDRESS:PORT");
+            return None;
+        }
+    };
+    let ip = options.initial_ip(&host, words, supplies)?;
+    Some(match port {
+        Port::Fixed(port) => ServerAddress::Tcp(SocketAddr::new(ip, port)),
+        Port::Offset(offset) => ServerAddress::TcpMapped(ip, offset),
+        Port::None | Port::Range(..) => ServerAddress::TcpMapped(ip, 0),
+    })
+}
+
+fn check_port_known(options: &ServerOptions, address: &ServerAddress, name: &str, words: &mut Arguments<'_>) {
+    let mapped = matches!(address, ServerAddress::TcpMapped(..));
+    if options.checked && mapped && options.check.port.is_none() {
+        let text = format!("server {name} has neither service port nor check port.");
+        words.alert(2, text, "its port is the client's: name the one to check with 'port N'");
+    }
+}
+
+impl ServerOptions {
+    fn apply(&mut self, option: &str, words: &mut Arguments<'_>, supplies: &mut Supplies) {
+        match option {
+            "check" => self.checked = true,
+            "no-check" => self.checked = false,
+            "backup" => self.backup = true,
+            "no-backup" => self.backup = false,
+            "disabled" => self.disabled = true,
+            "enabled" => self.disabled = false,
+            "weight" => {
+                if let Some(weight) = words.integer("weight", 0, 256) {
+                    self.weight = weight as u16;
+                }
+            }
+            "id" => {
+                if let Some(id) = words.count("id", 1) {
+                    self.id = Some(id);
+                }
+            }
+            "source" => self.apply_source(words, supplies),
+            "init-addr" => self.apply_init_addr(words),
+            "maxconn" | "minconn" | "maxqueue" => self.apply_limit(option, words),
+            _ => self.apply_check(option, words, supplies),
+        }
+    }
+
+    /// 0 is no limit.
+    fn apply_limit(&mut self, option: &str, words: &mut Arguments<'_>) {
+        let Some(limit) = words.count(option, 0) else { return };
+        let limit = (limit > 0).then_some(limit);
+        match option {
+            "maxconn" => self.maxconn = limit,
+            "minconn" => self.minconn = limit,
+            _ => self.maxqueue = limit,
+        }
+    }
+
+    fn apply_check(&mut self, option: &str, words: &mut Arguments<'_>, supplies: &mut Supplies) {
+        match option {
+            "inter" => {
+                if let Some(ms) = words.time_above_zero("inter") {
+                    self.check.inter_ms = ms;
+                }
+            }
+            "fastinter" => self.check.fastinter_ms = words.time_above_zero(option),
+            "downinter" => self.check.downinter_ms = words.time_above_zero(option),
+            "slowstart" => {
+                self.slowstart_ms =
+                    words.time(option, super::value::TimeUnit::Milliseconds).filter(|ms| *ms > 0);
+            }
+            "rise" => {
+                if let Some(count) = words.integer("rise", 1, i64::from(u16::MAX)) {
+                    self.check.rise = count as u16;
+                }
+            }
+            "fall" => {
+                if let Some(count) = words.integer("fall", 1, i64::from(u16::MAX)) {
+                    self.check.fall = count as u16;
+                }
+            }
+            "port" => {
+                if let Some(port) = words.integer("port", 1, 65_535) {
+                    self.check.port = Some(port as u16);
+                }
+            }
+            "addr" => self.apply_check_address(words, supplies),
+            other => unreachable!("'{other}' is honoured in the table but not read"),
+        }
+    }
+
+    fn apply_check_address(&mut self, words: &mut Arguments<'_>, supplies: &mut Supplies) {
+        let Some(word) = words.required("'addr' expects <ipv4|ipv6> as argument.", "the address to check")
+        else {
+            return;
+        };
+        match address::address(word, Usage::CheckAddress) {
+            Ok(Address::Ip(host, _)) => self.check.address = words.resolve("addr", &host, supplies),
+            Ok(_) => words.alert_last(
+                format!("'addr' : '{word}' is not an IP address."),
+                "write the IP address to check",
+            ),
+            Err(error) => words.bad_address("addr", error),
+        }
+    }
+
+    fn apply_source(&mut self, words: &mut Arguments<'_>, supplies: &mut Supplies) {
+        if let Some(source) = words.source(supplies) {
+            self.source = source;
+        }
+        if let Some(word @ ("usesrc" | "interface")) = words.peek() {
+            words.at += 1;
+            words.alert_last(
+                format!("'source' : '{word}' is not supported here."),
+                "connections leave from the address alone; route them by it (ip rule)",
+            );
+            words.next();
+        }
+    }
+
+    fn apply_init_addr(&mut self, words: &mut Arguments<'_>) {
+        let Some(word) = words.next() else { return };
+        let methods = word.split(',').map(|method| match method {
+            "last" => Some(InitAddr::Last),
+            "libc" => Some(InitAddr::Libc),
+            "none" => Some(InitAddr::None),
+            _ => method.parse().ok().map(InitAddr::Ip),
+        });
+        match methods.collect::<Option<Vec<_>>>() {
+            Some(methods) => self.init_addr = methods,
+            None => words.alert_last(
+                format!("'init-addr' : invalid method in '{word}'."),
+                "write last, libc, none or IP addresses, separated by commas",
+            ),
+        }
+    }
+
+    /// The address to start with: a literal one, or what `init-addr` leads to for a name.
+    fn initial_ip(&self, host: &Host, words: &mut Arguments<'_>, supplies: &mut Supplies) -> Option<IpAddr> {
+        let name = match host {
+            Host::Ip(ip) => return Some(*ip),
+            Host::Name(name) => name,
+        };
+        let mut why = "'init-addr' does not name libc".to_owned();
+        for method in &self.init_addr {
+            match method {
+                InitAddr::Ip(ip) => return Some(*ip),
+                InitAddr::None => {
+                    why.push_str("; a server without address ('none') needs resolvers, which are not built")
+                }
+                InitAddr::Last => {}
+                InitAddr::Libc => match supplies.host(name) {
+                    Ok(ip) => return Some(ip),
+                    Err(error) => why = error,
+                },
+            }
+        }
+        words.alert(
+            2,
+            format!("could not resolve address '{}'.", name.name),
+            format!("{why}; write an address, or add the name to /etc/hosts"),
+        );
+        None
+    }
+
+    fn server(&self, name: &str, written: &str, address: ServerAddress, line: &Line) -> Server {
+        Server {
+            name: name.to_owned(),
+            id: 0,
+            host: written.to_owned(),
+            address,
+            weight: self.weight,
+            backup: self.backup,
+            disabled: self.disabled,
+            maxconn: self.maxconn,
+            minconn: self.minconn,
+            maxqueue: self.maxqueue,
+            slowstart_ms: self.slowstart_ms,
+            source: self.source,
+            check: self.checked.then_some(self.check),
+            declared_at: line.declared_at(),
+        }
+    }
+}
+
+/// HAProxy's warning for a `cookie` of a TCP proxy's server.
+pub(super) fn cookie_warning(proxy: &str, server: &str) -> String {
+    let row = keyword::find(Places::SERVER, ["cookie"].into_iter());
+    match row.map(|row| row.support) {
+        Some(Support::Ignored(Ignored::Http { warning: Some(warning), .. })) => {
+            warning.replace("{proxy}", proxy).replace("{server}", server)
+        }
+        _ => unreachable!("the table has 'cookie' of servers with its warning"),
+    }
+}

@@ -1,0 +1,117 @@
+//! What the keyword table says of one keyword of one line, said to the user.
+
+use super::diagnostic::Report;
+use super::keyword::{self, Arity, Ignored, Keyword, Places, Refusal, Support};
+use super::lexer::{Line, Modifier};
+use super::suggest::nearest;
+
+/// The row of the keyword at word `at`, if it is known in any of these places.
+pub(super) fn find_at(places: Places, line: &Line, at: usize) -> Option<&'static Keyword> {
+    let words = line.words.get(at..).unwrap_or(&[]);
+    keyword::find(places, words.iter().map(|word| word.text.as_str()))
+}
+
+/// Says why the keyword at word `at` is an error.
+pub(super) fn refuse(row: &Keyword, refusal: Refusal, line: &Line, at: usize, report: &mut Report) {
+    let words = row.words;
+    let span = line.span(at).start..line.span(at + row.length() - 1).end;
+    match refusal {
+        Refusal::Missing { reason, remedy } => {
+            report.alert(line, span, format!("'{words}' is not supported here: {reason}.")).help(remedy)
+        }
+        Refusal::Removed { since, remedy } => {
+            let text = format!("'{words}' is not supported any more since HAProxy {since}.");
+            report.alert(line, span, text).help(remedy)
+        }
+    };
+}
+
+/// Says, as advice, that the keyword at word `at` has no effect here.
+pub(super) fn tell(row: &Keyword, why: &str, line: &Line, at: usize, report: &mut Report) {
+    let text = format!("'{}' has no effect here: {why}.", row.words);
+    report.diag(line, line.span(at), text);
+}
+
+/// Whether as many words follow the keyword at word `at` as it takes; says so when not.
+pub(super) fn check_arity(row: &Keyword, line: &Line, at: usize, report: &mut Report) -> bool {
+    let first = at + row.length();
+    let Arity { min, max } = row.arity;
+    let count = line.words.len().saturating_sub(first);
+    if row.arity.allows(count) {
+        return true;
+    }
+    let words = row.words;
+    if count < usize::from(min) {
+        let noun = if min == 1 { "argument" } else { "arguments" };
+        let more = if max == min { "" } else { " at least" };
+        let text = format!("'{words}' expects{more} {min} {noun}.");
+        report.alert(line, line.end(), text).help(row.doc);
+    } else {
+        let extra = first + usize::from(max);
+        let text = format!("'{words}' cannot handle unexpected argument '{}'.", line.words[extra].text);
+        report.alert(line, line.span(extra), text).help("remove it, or quote it with the word before it");
+    }
+    false
+}
+
+/// Handles `no X` and `default X` of a keyword without effect here, which need nothing.
+///
+/// False when the keyword itself must be looked at.
+pub(super) fn is_default_anyway(row: &Keyword, line: &Line) -> bool {
+    line.modifier != Modifier::None && !matches!(row.support, Support::Honoured(_))
+}
+
+/// Says that no row is known, and which one may have been meant.
+pub(super) fn unknown(line: &Line, section: &str, places: Places, report: &mut Report) {
+    let keyword = line.keyword();
+    let family = families().iter().find(|family| **family == keyword);
+    let (at, text, candidates) = match family {
+        Some(family) => unknown_member(family, line, places),
+        None => {
+            let text = format!("unknown keyword '{keyword}' in '{section}' section");
+            (0, text, keyword::names(places).map(first_word).collect())
+        }
+    };
+    let written = line.word(at).unwrap_or("");
+    let elsewhere = (at == 0).then(|| keyword::names(Places::ALL).find(|name| first_word(name) == keyword));
+    let help = match (nearest(written, candidates), elsewhere.flatten()) {
+        (_, Some(_)) => format!("'{keyword}' belongs into another section"),
+        (Some(near), None) => format!("did you mean '{near}'?"),
+        (None, None) => "no keyword of HAProxy's is near; README.md lists what works".to_owned(),
+    };
+    report.alert(line, line.span(at), text).help(help);
+}
+
+/// First words that say little without the second.
+fn families() -> &'static [&'static str] {
+    &["option", "timeout", "stats", "tcp-request", "tcp-response", "stick", "email-alert", "external-check"]
+}
+
+fn unknown_member<'a>(family: &str, line: &Line, places: Places) -> (usize, String, Vec<&'a str>) {
+    let members: Vec<&'static str> = keyword::names(places)
+        .filter_map(|name| name.split_once(' ').filter(|(first, _)| *first == family))
+        .map(|(_, rest)| rest)
+        .collect();
+    let got = line.word(1).unwrap_or("");
+    let text = match (family, got) {
+        ("option", "") => "'option' expects an option name.".to_owned(),
+        ("option", _) => format!("unknown option '{got}'."),
+        _ => format!("'{family}' supports '{}' (got '{got}')", members.join("', '")),
+    };
+    (1, text, members)
+}
+
+fn first_word(name: &'static str) -> &'static str {
+    name.split(' ').next().unwrap_or(name)
+}
+
+/// Deals with a row that is not honoured; true when it was honoured and must be read.
+pub(super) fn is_honoured(row: &'static Keyword, line: &Line, at: usize, report: &mut Report) -> bool {
+    match row.support {
+        Support::Honoured(_) => return true,
+        Support::Refused(refusal) => refuse(row, refusal, line, at, report),
+        Support::Ignored(Ignored::Told(why)) => tell(row, why, line, at, report),
+        Support::Ignored(_) => {}
+    }
+    false
+}
