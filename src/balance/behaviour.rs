@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::model::{Config, HashType, ProxyId, Server};
+use crate::load::fixture;
 use crate::session::op::ServerId;
-use crate::table::{Health, TablePublisher, fixture};
+use crate::table::{Health, TablePublisher};
 
 const BACKEND: ProxyId = ProxyId(0);
 

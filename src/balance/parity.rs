@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::balance::{Choice, Request, choose};
 use crate::config::model::{Balance, Config, HashFunction, HashInput, HashType, ProxyId};
-use crate::load::Load;
-use crate::table::{Backend, fixture};
+use crate::load::{Load, fixture};
+use crate::table::Backend;
 
 const OBSERVED: &str = include_str!("observed.txt");
 

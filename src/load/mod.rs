@@ -16,6 +16,8 @@ use crate::config::model::{BindId, Config, ProxyId};
 use crate::session::op::ServerId;
 
 mod cell;
+#[cfg(test)]
+pub mod fixture;
 mod heads;
 #[cfg(all(test, px_loom))]
 mod model;
@@ -123,7 +125,6 @@ impl Load {
 #[cfg(all(test, not(px_loom)))]
 mod tests {
     use super::*;
-    use crate::table::fixture;
 
     /// One backend for each number of servers.
     fn config(servers: &[usize]) -> Config {

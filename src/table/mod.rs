@@ -13,10 +13,11 @@ use crate::config::model::{Config, ProxyId};
 use crate::session::op::ServerId;
 
 mod backend;
-#[cfg(test)]
-pub mod fixture;
 mod publisher;
 mod state;
+
+#[cfg(test)]
+pub use crate::load::fixture;
 
 pub use backend::{Backend, ServerEntry, WEIGHT_STEPS};
 pub use publisher::TablePublisher;
