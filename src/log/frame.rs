@@ -82,3 +82,74 @@ fn iso(out: &mut String, header: &Header<'_>) -> fmt::Result {
     out.push(' ');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::LogAddress;
+    use crate::log::clock::LocalClock;
+    use crate::log::fixture;
+
+    const MESSAGE: &str = "127.0.0.1:58050 [21/Nov/2026:00:05:21.769] tl tl/s1 1/0/53 9 -- 1/1/0/0/0 0/0";
+
+    fn framed(target: &LogTarget, tag: &str, hostname: Option<&str>, east: i32) -> String {
+        let now = LocalClock::fixed(east).at(1_795_219_521_822_862);
+        let header = Header { now, tag, hostname, pid: 12331, level: Level::Info };
+        let mut out = Vec::new();
+        line(&mut out, &mut String::new(), target, &header, MESSAGE);
+        String::from_utf8(out).expect("the test's text is UTF-8")
+    }
+
+    fn target(format: LogFormat) -> LogTarget {
+        fixture::target(LogAddress::Fd(1), format)
+    }
+
+    /// Datagrams that haproxy 2.6 sent.
+    #[test]
+    fn every_format_is_haproxys_byte_for_byte() {
+        for (format, prefix) in [
+            (LogFormat::Rfc3164, "<134>Nov 21 00:05:21 localhost haproxy[12331]: "),
+            (LogFormat::Rfc5424, "<134>1 2026-11-21T00:05:21.822862+00:00 - haproxy 12331 - - "),
+            (LogFormat::Local, "<134>Nov 21 00:05:21 haproxy[12331]: "),
+            (LogFormat::Priority, "<134>"),
+            (LogFormat::Short, "<6>"),
+            (LogFormat::Timed, "<6>2026-11-21T00:05:21.822862+00:00 "),
+            (LogFormat::Iso, "2026-11-21T00:05:21.822862+00:00 "),
+            (LogFormat::Raw, ""),
+        ] {
+            assert_eq!(framed(&target(format), "haproxy", None, 0), format!("{prefix}{MESSAGE}\n"));
+        }
+    }
+
+    #[test]
+    fn tag_hostname_and_zone_show_where_haproxy_shows_them() {
+        let shown = |format, east| framed(&target(format), "mytag", Some("vm"), east).replace(MESSAGE, "M");
+        assert_eq!(shown(LogFormat::Rfc3164, 19_800), "<134>Nov 21 05:35:21 vm mytag[12331]: M\n");
+        assert_eq!(shown(LogFormat::Local, 19_800), "<134>Nov 21 05:35:21 mytag[12331]: M\n");
+        assert_eq!(
+            shown(LogFormat::Rfc5424, 19_800),
+            "<134>1 2026-11-21T05:35:21.822862+05:30 vm mytag 12331 - - M\n"
+        );
+        assert_eq!(shown(LogFormat::Iso, -12_600), "2026-11-20T20:35:21.822862-03:30 M\n");
+    }
+
+    #[test]
+    fn a_line_is_cut_to_len_bytes_and_its_newline() {
+        let cut = |format| LogTarget { max_len: 80, ..target(format) };
+        let line = framed(&cut(LogFormat::Local), "haproxy", None, 0);
+        assert_eq!(
+            line,
+            "<134>Nov 21 00:05:21 haproxy[12331]: 127.0.0.1:58050 [21/Nov/2026:00:05:21.769] \n"
+        );
+        assert_eq!(line.len(), 81);
+        assert_eq!(framed(&cut(LogFormat::Raw), "haproxy", None, 0), format!("{MESSAGE}\n"));
+    }
+
+    #[test]
+    fn minlevel_lowers_what_is_more_severe() {
+        let lowered = LogTarget { min_level: 7, ..target(LogFormat::Priority) };
+        assert!(framed(&lowered, "haproxy", None, 0).starts_with("<135>"));
+        let short = LogTarget { min_level: 7, ..target(LogFormat::Short) };
+        assert!(framed(&short, "haproxy", None, 0).starts_with("<7>"));
+    }
+}

@@ -99,3 +99,117 @@ fn counts(out: &mut String, record: &SessionRecord) -> fmt::Result {
     write!(out, "{}/{}/{}/{}", r.process_conns, r.frontend_conns, r.backend_conns, r.server_conns)?;
     write!(out, "/{plus}{} {}/{}", r.retries, r.server_queue, r.backend_queue)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::fixture;
+    use crate::session::termination::{Stage, Termination};
+
+    fn shown(config: &Config, record: &SessionRecord) -> String {
+        let mut out = String::new();
+        session(&mut out, config, &LocalClock::fixed(0), record);
+        out
+    }
+
+    fn ended(cause: Cause, stage: Stage) -> Termination {
+        Termination { cause, stage }
+    }
+
+    /// Lines that haproxy 2.6 wrote, by the facts that made it write them.
+    #[test]
+    fn tcplog_is_haproxys_byte_for_byte() {
+        let mut config = fixture::config();
+        let date = "[21/Nov/2026:00:05:21.769]";
+        let normal = fixture::record();
+        let six = SessionRecord { client: "[::1]:46060".parse().ok(), ..normal };
+        let unix = SessionRecord { client: None, ..normal };
+        let nobody = SessionRecord {
+            server: None,
+            queue_ms: -1,
+            connect_ms: -1,
+            total_ms: 0,
+            bytes_to_client: 0,
+            termination: ended(Cause::ServerAbort, Stage::Connect),
+            ..normal
+        };
+        let refused = SessionRecord { server: Some(0), queue_ms: 1, total_ms: 301, retries: 1, ..nobody };
+        let moved = SessionRecord { server: Some(1), retries: 1, redispatched: true, ..normal };
+        let early = SessionRecord { total_ms: 0, bytes_to_client: 0, early: true, ..normal };
+        for (record, line) in [
+            (normal, format!("127.0.0.1:58050 {date} tl tl/s1 1/0/53 9 -- 1/1/0/0/0 0/0")),
+            (six, format!("::1:46060 {date} tl tl/s1 1/0/53 9 -- 1/1/0/0/0 0/0")),
+            (unix, format!("unix:2 {date} tl tl/s1 1/0/53 9 -- 1/1/0/0/0 0/0")),
+            (nobody, format!("127.0.0.1:58050 {date} tl tl/<NOSRV> -1/-1/0 0 SC 1/1/0/0/0 0/0")),
+            (refused, format!("127.0.0.1:58050 {date} tl tl/s1 1/-1/301 0 SC 1/1/0/0/1 0/0")),
+            (moved, format!("127.0.0.1:58050 {date} tl tl/s2 1/0/53 9 -- 1/1/0/0/+1 0/0")),
+            (early, format!("127.0.0.1:58050 {date} tl tl/s1 1/0/+0 +0 -- 1/1/0/0/0 0/0")),
+        ] {
+            assert_eq!(shown(&config, &record), line);
+        }
+        // With logasap a line that could only be written at the end is marked all the same.
+        config.proxies[0].options.logasap = true;
+        let line = format!("127.0.0.1:58050 {date} tl tl/s1 1/-1/+301 +0 SC 1/1/0/0/1 0/0");
+        assert_eq!(shown(&config, &refused), line);
+    }
+
+    #[test]
+    fn without_tcplog_the_connection_is_named() {
+        let mut config = fixture::config();
+        config.proxies[0].log_style = LogStyle::Connect;
+        let record = fixture::record();
+        assert_eq!(shown(&config, &record), "Connect from 127.0.0.1:58050 to 127.0.0.1:5000 (tl/TCP)");
+        let (client, local) = ("[::1]:38694".parse().ok(), "[::1]:38273".parse().ok());
+        let six = SessionRecord { client, frontend_address: local, ..record };
+        assert_eq!(shown(&config, &six), "Connect from ::1:38694 to ::1:38273 (tl/TCP)");
+        let unix = SessionRecord { client: None, frontend_address: None, ..record };
+        assert_eq!(shown(&config, &unix), "Connect to unix:2 (tl/TCP)");
+    }
+
+    #[test]
+    fn a_server_that_is_no_longer_there_is_no_server() {
+        let record = SessionRecord { server: Some(9), ..fixture::record() };
+        assert!(shown(&fixture::config(), &record).contains(" tl/<NOSRV> "));
+    }
+
+    /// The choices that haproxy 2.6 made for `dontlognull`, `dontlog-normal` and `log-separate-errors`.
+    #[test]
+    fn options_silence_and_raise() {
+        let normal = fixture::record();
+        let null = SessionRecord { bytes_to_server: 0, ..normal };
+        let early_null = SessionRecord { early: true, ..null };
+        let retried = SessionRecord { retries: 1, ..normal };
+        let moved = SessionRecord { retries: 1, redispatched: true, ..normal };
+        let timed_out = SessionRecord { termination: ended(Cause::ClientTimeout, Stage::Data), ..normal };
+        let local = SessionRecord { termination: ended(Cause::Local, Stage::Ended), retries: 1, ..normal };
+        let severities = |set: fn(&mut Proxy)| {
+            let mut proxy = fixture::listen("p");
+            set(&mut proxy);
+            [&normal, &null, &early_null, &retried, &moved, &timed_out, &local]
+                .map(|record| severity(&proxy, record))
+        };
+        let (info, err) = (Some(Level::Info), Some(Level::Err));
+        assert_eq!(severities(|_| ()), [info; 7]);
+        assert_eq!(
+            severities(|proxy| proxy.options.dontlognull = true),
+            [info, None, info, info, info, info, info]
+        );
+        assert_eq!(
+            severities(|proxy| proxy.options.dontlog_normal = true),
+            [None, None, None, info, info, info, None]
+        );
+        assert_eq!(
+            severities(|proxy| proxy.options.log_separate_errors = true),
+            [info, info, info, err, err, err, info]
+        );
+        assert_eq!(
+            severities(|proxy| {
+                proxy.log_style = LogStyle::Connect;
+                proxy.options.dontlognull = true;
+                proxy.options.dontlog_normal = true;
+                proxy.options.log_separate_errors = true;
+            }),
+            [info; 7]
+        );
+    }
+}

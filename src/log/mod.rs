@@ -9,6 +9,8 @@
 
 mod clock;
 mod doorbell;
+#[cfg(test)]
+mod fixture;
 mod frame;
 mod handle;
 mod level;
@@ -17,6 +19,8 @@ pub mod record;
 mod router;
 mod sink;
 mod target;
+#[cfg(all(test, not(px_loom)))]
+mod tests;
 mod thread;
 
 pub use handle::LogHandle;

@@ -133,3 +133,90 @@ fn sampled(sample: &LogSample, nth: u64) -> bool {
     let place = (nth - 1) % u64::from(sample.size.max(1)) + 1;
     sample.ranges.iter().any(|&(low, high)| (u64::from(low)..=u64::from(high)).contains(&place))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::{LogAddress, LogFormat};
+    use crate::log::fixture;
+    use tempfile::TempDir;
+
+    /// A router writing raw lines to a file, and what it has written.
+    fn router(change: impl FnOnce(&mut Config)) -> (Router, TempDir, impl Fn(&mut Router) -> Vec<String>) {
+        let folder = TempDir::new().expect("a temporary directory");
+        let path = folder.path().join("log");
+        let mut config = fixture::logging_to(LogAddress::File(path.clone()), LogFormat::Short);
+        change(&mut config);
+        let targets = crate::log::target::open(&config).expect("the file opens");
+        let router = Router::new(Arc::new(config), targets, "vm");
+        (router, folder, move |router| {
+            router.flush();
+            fixture::lines(&path)
+        })
+    }
+
+    fn notice(proxy: Option<ProxyId>, level: Level, text: &str) -> Notice {
+        Notice { proxy, level, text: text.to_owned() }
+    }
+
+    /// haproxy 2.6 with `sample 2,4-5:5`: the second line of each proxy came, whatever came before elsewhere.
+    #[test]
+    fn samples_are_counted_for_each_proxy() {
+        let (mut router, _folder, written) = router(|config| {
+            config.proxies.push(fixture::listen("other"));
+            config.proxies[1].logs = vec![LogTargetId(0)];
+            config.log_targets[0].sample = Some(LogSample { ranges: vec![(2, 2), (4, 5)], size: 5 });
+        });
+        for n in 1..=10 {
+            router.notice(&notice(Some(ProxyId(0)), Level::Info, &format!("a{n}")));
+            router.notice(&notice(Some(ProxyId(1)), Level::Info, &format!("b{n}")));
+        }
+        let expected: Vec<String> =
+            [2, 4, 5, 7, 9, 10].iter().flat_map(|n| [format!("<6>a{n}"), format!("<6>b{n}")]).collect();
+        assert_eq!(written(&mut router), expected);
+    }
+
+    #[test]
+    fn a_targets_level_bounds_what_it_gets_and_is_asked_before_the_sample() {
+        let (mut router, _folder, written) = router(|config| {
+            config.log_targets[0].level = 5;
+            config.log_targets[0].sample = Some(LogSample { ranges: vec![(1, 1)], size: 2 });
+        });
+        for (level, text) in [(Level::Info, "no"), (Level::Notice, "yes"), (Level::Alert, "skipped")] {
+            assert_eq!(router.notice(&notice(None, level, text)), 0);
+        }
+        assert_eq!(written(&mut router), ["<5>yes"]);
+    }
+
+    #[test]
+    fn a_proxy_without_log_lines_says_nothing_and_tags_are_its_own() {
+        let (mut router, _folder, written) = router(|config| {
+            config.log_targets[0].format = LogFormat::Local;
+            config.proxies[0].log_tag = Some("mine".to_owned());
+            config.proxies.push(fixture::listen("silent"));
+        });
+        router.notice(&notice(Some(ProxyId(0)), Level::Info, "a"));
+        router.notice(&notice(Some(ProxyId(1)), Level::Info, "b"));
+        router.notice(&notice(None, Level::Info, "c"));
+        let ends: Vec<String> = written(&mut router).iter().map(|line| line[21..].to_owned()).collect();
+        let pid = std::process::id();
+        assert_eq!(ends, [format!("mine[{pid}]: a"), format!("haproxy[{pid}]: c")]);
+    }
+
+    #[test]
+    fn a_servers_words_cannot_begin_a_line() {
+        let (mut router, _folder, written) = router(|_| ());
+        router.notice(&notice(None, Level::Err, "info: \"x\n<0>forged\r\""));
+        assert_eq!(written(&mut router), ["<3>info: \"x <0>forged \""]);
+    }
+
+    #[test]
+    fn a_silenced_session_reaches_no_target() {
+        let (mut router, _folder, written) = router(|config| config.proxies[0].options.dontlognull = true);
+        let mut record = fixture::record();
+        router.session(&record);
+        record.bytes_to_server = 0;
+        router.session(&record);
+        assert_eq!(written(&mut router).len(), 1);
+    }
+}

@@ -38,3 +38,28 @@ impl SessionSink {
         taken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::fixture;
+    use rtrb::RingBuffer;
+
+    #[test]
+    fn a_full_ring_refuses_and_takes_again_when_drained() {
+        let (producer, mut consumer) = RingBuffer::new(2);
+        let mut sink = SessionSink::new(producer, Arc::new(Doorbell::new()), Arc::new([true]));
+        let record = fixture::record();
+        assert_eq!([(); 3].map(|()| sink.push(&record)), [true, true, false]);
+        assert!(consumer.pop().is_ok());
+        assert!(sink.push(&record));
+    }
+
+    #[test]
+    fn a_frontend_without_targets_costs_nothing() {
+        let (producer, consumer) = RingBuffer::new(1);
+        let mut sink = SessionSink::new(producer, Arc::new(Doorbell::new()), Arc::new([false]));
+        assert!((0..3).all(|_| sink.push(&fixture::record())));
+        assert!(consumer.is_empty());
+    }
+}

@@ -174,7 +174,7 @@ pub static COLUMNS: &[Column] = &[
     zero("eint", LFBS),
     zero("idle_conn_cur", S),
     zero("safe_conn_cur", S),
-    column("used_conn_cur", S, |s| s.cell().live().into()),
+    zero("used_conn_cur", S),
     column("need_conn_est", S, |s| s.cell().live().into()),
     column("uweight", BS, |s| s.user_weight()),
     zero("agg_server_status", B),

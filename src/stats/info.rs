@@ -42,8 +42,6 @@ fn zeros<const N: usize>(names: [&'static str; N]) -> [(&'static str, Value); N]
 
 fn identity(sources: &Sources) -> Vec<(&'static str, Value)> {
     let seconds = sources.now_ms() / 1000;
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let uptime = format!("{days}d {hours}h{:02}m{:02}s", seconds / 60 % 60, seconds % 60);
     vec![
         ("Name", Value::text("Pronk")),
         ("Version", Value::text(env!("CARGO_PKG_VERSION"))),
@@ -52,9 +50,15 @@ fn identity(sources: &Sources) -> Vec<(&'static str, Value)> {
         number("Nbproc", 1u64),
         number("Process_num", 1u64),
         number("Pid", std::process::id()),
-        ("Uptime", Value::text(uptime)),
+        ("Uptime", Value::text(uptime(seconds))),
         number("Uptime_sec", seconds),
     ]
+}
+
+/// `1d 2h03m04s`.
+fn uptime(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    format!("{days}d {hours}h{:02}m{:02}s", seconds / 60 % 60, seconds % 60)
 }
 
 fn limits_and_connections(sources: &Sources) -> Vec<(&'static str, Value)> {
@@ -167,4 +171,15 @@ fn newer(sources: &Sources) -> Vec<(&'static str, Value)> {
     values.extend(zeros(["BlockedTrafficWarnings", "PatternsAdded", "PatternsFreed"]));
     values.push(number("NbThreadGroups", 1u64));
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptime_reads_as_in_haproxy() {
+        assert_eq!(uptime(1), "0d 0h00m01s");
+        assert_eq!(uptime(86_400 + 2 * 3600 + 3 * 60 + 4), "1d 2h03m04s");
+    }
 }

@@ -12,12 +12,16 @@
 mod columns;
 pub mod counters;
 mod csv;
+#[cfg(test)]
+mod fixture;
 mod info;
 mod rates;
 mod rows;
 mod sources;
 mod status;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use columns::{COLUMNS, Column};

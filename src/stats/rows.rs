@@ -33,7 +33,8 @@ pub fn rows(sources: &Sources) -> Vec<Row> {
     rows_at(sources, &table, sources.now_ms())
 }
 
-fn rows_at(sources: &Sources, table: &Snapshot, now_ms: u64) -> Vec<Row> {
+/// Every row as of `now_ms` on the process clock.
+pub(super) fn rows_at(sources: &Sources, table: &Snapshot, now_ms: u64) -> Vec<Row> {
     let config = &table.config;
     let mut rows = Vec::new();
     for (id, proxy) in (0..).map(ProxyId).zip(&config.proxies).filter(|(_, proxy)| !proxy.disabled) {

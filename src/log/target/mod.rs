@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use crate::config::model::{LogAddress, LogTarget};
+use crate::process::error::strerror;
 
 pub use open::{Targets, open};
 
@@ -86,8 +87,9 @@ impl Target {
         // Nobody is left to tell when standard error fails.
         let _ = writeln!(
             io::stderr(),
-            "[ALERT]    ({pid}) : log to {}: {error}; lines that do not arrive are counted in DroppedLogs.",
+            "[ALERT]    ({pid}) : log to {}: {}; lines that do not arrive are counted in DroppedLogs.",
             named(&self.config.address),
+            strerror(error),
         );
     }
 }
