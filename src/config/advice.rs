@@ -20,7 +20,7 @@ const HOUR_MS: u32 = 3_600_000;
 
 /// Advice on one section.
 pub(super) fn section(section: &Section, proxy: &Proxy, report: &mut Report) {
-    if proxy.mode != Mode::Tcp || proxy.disabled {
+    if proxy.mode != Mode::Tcp {
         return;
     }
     for (written, server) in section.servers.iter().zip(&proxy.servers) {
@@ -31,11 +31,20 @@ pub(super) fn section(section: &Section, proxy: &Proxy, report: &mut Report) {
                 .help("when its coordinator stops, new sessions still go to it and fail: add 'check'");
         }
     }
-    if section.is_frontend() {
-        short_timeout(section, proxy.timeouts.client_ms, "timeout client", report);
-    }
-    if section.is_backend() && !section.servers.is_empty() {
-        short_timeout(section, proxy.timeouts.server_ms, "timeout server", report);
+    timeouts(section, proxy, report);
+}
+
+/// Once both sides have spoken `timeout tunnel`, where there is one, is the one that counts.
+fn timeouts(section: &Section, proxy: &Proxy, report: &mut Report) {
+    let t = &proxy.timeouts;
+    let serves = section.is_backend() && !section.servers.is_empty();
+    match t.tunnel_ms {
+        Some(tunnel) if serves => short_timeout(section, Some(tunnel), "timeout tunnel", report),
+        _ => {
+            let client = t.client_ms.filter(|_| section.is_frontend());
+            short_timeout(section, client, "timeout client", report);
+            short_timeout(section, t.server_ms.filter(|_| serves), "timeout server", report);
+        }
     }
 }
 

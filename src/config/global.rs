@@ -96,6 +96,8 @@ impl GlobalDraft {
             "log-send-hostname" => global.log_send_hostname = Some(words.next().map(str::to_owned)),
             "chroot" => global.chroot = words.next().map(PathBuf::from),
             "pidfile" => global.pidfile = words.next().map(PathBuf::from),
+            "user" | "uid" if global.user.is_some() || global.uid.is_some() => twice("user/uid", words),
+            "group" | "gid" if global.group.is_some() || global.gid.is_some() => twice("group/gid", words),
             "user" => global.user = words.next().map(str::to_owned),
             "group" => global.group = words.next().map(str::to_owned),
             "node" => global.node = words.next().map(str::to_owned),
@@ -149,6 +151,12 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
         "tune.sndbuf.server" => tune.sndbuf_server = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
         other => unreachable!("'{other}' is honoured in the table but not read"),
     }
+}
+
+/// The first one stays.
+fn twice(which: &str, words: &mut Arguments<'_>) {
+    let text = format!("{which} already specified. Continuing.");
+    words.report.warning(words.line, words.line.span(0), text).help("remove this line, which has no effect");
 }
 
 /// HAProxy has had one process since 2.5; older files still say so.

@@ -11,9 +11,12 @@ use super::model::{
     Balance, Bind, BindId, Config, LogStyle, LogTarget, Mode, Proxy, ProxyId, Server, Timeouts, UseBackend,
 };
 use super::proxy::{LogStyleLine, Section};
+use super::server::ServerLine;
 
 mod check;
 mod ids;
+#[cfg(test)]
+mod tests;
 
 use ids::Ids;
 
@@ -34,6 +37,9 @@ pub(super) fn config(
     let proxies: Vec<Proxy> = (0..sections.len()).map(|at| resolver.proxy(at)).collect();
     let binds = resolver.binds;
     for (section, proxy) in sections.iter().zip(&proxies) {
+        if proxy.disabled {
+            continue;
+        }
         check::mode(section, proxy, report);
         if understood {
             check::section(section, proxy, report);
@@ -142,8 +148,9 @@ impl<'a> Resolver<'a> {
                 self.report.alert(at, at.span(1), text).form(Form::Bracketed).help("choose another number");
             }
         }
-        let numbered = |line: &super::server::ServerLine, ids: &mut Ids| Server {
+        let numbered = |line: &ServerLine, ids: &mut Ids| Server {
             id: line.id.unwrap_or_else(|| ids.next()),
+            maxconn: line.server.maxconn.max(line.server.minconn),
             ..line.server.clone()
         };
         section.servers.iter().map(|line| numbered(line, &mut ids)).collect()
@@ -169,10 +176,13 @@ impl<'a> Resolver<'a> {
             .collect()
     }
 
-    /// The backend that word 1 of the line names.
+    /// The backend that word 1 of the line names; a disabled proxy may name what is not there.
     fn backend(&mut self, section: &Section, line: &Line, keyword: &str) -> Option<ProxyId> {
         let name = line.word(1)?;
         let found = self.sections.iter().position(|other| other.is_backend() && other.name == name);
+        if section.settings.disabled {
+            return found.map(|at| ProxyId(index(at)));
+        }
         let Some(at) = found else {
             let text = format!("Proxy '{}': unable to find required {keyword}: '{name}'.", section.name);
             let help = self.suggest_backend(name);
@@ -180,6 +190,13 @@ impl<'a> Resolver<'a> {
             return None;
         };
         let target = &self.sections[at];
+        if std::ptr::eq(target, section) {
+            let text = format!("Proxy '{name}': loop detected for {keyword}: '{name}'.");
+            self.report
+                .alert(line, line.span(1), text)
+                .form(Form::Bare)
+                .help("a listen section has its own servers: remove the line, or name another section");
+        }
         if section.mode() == Mode::Tcp && target.mode() == Mode::Http {
             let text = format!(
                 "tcp {} tries to use the http {} as {keyword}: HTTP is not proxied here.",

@@ -4,6 +4,7 @@ use super::reasons::{MASTER, RATES, STATE_FILES, STICKINESS};
 use super::{ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-global.cfg");
+const SHOWN_IDS: Support = Support::Honoured("tests/config/accept/numeric-user.cfg");
 const POLLER: Support = told("there are no pollers to choose from: the kernel is driven through io_uring");
 const WORKERS: Support = told("every worker is alike and has its own listeners");
 const VARIABLES: Support = missing("variables of rules are not built", "use 'setenv' and \"${NAME}\"");
@@ -22,8 +23,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("maxconn", G, OPT, "Most concurrent connections of the process.", SHOWN),
     row("user", G, ONE, "User to run as, by name.", SHOWN),
     row("group", G, ONE, "Group to run as, by name.", SHOWN),
-    row("uid", G, OPT, "User to run as, by number.", SHOWN),
-    row("gid", G, OPT, "Group to run as, by number.", SHOWN),
+    row("uid", G, OPT, "User to run as, by number.", SHOWN_IDS),
+    row("gid", G, OPT, "Group to run as, by number.", SHOWN_IDS),
     row("daemon", G, NONE, "Detach from the terminal.", SHOWN),
     row("quiet", G, NONE, "Say nothing at start but errors.", SHOWN),
     row("zero-warning", G, NONE, "Refuse a configuration that gives warnings.", SHOWN),

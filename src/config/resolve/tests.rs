@@ -1,0 +1,194 @@
+use crate::config::model::*;
+use crate::config::{Diagnostic, Environment, Options, Severity, Source, parse};
+
+fn read(text: &str) -> (Option<Config>, Vec<Diagnostic>) {
+    let source = Source { name: "t.cfg".to_owned(), text: format!("{text}\n").into_bytes() };
+    parse(&[source], &Environment::default(), &Options::default())
+}
+
+fn config(text: &str) -> Config {
+    let (config, diagnostics) = read(text);
+    config.unwrap_or_else(|| panic!("{diagnostics:#?}"))
+}
+
+/// The texts of one severity.
+fn said(text: &str, severity: Severity) -> Vec<String> {
+    read(text).1.into_iter().filter(|d| d.severity == severity).map(|d| d.headline()).collect()
+}
+
+const TIMEOUTS: &str = "timeout connect 5s\n timeout client 1h\n timeout server 2h";
+
+#[test]
+fn defaults_are_inherited_and_overridden() {
+    let text = format!(
+        "defaults\n mode tcp\n {TIMEOUTS}\n retries 5\n balance leastconn\n option redispatch\n maxconn 10\n\
+         listen a\n bind :1\n server s 10.0.0.1:2\n\
+         listen b\n bind :3\n retries 1\n balance\n no option redispatch\n timeout queue 9s\n maxconn 0\n server s 10.0.0.1:2"
+    );
+    let config = config(&text);
+    let [a, b] = &config.proxies[..] else { panic!("two proxies") };
+    assert_eq!((a.retries, a.balance, a.redispatch_every, a.maxconn), (5, Balance::LeastConn, -1, Some(10)));
+    assert_eq!((b.retries, b.balance, b.redispatch_every, b.maxconn), (1, Balance::RoundRobin, 0, None));
+    assert_eq!((a.timeouts.queue_ms, b.timeouts.queue_ms), (Some(5_000), Some(9_000)));
+    assert_eq!((a.timeouts.client_ms, a.timeouts.server_ms), (Some(3_600_000), Some(7_200_000)));
+}
+
+#[test]
+fn without_a_line_the_defaults_are_haproxys() {
+    let proxy = &config("listen a\n bind :1\n server s 10.0.0.1:2 check").proxies[0];
+    assert_eq!((proxy.mode, proxy.retries, proxy.redispatch_every), (Mode::Tcp, 3, 0));
+    assert_eq!((proxy.log_style.clone(), proxy.default_backend), (LogStyle::Connect, Some(ProxyId(0))));
+    let check = proxy.servers[0].check.expect("it is checked");
+    assert_eq!((check.inter_ms, check.rise, check.fall, check.port), (2_000, 2, 3, None));
+    assert_eq!((proxy.servers[0].weight, proxy.servers[0].maxconn), (1, None));
+}
+
+#[test]
+fn automatic_ids_skip_the_given_ones() {
+    let text = "listen a\n bind :1\n bind :2 id 1\n bind :3,:4\n server s 10.0.0.1:2 id 2\n server t 10.0.0.1:3\n server u 10.0.0.1:4\n\
+                listen b\n id 3\n bind :5\nbackend c";
+    let config = config(text);
+    assert_eq!(config.proxies.iter().map(|p| p.id).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(config.proxies[0].servers.iter().map(|s| s.id).collect::<Vec<_>>(), [2, 1, 3]);
+    assert_eq!(
+        config.binds.iter().map(|b| (b.proxy.0, b.id)).collect::<Vec<_>>(),
+        [(0, 2), (0, 1), (0, 3), (0, 4), (1, 1)]
+    );
+    assert_eq!(config.proxies[0].binds, [BindId(0), BindId(1), BindId(2), BindId(3)]);
+}
+
+#[test]
+fn references_become_indices() {
+    let text = "frontend f\n bind :1\n acl a path_beg /x\n use_backend b if a\n use_backend c\n default_backend d\n\
+                backend b\nbackend c\nbackend d";
+    let proxy = &config(text).proxies[0];
+    assert_eq!(
+        proxy.use_backends.iter().map(|rule| rule.backend).collect::<Vec<_>>(),
+        [ProxyId(1), ProxyId(2)]
+    );
+    assert!(proxy.use_backends[0].condition.as_ref().is_some_and(|c| c.needs_bytes()));
+    assert!(proxy.use_backends[1].condition.is_none());
+    assert_eq!(proxy.default_backend, Some(ProxyId(3)));
+}
+
+#[test]
+fn equal_log_targets_are_one() {
+    let text = "global\n log 127.0.0.1 local0\n log 127.0.0.1:514 local0\n log 127.0.0.1 local1 notice err\n\
+                defaults\n log global\nlisten a\n bind :1\n log global\nlisten b\n bind :2\n no log\n log stdout daemon";
+    let config = config(text);
+    assert_eq!(config.log_targets.len(), 3);
+    assert_eq!(config.global.logs, [LogTargetId(0), LogTargetId(0), LogTargetId(1)]);
+    assert_eq!(config.proxies[0].logs, [LogTargetId(0), LogTargetId(1)]);
+    assert_eq!(config.proxies[1].logs, [LogTargetId(2)]);
+    let target = &config.log_targets[1];
+    assert_eq!((target.facility, target.level, target.min_level), (17, 5, 3));
+    assert_eq!(target.address, LogAddress::Udp("127.0.0.1:514".parse().unwrap()));
+    assert_eq!(config.log_targets[2].address, LogAddress::Fd(1));
+}
+
+#[test]
+fn a_default_server_serves_the_lines_after_it() {
+    let text = "backend b\n server a 10.0.0.1:1\n default-server inter 5s weight 7 check\n server b 10.0.0.1:1\n\
+                server c 10.0.0.1:1 inter 1s no-check\n server d 10.0.0.1:1 minconn 9 maxconn 4";
+    let servers = &config(text).proxies[0].servers;
+    assert_eq!((servers[0].weight, servers[0].check), (1, None));
+    assert_eq!((servers[1].weight, servers[1].check.map(|check| check.inter_ms)), (7, Some(5_000)));
+    assert_eq!((servers[2].weight, servers[2].check), (7, None));
+    assert_eq!((servers[3].minconn, servers[3].maxconn), (Some(9), Some(9)));
+}
+
+#[test]
+fn server_addresses_may_follow_the_clients_port() {
+    let text = "backend b\n server a 10.0.0.1\n server b 10.0.0.1:-10\n server c [::1]:7\n server d abns@x";
+    let ip = "10.0.0.1".parse().unwrap();
+    let addresses: Vec<ServerAddress> =
+        config(text).proxies[0].servers.iter().map(|s| s.address.clone()).collect();
+    assert_eq!(
+        addresses,
+        [
+            ServerAddress::TcpMapped(ip, 0),
+            ServerAddress::TcpMapped(ip, -10),
+            ServerAddress::Tcp("[::1]:7".parse().unwrap()),
+            ServerAddress::Abstract("x".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn cpu_maps_and_limits_reach_the_model() {
+    let text = "global\n nbthread 3\n cpu-map auto:1/1-2 4-5\n cpu-map 1/3 0,6\n no strict-limits\n maxconn 77\n\
+                stats socket /x level admin\n stats timeout 1m\n spread-checks 4\n tune.bufsize 32k\n nosplice";
+    let global = config(text).global;
+    assert_eq!((global.nbthread, global.maxconn, global.strict_limits), (Some(3), Some(77), false));
+    assert_eq!(global.cpu_map, [vec![4], vec![5], vec![0, 6]]);
+    assert_eq!((global.stats_sockets[0].level, global.stats_timeout_ms), (CliLevel::Admin, 60_000));
+    assert_eq!((global.tune.bufsize, global.tune.splice, global.spread_checks_percent), (32_768, false, 4));
+}
+
+#[test]
+fn the_stats_page_needs_http_and_tcp_proxies_may_inherit_it() {
+    let text = format!(
+        "defaults\n mode http\n {TIMEOUTS}\n option httplog\n log 127.0.0.1 local0\n\
+         listen stats\n bind :1\n balance\n stats auth a:b:c\n stats refresh 5\n\
+         listen impala\n bind :2\n mode tcp\n option tcplog\n server s 10.0.0.1:21050"
+    );
+    assert_eq!(said(&text, Severity::Warning), [""; 0]);
+    let config = config(&text);
+    let page = config.proxies[0].stats.as_ref().expect("a page");
+    assert_eq!(page.auth, [("a".to_owned(), "b:c".to_owned())]);
+    assert_eq!((page.uri.as_str(), page.refresh.map(|time| time.as_secs())), ("/haproxy?stats", Some(5)));
+    assert_eq!((config.proxies[1].mode, config.proxies[1].log_style.clone()), (Mode::Tcp, LogStyle::Tcplog));
+}
+
+#[test]
+fn advice_is_no_warning() {
+    let text = "listen a\n bind :1\n timeout connect 1s\n timeout client 50s\n timeout server 1h\n server s 10.0.0.1:22000";
+    assert_eq!(said(text, Severity::Warning), [""; 0]);
+    let advice = said(text, Severity::Diag);
+    assert_eq!(advice.len(), 3, "{advice:#?}");
+    assert!(advice[0].contains("port 22000") && advice[1].contains("'check'"), "{advice:#?}");
+    assert!(advice[2].contains("'timeout client'"), "{advice:#?}");
+    let tunnel = text.replace("timeout connect", "timeout tunnel 2h\n timeout connect");
+    assert_eq!(said(&tunnel, Severity::Diag).len(), 2);
+}
+
+#[test]
+fn a_line_that_was_not_read_makes_no_second_message() {
+    let text = "listen a\n bind :1\n timeout client 1x\n server s 10.0.0.1:21050";
+    assert_eq!(said(text, Severity::Warning), [""; 0]);
+    assert_eq!(said(text, Severity::Alert).len(), 3);
+}
+
+mod lines_of_known_words {
+    use super::read;
+    use crate::config::keyword::{self, Places};
+    use proptest::prelude::*;
+
+    fn argument() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just(String::new()),
+            Just("\"\"".to_owned()),
+            "[0-9]{1,12}[smhdk]?",
+            "[!-~]{1,8}",
+            Just("10.0.0.1:21050".to_owned()),
+            Just("if { path_beg /x }".to_owned()),
+            proptest::sample::select(keyword::names(Places::ALL).collect::<Vec<_>>()).prop_map(str::to_owned),
+        ]
+    }
+
+    proptest! {
+        /// Every keyword, honoured or not, with arguments that fit badly, in every kind of section.
+        #[test]
+        fn never_panic(
+            row in proptest::sample::select(keyword::all().collect::<Vec<_>>()),
+            arguments in proptest::collection::vec(argument(), 0..5),
+            section in proptest::sample::select(vec!["global", "defaults", "frontend f", "backend b", "listen l"]),
+            carrier in proptest::sample::select(vec!["", "no ", "default ", "bind :1 ", "server s 10.0.0.1:2 ", "stats socket /x "]),
+        ) {
+            let text = format!("{section}\n {carrier}{} {}", row.words, arguments.join(" "));
+            let (config, diagnostics) = read(&text);
+            let alert = diagnostics.iter().any(|d| d.severity == crate::config::Severity::Alert);
+            prop_assert_eq!(config.is_none(), alert, "{}: {:#?}", text, diagnostics);
+        }
+    }
+}
