@@ -1,0 +1,78 @@
+//! What the numbers depend on, to be printed with them.
+
+use std::fs;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::cores::Cores;
+use crate::failure::{Attempt, Failure};
+use crate::options::Options;
+use crate::peers::Peer;
+
+/// Raises the limit of descriptors to what is allowed and tells it; spawned proxies inherit it.
+pub fn raise_descriptors() -> Result<u64, Failure> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+        .attempting("raising RLIMIT_NOFILE")?;
+    // Nobody here needs more, and proxies size their tables by it.
+    Ok(limit.maximum.unwrap_or(100_000).min(100_000))
+}
+
+/// Name and value of each thing worth knowing.
+pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer]) -> Vec<(String, String)> {
+    let scale = options.scale;
+    let on_off = |on: bool| if on { "on" } else { "off" };
+    let mut lines = vec![
+        ("date", jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S %z").to_string()),
+        ("kernel", read("/proc/sys/kernel/osrelease")),
+        ("processor", processor()),
+        (
+            "cores",
+            format!(
+                "{} allowed; proxy on {}, load and backend on {}",
+                cores.allowed, cores.proxy, cores.load
+            ),
+        ),
+        ("congestion control", congestion()),
+        ("idle", format!("{}, spinners {}", cpu_idle(), on_off(options.awake))),
+        ("load average", read("/proc/loadavg")),
+        ("descriptors", descriptors.to_string()),
+        ("method", method(options)),
+        ("logs", on_off(options.logs).to_owned()),
+        (
+            "steady interval",
+            format!("{} s after {} s", scale.steady.as_secs_f64(), scale.warm_up.as_secs_f64()),
+        ),
+    ];
+    lines.extend(
+        peers.iter().map(|peer| (peer.kind.name(), format!("{} ({})", peer.version, peer.kind.mode()))),
+    );
+    lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn method(options: &Options) -> String {
+    format!("{} interleaved round(s), each proxy started anew for each measurement", options.rounds)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+}
+
+fn congestion() -> String {
+    let name = read("/proc/sys/net/ipv4/tcp_congestion_control");
+    if name == "bbr" {
+        return "bbr (multiplies the cost of a byte on loopback; --congestion reno or cubic avoids it)"
+            .to_owned();
+    }
+    name
+}
+
+fn cpu_idle() -> String {
+    format!("driver {}", read("/sys/devices/system/cpu/cpuidle/current_driver"))
+}
+
+fn processor() -> String {
+    let text = read("/proc/cpuinfo");
+    let model = text.lines().find(|line| line.starts_with("model name"));
+    model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name).to_owned()
+}

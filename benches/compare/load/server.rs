@@ -1,0 +1,276 @@
+//! The backend: it answers what it is sent (`Echo`) or sends without end (`Source`).
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Instant;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::sendfile;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, accept_with, recv, send, shutdown, sockopt};
+use slab::Slab;
+
+use super::content;
+use super::pace::{Pace, ticker};
+use super::poll::{Poll, Tag};
+use super::socket::{self, Moved, moved};
+use crate::failure::{Attempt, Failure};
+
+/// How many addresses each role listens on: the proxy's own connections need many port ranges.
+pub const ADDRESSES: u8 = 8;
+const CHUNK: usize = 512 << 10;
+const PACED_CHUNK: usize = 64 << 10;
+const MOST_STREAMS: usize = 1 << 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Returns every byte.
+    Echo,
+    /// After eight bytes that name the stream: sends until told to finish.
+    Source,
+}
+
+struct Listener {
+    socket: OwnedFd,
+    role: Role,
+}
+
+struct Served {
+    socket: OwnedFd,
+    work: Work,
+}
+
+enum Work {
+    Echo { unsent: Vec<u8> },
+    Naming { name: Vec<u8> },
+    Stream { name: usize, ready: bool },
+}
+
+pub struct Server {
+    listeners: Vec<Listener>,
+    served: Slab<Served>,
+    ready: VecDeque<u32>,
+    sent: Vec<u64>,
+    finished: bool,
+    content: OwnedFd,
+    scratch: Vec<u8>,
+    pace: Option<(Pace, OwnedFd)>,
+}
+
+impl Server {
+    /// A backend that listens on `ADDRESSES` addresses for each role.
+    pub fn new(poll: &Poll) -> Result<Server, Failure> {
+        let mut server = Server {
+            listeners: Vec::new(),
+            served: Slab::new(),
+            ready: VecDeque::new(),
+            sent: Vec::new(),
+            finished: false,
+            content: content::file()?,
+            scratch: vec![0; 64 << 10],
+            pace: None,
+        };
+        server.listen(Role::Echo, poll)?;
+        server.listen(Role::Source, poll)?;
+        Ok(server)
+    }
+
+    fn listen(&mut self, role: Role, poll: &Poll) -> Result<(), Failure> {
+        for last in 1..=ADDRESSES {
+            let address = SocketAddrV4::new(Ipv4Addr::new(127, 64, 0, last), 0);
+            let socket = socket::listen(address).attempting(format!("listening on {}", address.ip()))?;
+            let tag = Tag::Listener(self.listeners.len() as u32);
+            poll.add(&socket, tag).attempting("watching a listener")?;
+            self.listeners.push(Listener { socket, role });
+        }
+        Ok(())
+    }
+
+    /// Where a role is served.
+    pub fn addresses(&self, role: Role) -> Result<Vec<SocketAddrV4>, Failure> {
+        let listeners = self.listeners.iter().filter(|listener| listener.role == role);
+        let address = |socket| SocketAddrV4::try_from(rustix::net::getsockname(socket)?);
+        listeners
+            .map(|listener| address(&listener.socket).attempting("reading a listener's address"))
+            .collect()
+    }
+
+    /// Limits all streams together from now on.
+    pub fn pace(&mut self, bytes_per_second: f64, poll: &Poll) -> Result<(), Failure> {
+        let timer = ticker().attempting("creating a timer")?;
+        poll.add(&timer, Tag::Pace).attempting("watching a timer")?;
+        self.pace = Some((Pace::new(bytes_per_second, Instant::now()), timer));
+        Ok(())
+    }
+
+    /// Connections open now.
+    pub fn live(&self) -> usize {
+        self.served.len()
+    }
+
+    /// Bytes handed to the kernel, by stream.
+    pub fn sent(&self) -> &[u64] {
+        &self.sent
+    }
+
+    pub fn on_listener(&mut self, index: u32, poll: &Poll) -> Result<(), Failure> {
+        let Listener { socket, role } = &self.listeners[index as usize];
+        loop {
+            match accept_with(socket, socket::FLAGS) {
+                Ok(accepted) => {
+                    sockopt::set_tcp_nodelay(&accepted, true).attempting("setting TCP_NODELAY")?;
+                    let entry = self.served.vacant_entry();
+                    poll.add(&accepted, Tag::Served(entry.key() as u32))
+                        .attempting("watching a connection")?;
+                    entry.insert(Served { socket: accepted, work: Work::new(*role) });
+                }
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(errno) => return Err(Failure::new(format!("backend: accepting: {errno}"))),
+            }
+        }
+    }
+
+    /// Serves one connection; one that its peer has ended or reset is closed here.
+    pub fn on_served(&mut self, key: u32, ended: bool) {
+        let Some(served) = self.served.get_mut(key as usize) else { return };
+        let open = match &mut served.work {
+            Work::Echo { unsent } => echo(&served.socket, unsent, &mut self.scratch, ended),
+            Work::Naming { name } => read_name(&served.socket, name),
+            Work::Stream { ready, .. } => {
+                if !*ready && !self.finished {
+                    *ready = true;
+                    self.ready.push_back(key);
+                }
+                Ok(!ended)
+            }
+        };
+        match open {
+            Ok(true) => self.start_stream(key),
+            Ok(false) | Err(_) => drop(self.served.remove(key as usize)),
+        }
+    }
+
+    /// A connection whose name is complete begins to stream.
+    fn start_stream(&mut self, key: u32) {
+        let served = &mut self.served[key as usize];
+        let Work::Naming { name } = &served.work else { return };
+        let Ok(name) = <[u8; 8]>::try_from(name.as_slice()) else { return };
+        let name = u64::from_le_bytes(name) as usize;
+        if name >= MOST_STREAMS {
+            return; // Not one of our clients: it gets nothing.
+        }
+        served.work = Work::Stream { name, ready: true };
+        self.sent.resize(self.sent.len().max(name + 1), 0);
+        self.ready.push_back(key);
+    }
+
+    /// Sends on every stream that has room, one chunk each. True: there is more to send at once.
+    pub fn pump(&mut self) -> Result<bool, Failure> {
+        if self.ready.is_empty() {
+            return Ok(false);
+        }
+        if let Some((pace, _)) = &mut self.pace {
+            pace.fill(Instant::now());
+        }
+        for _ in 0..self.ready.len() {
+            let chunk = match &self.pace {
+                Some((pace, _)) => pace.available().min(PACED_CHUNK),
+                None => CHUNK,
+            };
+            if chunk < PACED_CHUNK {
+                return Ok(false);
+            }
+            self.send_chunk(chunk)?;
+        }
+        Ok(!self.ready.is_empty())
+    }
+
+    fn send_chunk(&mut self, chunk: usize) -> Result<(), Failure> {
+        let Some(key) = self.ready.pop_front() else { return Ok(()) };
+        let Some(Served { socket, work: Work::Stream { name, ready } }) = self.served.get_mut(key as usize)
+        else {
+            return Ok(());
+        };
+        let sent = &mut self.sent[*name];
+        let mut offset = *sent % content::PERIOD as u64;
+        let count = chunk.min(content::PERIOD - offset as usize);
+        match moved(sendfile(&*socket, &self.content, Some(&mut offset), count)) {
+            Ok(Moved::Bytes(bytes)) => {
+                *sent += bytes as u64;
+                self.ready.push_back(key);
+                if let Some((pace, _)) = &mut self.pace {
+                    pace.take(bytes);
+                }
+                Ok(())
+            }
+            Ok(Moved::Later) => {
+                *ready = false;
+                Ok(())
+            }
+            Ok(Moved::End) => Err(Failure::new("backend: sendfile moved nothing")),
+            Err(errno) => Err(Failure::new(format!("backend: the proxy broke a bulk stream: {errno}"))),
+        }
+    }
+
+    /// Ends every stream after the bytes already handed to the kernel.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        self.finished = true;
+        self.ready.clear();
+        let streams = self.served.iter().filter(|(_, served)| matches!(served.work, Work::Stream { .. }));
+        for (_, served) in streams {
+            shutdown(&served.socket, Shutdown::Write).attempting("backend: ending a bulk stream")?;
+        }
+        Ok(())
+    }
+}
+
+impl Work {
+    fn new(role: Role) -> Work {
+        match role {
+            Role::Echo => Work::Echo { unsent: Vec::new() },
+            Role::Source => Work::Naming { name: Vec::with_capacity(8) },
+        }
+    }
+}
+
+/// Returns what arrived; false when the peer has finished and everything is returned.
+fn echo(socket: &OwnedFd, unsent: &mut Vec<u8>, scratch: &mut [u8], ended: bool) -> Result<bool, Errno> {
+    loop {
+        if !unsent.is_empty() {
+            match moved(send(socket, unsent, SendFlags::NOSIGNAL))? {
+                Moved::Bytes(bytes) => drop(unsent.drain(..bytes)),
+                Moved::Later | Moved::End => return Ok(true),
+            }
+            continue;
+        }
+        let received = match moved(recv(socket, &mut *scratch, RecvFlags::empty()).map(|(_, length)| length))?
+        {
+            Moved::Bytes(bytes) => bytes,
+            Moved::Later => return Ok(true),
+            Moved::End => return Ok(false),
+        };
+        let sent = match moved(send(socket, &scratch[..received], SendFlags::NOSIGNAL))? {
+            Moved::Bytes(bytes) => bytes,
+            Moved::Later | Moved::End => 0,
+        };
+        unsent.extend_from_slice(&scratch[sent..received]);
+        if unsent.is_empty() && received < scratch.len() && !ended {
+            return Ok(true); // Drained: the next bytes raise the next event.
+        }
+    }
+}
+
+/// Collects the eight bytes that name a stream.
+fn read_name(socket: &OwnedFd, name: &mut Vec<u8>) -> Result<bool, Errno> {
+    let mut bytes = [0; 8];
+    let wanted = 8 - name.len();
+    match moved(recv(socket, &mut bytes[..wanted], RecvFlags::empty()).map(|(_, length)| length))? {
+        Moved::Bytes(received) => {
+            name.extend_from_slice(&bytes[..received]);
+            Ok(true)
+        }
+        Moved::Later => Ok(true),
+        Moved::End => Ok(false),
+    }
+}

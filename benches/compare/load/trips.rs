@@ -1,0 +1,183 @@
+//! Round trips: each connection sends a message, waits for its echo, compares it, sends the next.
+
+use std::net::SocketAddrV4;
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::latency;
+use super::poll::{Poll, Tag};
+use super::socket::{Moved, Sources, moved};
+use crate::failure::{Attempt, Failure};
+
+struct Trip {
+    socket: OwnedFd,
+    message: Vec<u8>,
+    /// One byte longer than the message, so that an echo that is too long is seen.
+    reply: Vec<u8>,
+    received: usize,
+    /// The message's number, also its first eight bytes; 0 before the first.
+    number: u64,
+    waiting: bool,
+    sent_at: Instant,
+}
+
+pub struct Trips {
+    size: usize,
+    trips: Vec<Trip>,
+    waiting: usize,
+    running: bool,
+    answered_once: usize,
+    completed: u64,
+    latency: Histogram<u64>,
+}
+
+impl Trips {
+    /// Messages of `size` bytes, at least eight. Each connection makes one trip, then waits for `run`.
+    pub fn new(size: usize) -> Trips {
+        Trips {
+            size,
+            trips: Vec::new(),
+            waiting: 0,
+            running: false,
+            answered_once: 0,
+            completed: 0,
+            latency: latency::histogram(),
+        }
+    }
+
+    pub fn connect(
+        &mut self,
+        count: usize,
+        to: SocketAddrV4,
+        sources: &mut Sources,
+        poll: &Poll,
+    ) -> Result<(), Failure> {
+        for _ in 0..count {
+            let index = self.trips.len();
+            let socket = sources.connect(to).attempting(format!("connecting to the proxy at {to}"))?;
+            poll.add(&socket, Tag::Trip(index as u32)).attempting("watching a connection")?;
+            self.trips.push(Trip::new(socket, index, self.size));
+        }
+        Ok(())
+    }
+
+    /// Connections over which the first trip has gone.
+    pub fn established(&self) -> usize {
+        self.answered_once
+    }
+
+    /// Trips on their way.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Trips completed since `reset`.
+    pub fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    /// Nanoseconds per trip since `reset`.
+    pub fn latency(&self) -> &Histogram<u64> {
+        &self.latency
+    }
+
+    pub fn reset(&mut self) {
+        self.completed = 0;
+        self.latency.reset();
+    }
+
+    /// Starts a trip on every connection, and the next whenever one completes.
+    pub fn run(&mut self) -> Result<(), Failure> {
+        self.running = true;
+        let now = Instant::now();
+        for index in 0..self.trips.len() {
+            self.send(index, now)?;
+        }
+        Ok(())
+    }
+
+    /// Starts no further trip.
+    pub fn pause(&mut self) {
+        self.running = false;
+    }
+
+    /// Closes every connection.
+    pub fn close(&mut self) {
+        self.running = false;
+        self.waiting = 0;
+        self.trips.clear();
+    }
+
+    pub fn on_event(&mut self, index: u32) -> Result<(), Failure> {
+        let index = index as usize;
+        let Some(trip) = self.trips.get_mut(index) else { return Ok(()) };
+        if trip.number == 0 {
+            return self.send(index, Instant::now());
+        }
+        if !trip.receive(self.size)? {
+            return Ok(());
+        }
+        let now = Instant::now();
+        trip.waiting = false;
+        self.waiting -= 1;
+        self.answered_once += usize::from(trip.number == 1);
+        self.completed += 1;
+        latency::record(&mut self.latency, now.duration_since(trip.sent_at));
+        if self.running { self.send(index, now) } else { Ok(()) }
+    }
+
+    fn send(&mut self, index: usize, now: Instant) -> Result<(), Failure> {
+        let trip = &mut self.trips[index];
+        if trip.waiting {
+            return Ok(());
+        }
+        if trip.send(now)? {
+            self.waiting += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Trip {
+    fn new(socket: OwnedFd, index: usize, size: usize) -> Trip {
+        let message = (0..size).map(|offset| (offset * 31 + index * 7) as u8).collect();
+        let reply = vec![0; size + 1];
+        Trip { socket, message, reply, received: 0, number: 0, waiting: false, sent_at: Instant::now() }
+    }
+
+    /// Sends the next message. False: the connection is not there yet; its event will come.
+    fn send(&mut self, now: Instant) -> Result<bool, Failure> {
+        let number = self.number + 1;
+        self.message[..8].copy_from_slice(&number.to_le_bytes());
+        match send(&self.socket, &self.message, SendFlags::NOSIGNAL) {
+            Ok(sent) if sent == self.message.len() => {}
+            Ok(sent) => return Err(Failure::new(format!("only {sent} bytes of a message fit the socket"))),
+            Err(Errno::AGAIN | Errno::NOTCONN) if self.number == 0 => return Ok(false),
+            Err(errno) => return Err(Failure::new(format!("sending to the proxy: {errno}"))),
+        }
+        (self.number, self.sent_at, self.received, self.waiting) = (number, now, 0, true);
+        Ok(true)
+    }
+
+    /// Takes what has come. True: the echo is complete and equals the message.
+    fn receive(&mut self, size: usize) -> Result<bool, Failure> {
+        let room = &mut self.reply[self.received..];
+        let result = recv(&self.socket, room, RecvFlags::empty()).map(|(_, length)| length);
+        match moved(result).attempting("receiving from the proxy")? {
+            Moved::Bytes(bytes) => self.received += bytes,
+            Moved::Later => return Ok(false),
+            Moved::End => return Err(Failure::new("the proxy closed a connection in the middle")),
+        }
+        if self.received < size {
+            return Ok(false);
+        }
+        if !self.waiting || self.reply[..self.received] != self.message {
+            return Err(Failure::new(format!("the answer to trip {} is not what was sent", self.number)));
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,107 @@
+//! What a process costs, read from /proc: CPU of all its threads, resident memory, and its children's.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::failure::{Attempt, Failure};
+
+/// CPU time of a family of processes at one moment.
+pub struct CpuReading {
+    at: Instant,
+    load_ns: u64,
+    thread_ns: HashMap<u32, u64>,
+    ticks: u64,
+}
+
+/// CPU used between two readings.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuSpent {
+    pub elapsed: Duration,
+    pub proxy: Duration,
+    pub load: Duration,
+}
+
+/// USER_HZ, which Linux fixes at 100 for every program.
+const TICK_NS: u64 = 10_000_000;
+
+impl CpuReading {
+    /// Reads the process, its children and theirs.
+    pub fn take(pid: u32) -> Result<CpuReading, Failure> {
+        let (mut thread_ns, mut ticks) = (HashMap::new(), 0);
+        for pid in family(pid)? {
+            ticks += process_ticks(pid)?;
+            let tasks =
+                fs::read_dir(format!("/proc/{pid}/task")).attempting("listing the proxy's threads")?;
+            for task in tasks.flatten() {
+                // A thread that ends while it is read is in the process's ticks.
+                let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
+                let thread = task.file_name().to_string_lossy().parse().unwrap_or(0);
+                thread_ns.insert(thread, field(&text, 0)?);
+            }
+        }
+        let now = clock_gettime(ClockId::ProcessCPUTime);
+        let load_ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+        Ok(CpuReading { at: Instant::now(), load_ns, thread_ns, ticks })
+    }
+
+    /// CPU since `earlier`. Threads that ended in between leave only their ticks of 10 ms:
+    /// those count when they say clearly more than the threads that are left.
+    pub fn since(&self, earlier: &CpuReading) -> CpuSpent {
+        let before = |thread| earlier.thread_ns.get(thread).copied().unwrap_or(0);
+        let threads: u64 = self.thread_ns.iter().map(|(id, ns)| ns.saturating_sub(before(id))).sum();
+        let ticks = self.ticks.saturating_sub(earlier.ticks) * TICK_NS;
+        let proxy = if ticks > threads + 3 * TICK_NS { ticks } else { threads };
+        CpuSpent {
+            elapsed: self.at - earlier.at,
+            proxy: Duration::from_nanos(proxy),
+            load: Duration::from_nanos(self.load_ns - earlier.load_ns),
+        }
+    }
+}
+
+/// Resident KiB of the process, its children and theirs; counted page by page, hence exact.
+pub fn resident_kib(pid: u32) -> Result<u64, Failure> {
+    let mut kib = 0;
+    for pid in family(pid)? {
+        let path = format!("/proc/{pid}/smaps_rollup");
+        let text = fs::read_to_string(&path).attempting(format!("reading {path}"))?;
+        let line = text.lines().find(|line| line.starts_with("Rss:")).unwrap_or("");
+        kib += field(line, 1)?;
+    }
+    Ok(kib)
+}
+
+fn family(pid: u32) -> Result<Vec<u32>, Failure> {
+    let mut parents = HashMap::new();
+    for entry in fs::read_dir("/proc").attempting("listing /proc")?.flatten() {
+        let Ok(child) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        if let Ok(text) = fs::read_to_string(entry.path().join("stat")) {
+            parents.insert(child, field(after_name(&text), 1)? as u32);
+        }
+    }
+    let mut family = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).copied() {
+        family.extend(parents.iter().filter(|(_, of)| **of == parent).map(|(child, _)| *child));
+        next += 1;
+    }
+    Ok(family)
+}
+
+fn process_ticks(pid: u32) -> Result<u64, Failure> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).attempting("reading the proxy's CPU time")?;
+    Ok(field(after_name(&text), 11)? + field(after_name(&text), 12)?)
+}
+
+/// The fields of /proc/PID/stat behind the name, which may contain anything.
+fn after_name(stat: &str) -> &str {
+    stat.rsplit_once(") ").map_or(stat, |(_, rest)| rest)
+}
+
+fn field(text: &str, index: usize) -> Result<u64, Failure> {
+    let word = text.split_whitespace().nth(index).unwrap_or("");
+    word.parse().attempting(format!("field {index} of '{}'", text.trim_end()))
+}

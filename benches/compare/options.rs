@@ -1,0 +1,191 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::ValueExt;
+use lexopt::prelude::{Long, Short};
+
+use crate::failure::{Attempt, Failure};
+use crate::peers::{Kind, Programs};
+use crate::workload::{Scale, Workload};
+
+pub const HELP: &str = "\
+Pronk, HAProxy and nginx on the same work, one core for the proxy, one for load and backend.
+
+    cargo bench --bench compare -- [OPTIONS]
+    cargo bench --bench compare -- --compare BEFORE.json AFTER.json
+
+    --quick               one round of one second a measurement
+    --rounds N            interleaved rounds (default 5)
+    --seconds S           steady interval of a measurement (default 3)
+    --workloads A,B       only these, by name or beginning: bulk, paced-4, trip-200 (see --list)
+    --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, nginx
+    --pronk PATH  --haproxy PATH  --nginx PATH
+    --idle N              sessions of the idle workload (default 5000)
+    --logs                a tcplog line for each session, to a UDP socket that is read
+    --congestion NAME     in a network namespace of its own with this congestion control (root)
+    --awake               keep both cores from sleeping, with spinners of SCHED_IDLE
+    --proxy-core N  --load-core N
+    --out DIR             default: target/compare
+    --list                name the workloads
+    --compare A B         print the change from one compare.json to another
+";
+
+pub enum Action {
+    Help,
+    List,
+    /// What cargo asks of every bench under `cargo test --benches`.
+    Nothing,
+    /// Occupies a core at the lowest priority until the parent ends.
+    Spin,
+    Compare(PathBuf, PathBuf),
+    Run(Box<Options>),
+}
+
+pub struct Options {
+    pub rounds: usize,
+    pub scale: Scale,
+    pub workloads: Vec<Workload>,
+    pub kinds: Vec<Kind>,
+    pub programs: Programs,
+    pub logs: bool,
+    pub congestion: Option<String>,
+    pub in_namespace: bool,
+    pub awake: bool,
+    pub proxy_core: Option<usize>,
+    pub load_core: Option<usize>,
+    pub folder: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        let (warm_up, steady) = (Duration::from_millis(500), Duration::from_secs(3));
+        Options {
+            rounds: 5,
+            scale: Scale { warm_up, steady, idle_sessions: 5000 },
+            workloads: Workload::all(),
+            kinds: Kind::ALL.to_vec(),
+            programs: Programs::default(),
+            logs: false,
+            congestion: None,
+            in_namespace: false,
+            awake: false,
+            proxy_core: None,
+            load_core: None,
+            folder: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/compare")),
+        }
+    }
+}
+
+/// Reads the arguments after the program's name.
+pub fn parse(arguments: Vec<OsString>) -> Result<Action, Failure> {
+    if arguments.is_empty() {
+        return Ok(Action::Nothing);
+    }
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut options = Options::default();
+    while let Some(argument) = parser.next().attempting("reading the command line")? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Action::Help),
+            Long("list") => return Ok(Action::List),
+            Long("spin") => return Ok(Action::Spin),
+            Long("compare") => return Ok(Action::Compare(path(&mut parser)?, path(&mut parser)?)),
+            Long("bench") => {} // Cargo's own mark.
+            Long(name) => {
+                let name = name.to_owned();
+                options.set(&name, &mut parser)?;
+            }
+            other => return Err(unknown(&format!("{other:?}"))),
+        }
+    }
+    Ok(Action::Run(Box::new(options)))
+}
+
+impl Options {
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Failure> {
+        match name {
+            "quick" => {
+                self.rounds = 1;
+                self.scale.warm_up = Duration::from_millis(250);
+                self.scale.steady = Duration::from_secs(1);
+            }
+            "rounds" => self.rounds = number::<usize>(parser, name)?.max(1),
+            "seconds" => self.scale.steady = seconds(parser, name)?,
+            "idle" => self.scale.idle_sessions = number::<usize>(parser, name)?.max(10),
+            "workloads" => self.workloads = workloads(&text(parser, name)?)?,
+            "only" => self.kinds = kinds(&text(parser, name)?)?,
+            "pronk" => self.programs.pronk = Some(path(parser)?),
+            "haproxy" => self.programs.haproxy = Some(path(parser)?),
+            "nginx" => self.programs.nginx = Some(path(parser)?),
+            "logs" => self.logs = true,
+            "congestion" => self.congestion = Some(text(parser, name)?),
+            "in-namespace" => self.in_namespace = true,
+            "awake" => self.awake = true,
+            "proxy-core" => self.proxy_core = Some(number(parser, name)?),
+            "load-core" => self.load_core = Some(number(parser, name)?),
+            "out" => self.folder = path(parser)?,
+            _ => return Err(unknown(&format!("--{name}"))),
+        }
+        Ok(())
+    }
+}
+
+fn unknown(argument: &str) -> Failure {
+    Failure::new(format!("unknown argument {argument}; --help lists them"))
+}
+
+fn value(parser: &mut lexopt::Parser) -> Result<OsString, Failure> {
+    parser.value().attempting("reading the command line")
+}
+
+fn path(parser: &mut lexopt::Parser) -> Result<PathBuf, Failure> {
+    value(parser).map(PathBuf::from)
+}
+
+fn text(parser: &mut lexopt::Parser, name: &str) -> Result<String, Failure> {
+    value(parser)?.string().attempting(format!("--{name}"))
+}
+
+fn number<T: std::str::FromStr>(parser: &mut lexopt::Parser, name: &str) -> Result<T, Failure>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    value(parser)?.parse().attempting(format!("--{name}"))
+}
+
+fn seconds(parser: &mut lexopt::Parser, name: &str) -> Result<Duration, Failure> {
+    let seconds: f64 = number(parser, name)?;
+    if (0.1..=600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(Failure::new(format!("--{name} {seconds}: between 0.1 and 600")))
+    }
+}
+
+/// Those whose name is given, or begins with what is given and a dash.
+fn workloads(list: &str) -> Result<Vec<Workload>, Failure> {
+    let mut chosen = Vec::new();
+    for wanted in list.split(',') {
+        let fits = |workload: &Workload| {
+            let name = workload.name();
+            name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let before = chosen.len();
+        chosen.extend(Workload::all().into_iter().filter(fits));
+        if chosen.len() == before {
+            return Err(Failure::new(format!("--workloads: no workload '{wanted}'; --list names them")));
+        }
+    }
+    Ok(chosen)
+}
+
+fn kinds(list: &str) -> Result<Vec<Kind>, Failure> {
+    let find = |wanted: &str| Kind::ALL.into_iter().find(|kind| kind.name() == wanted);
+    let failure = |wanted: &str| {
+        let names = Kind::ALL.map(Kind::name).join(", ");
+        Failure::new(format!("--only: no proxy '{wanted}'; there are {names}"))
+    };
+    list.split(',').map(|wanted| find(wanted).ok_or_else(|| failure(wanted))).collect()
+}

@@ -1,0 +1,59 @@
+//! The haproxy.cfg that Pronk and HAProxy both run.
+
+use std::fmt::Write;
+use std::net::SocketAddrV4;
+
+use super::Route;
+
+/// When bytes go through a pipe in the kernel and when through the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Splicing {
+    Never,
+    /// `option splice-auto`: once a stream looks fast, which on a busy machine it may never do.
+    Auto,
+    Always,
+}
+
+impl Splicing {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Splicing::Never => &[],
+            Splicing::Auto => &["option splice-auto"],
+            Splicing::Always => &["option splice-request", "option splice-response"],
+        }
+    }
+}
+
+/// Text of the configuration.
+pub fn text(routes: &[Route], maxconn: usize, splicing: Splicing, log_port: Option<u16>) -> String {
+    let mut text = format!("global\n    nbthread 1\n    maxconn {maxconn}\n");
+    if let Some(port) = log_port {
+        line(&mut text, format_args!("log 127.0.0.1:{port} local0"));
+    }
+    text.push_str("\ndefaults\n    mode tcp\n");
+    line(&mut text, format_args!("maxconn {maxconn}"));
+    text.push_str("    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n");
+    if log_port.is_some() {
+        text.push_str("    log global\n    option tcplog\n");
+    }
+    splicing.options().iter().for_each(|option| line(&mut text, format_args!("{option}")));
+    routes.iter().for_each(|route| add_route(&mut text, route));
+    text
+}
+
+fn add_route(text: &mut String, Route { name, entry, servers }: &Route) {
+    let _ = write!(text, "\nfrontend {name}_in\n    bind {entry}\n    default_backend {name}\n");
+    let _ = write!(text, "\nbackend {name}\n    balance roundrobin\n");
+    for (index, server) in servers.iter().enumerate() {
+        add_server(text, name, index, *server);
+    }
+}
+
+fn add_server(text: &mut String, name: &str, index: usize, address: SocketAddrV4) {
+    line(text, format_args!("server {name}{} {address}", index + 1));
+}
+
+fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "    {words}");
+}

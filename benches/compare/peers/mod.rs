@@ -1,0 +1,215 @@
+//! The proxies that are compared: how each is found, configured and started.
+
+mod haproxy;
+mod nginx;
+
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use self::haproxy::Splicing;
+use crate::child::{Guard, find};
+use crate::cores::Cores;
+use crate::failure::{Attempt, Failure};
+use crate::load::Load;
+use crate::load::server::Role;
+use crate::load::socket::free_port;
+
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Pronk,
+    HaproxyCopy,
+    HaproxyAuto,
+    HaproxySplice,
+    Nginx,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 5] =
+        [Kind::Pronk, Kind::HaproxyCopy, Kind::HaproxyAuto, Kind::HaproxySplice, Kind::Nginx];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Pronk => "pronk",
+            Kind::HaproxyCopy => "haproxy-copy",
+            Kind::HaproxyAuto => "haproxy-auto",
+            Kind::HaproxySplice => "haproxy-splice",
+            Kind::Nginx => "nginx",
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Kind::Pronk => "pronk",
+            Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => "haproxy",
+            Kind::Nginx => "nginx",
+        }
+    }
+}
+
+impl Kind {
+    /// What the mode adds to haproxy.cfg.
+    fn splicing(self) -> Splicing {
+        match self {
+            Kind::HaproxyAuto => Splicing::Auto,
+            Kind::HaproxySplice => Splicing::Always,
+            Kind::Pronk | Kind::HaproxyCopy | Kind::Nginx => Splicing::Never,
+        }
+    }
+
+    /// The mode, in a few words for the environment's listing.
+    pub fn mode(self) -> &'static str {
+        match self {
+            Kind::Pronk => "chooses itself how bytes move",
+            Kind::HaproxyCopy => "no splice option",
+            Kind::HaproxyAuto => "option splice-auto",
+            Kind::HaproxySplice => "option splice-request and splice-response",
+            Kind::Nginx => "stream module",
+        }
+    }
+}
+
+/// Programs given by the user, else looked for on the PATH; Pronk's is the one cargo built.
+#[derive(Clone, Debug, Default)]
+pub struct Programs {
+    pub pronk: Option<PathBuf>,
+    pub haproxy: Option<PathBuf>,
+    pub nginx: Option<PathBuf>,
+}
+
+/// A proxy that can be started.
+pub struct Peer {
+    pub kind: Kind,
+    pub version: String,
+    program: PathBuf,
+}
+
+/// One way through the proxy.
+pub struct Route {
+    pub name: &'static str,
+    pub entry: SocketAddrV4,
+    pub servers: Vec<SocketAddrV4>,
+}
+
+/// How all proxies are set up, in one run alike.
+pub struct Setup {
+    pub cores: Cores,
+    pub descriptors: u64,
+    pub logs: bool,
+    pub folder: PathBuf,
+}
+
+impl Setup {
+    /// Sessions that a proxy may hold: two descriptors each, and HAProxy reserves room for pipes.
+    pub fn maxconn(&self) -> usize {
+        self.descriptors as usize * 3 / 10
+    }
+}
+
+/// A started proxy; it ends when this is dropped.
+pub struct Running {
+    pub echo: SocketAddrV4,
+    pub bulk: SocketAddrV4,
+    guard: Guard,
+}
+
+impl Peer {
+    /// Finds a proxy and asks it for its version. The failure says where it was looked for.
+    pub fn find(kind: Kind, programs: &Programs) -> Result<Peer, Failure> {
+        let given = match kind {
+            Kind::Pronk => programs.pronk.clone().or(Some(PathBuf::from(env!("CARGO_BIN_EXE_pronk")))),
+            Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => programs.haproxy.clone(),
+            Kind::Nginx => programs.nginx.clone(),
+        };
+        let name = kind.program();
+        let missing = || Failure::new(format!("{name} is not on the PATH; install it or give --{name} PATH"));
+        let program = given.or_else(|| find(name)).ok_or_else(missing)?;
+        let version = version(&program)?;
+        Ok(Peer { kind, version, program })
+    }
+
+    /// Writes the configuration, starts the proxy on its core and waits until it listens.
+    pub fn start(&self, setup: &Setup, load: &Load) -> Result<Running, Failure> {
+        let route = |name, role| -> Result<Route, Failure> {
+            let port = free_port().attempting("choosing a port")?;
+            let entry = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+            Ok(Route { name, entry, servers: load.server.addresses(role)? })
+        };
+        let routes = [route("echo", Role::Echo)?, route("bulk", Role::Source)?];
+        let folder = setup.folder.join(self.kind.name());
+        std::fs::create_dir_all(&folder).attempting(format!("creating {}", folder.display()))?;
+        let arguments = self.write_config(&routes, setup, &folder, load)?;
+        let (name, output) = (self.kind.name(), folder.join("output"));
+        let core = setup.cores.proxy;
+        let guard = Guard::spawn(name, &self.program, &arguments, core, setup.cores, output)?;
+        let mut running = Running { echo: routes[0].entry, bulk: routes[1].entry, guard };
+        running.wait_listening()?;
+        Ok(running)
+    }
+
+    /// The arguments that make it read the file written here.
+    fn write_config(
+        &self,
+        routes: &[Route],
+        setup: &Setup,
+        folder: &Path,
+        load: &Load,
+    ) -> Result<Vec<String>, Failure> {
+        let log_port = if setup.logs { Some(load.log_port()?) } else { None };
+        let maxconn = setup.maxconn();
+        let splicing = self.kind.splicing();
+        let (file, text) = match self.kind {
+            Kind::Nginx => {
+                ("nginx.conf", nginx::text(routes, folder, setup.descriptors.saturating_sub(100), log_port))
+            }
+            _ => ("haproxy.cfg", haproxy::text(routes, maxconn, splicing, log_port)),
+        };
+        let path = folder.join(file);
+        std::fs::write(&path, text).attempting(format!("writing {}", path.display()))?;
+        let path = path.display().to_string();
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Ok(match self.kind {
+            Kind::Nginx => owned(&["-p", &folder.display().to_string(), "-e", "stderr", "-c", &path]),
+            _ => owned(&["-db", "-f", &path]),
+        })
+    }
+}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.guard.pid()
+    }
+
+    /// Fails, with what it said, when the proxy has ended.
+    pub fn check_alive(&mut self) -> Result<(), Failure> {
+        self.guard.check_alive()
+    }
+
+    fn wait_listening(&mut self) -> Result<(), Failure> {
+        let end = Instant::now() + START_LIMIT;
+        for entry in [self.echo, self.bulk] {
+            while let Err(error) = TcpStream::connect(entry) {
+                self.check_alive()?;
+                if Instant::now() >= end {
+                    let limit = START_LIMIT.as_secs();
+                    return Err(Failure::new(format!("nobody listens on {entry} after {limit} s: {error}")));
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first line of what `-v` prints.
+fn version(program: &Path) -> Result<String, Failure> {
+    let output = Command::new(program).arg("-v").output();
+    let output = output.attempting(format!("running {} -v", program.display()))?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("version unknown");
+    Ok(first.trim().to_owned())
+}

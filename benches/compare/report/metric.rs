@@ -1,0 +1,57 @@
+//! What is measured, in which unit, and which way is better.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    Lower,
+    Higher,
+    /// Says something about the run, not about the proxy's quality.
+    Neither,
+}
+
+macro_rules! metrics {
+    ($($variant:ident $id:literal $label:literal $better:ident,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Metric { $($variant),* }
+
+        impl Metric {
+            pub const ALL: &[Metric] = &[$(Metric::$variant),*];
+
+            /// Its key in JSON.
+            pub fn id(self) -> &'static str {
+                match self { $(Metric::$variant => $id),* }
+            }
+
+            /// Its name and unit for people.
+            pub fn label(self) -> &'static str {
+                match self { $(Metric::$variant => $label),* }
+            }
+
+            pub fn better(self) -> Better {
+                match self { $(Metric::$variant => Better::$better),* }
+            }
+        }
+    };
+}
+
+metrics! {
+    CpuPerGib "cpu_s_per_gib" "proxy CPU, s/GiB" Lower,
+    Gbps "gbit_per_s" "throughput, Gbit/s" Higher,
+    CpuPerTrip "cpu_us_per_trip" "proxy CPU, us/trip" Lower,
+    TripRate "trips_per_s" "trips/s" Higher,
+    CpuPerConnection "cpu_us_per_connection" "proxy CPU, us/connection" Lower,
+    ConnectionRate "connections_per_s" "connections/s" Higher,
+    P50 "p50_us" "p50, us" Lower,
+    P99 "p99_us" "p99, us" Lower,
+    P999 "p999_us" "p99.9, us" Lower,
+    ResidentPerSession "rss_kib_per_session" "RSS per idle session, KiB" Lower,
+    Sessions "idle_sessions" "idle sessions held" Neither,
+    ProxyBusy "proxy_core_percent" "proxy's core busy, %" Neither,
+    LoadBusy "load_core_percent" "load's core busy, %" Neither,
+    LogLines "log_lines_per_session" "log lines per session" Neither,
+}
+
+impl Metric {
+    pub fn from_id(id: &str) -> Option<Metric> {
+        Metric::ALL.iter().copied().find(|metric| metric.id() == id)
+    }
+}

@@ -1,0 +1,50 @@
+//! Medians, ratios, slopes.
+
+use super::metric::Better;
+
+/// The middle value; of an even number, the mean of the two in the middle.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        length if length % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+    }
+}
+
+/// Lowest and highest.
+pub fn range(values: &[f64]) -> Option<(f64, f64)> {
+    let first = *values.first()?;
+    Some(values.iter().fold((first, first), |(low, high), value| (low.min(*value), high.max(*value))))
+}
+
+/// How many times better `ours` is than `theirs`: above 1 is ahead, whichever way is better.
+pub fn advantage(ours: f64, theirs: f64, better: Better) -> Option<f64> {
+    let ratio = match better {
+        Better::Lower => theirs / ours,
+        Better::Higher => ours / theirs,
+        Better::Neither => return None,
+    };
+    ratio.is_finite().then_some(ratio)
+}
+
+/// The best of several.
+pub fn best(values: impl Iterator<Item = f64>, better: Better) -> Option<f64> {
+    match better {
+        Better::Lower => values.min_by(f64::total_cmp),
+        Better::Higher => values.max_by(f64::total_cmp),
+        Better::Neither => None,
+    }
+}
+
+/// The slope of the least-squares line through (x, y); None unless two x differ.
+pub fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let count = points.len() as f64;
+    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
+    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
+    let spread: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+    let together: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    (spread > 0.0).then(|| together / spread)
+}

@@ -1,0 +1,117 @@
+//! The comparison as a table, for a terminal and as Markdown.
+
+use std::fmt::Write;
+
+use super::number::{short, times};
+use super::target::target;
+use super::{Report, Row, stats};
+
+const LEGEND: &str = "Medians over interleaved rounds. The last columns say how many times better Pronk is (above 1: ahead; \
+cost: theirs/ours, rate: ours/theirs) than HAProxy's better mode of the row and than nginx, and what is aimed at.";
+
+/// For a terminal: aligned columns, a blank line between workloads.
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    let (head, body) = (head(report), body(report));
+    let width = |column: usize| {
+        let cells = std::iter::once(&head).chain(body.iter()).map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    environment(report).for_each(|line| push(&mut out, &line));
+    push(&mut out, "");
+    push(&mut out, &aligned(&head, &widths));
+    for (index, row) in body.iter().enumerate() {
+        if index > 0 && !row[0].is_empty() {
+            push(&mut out, "");
+        }
+        push(&mut out, &aligned(row, &widths));
+    }
+    push(&mut out, &format!("\n{LEGEND}"));
+    report.failures.iter().for_each(|failure| push(&mut out, &format!("NOT MEASURED: {failure}")));
+    out
+}
+
+/// The same as a Markdown document that shows the plots named in `plots`.
+pub fn markdown(report: &Report, plots: &[String]) -> String {
+    let mut out = String::from("# Pronk, HAProxy and nginx on the same work\n\n");
+    environment(report).for_each(|line| push(&mut out, &format!("- {line}")));
+    push(&mut out, &format!("\n{LEGEND}\n"));
+    let head = head(report);
+    push(&mut out, &piped(&head));
+    push(&mut out, &piped(&rule(head.len())));
+    body(report).iter().for_each(|row| push(&mut out, &piped(row)));
+    if !report.failures.is_empty() {
+        push(&mut out, "\n## Not measured\n");
+        report.failures.iter().for_each(|failure| push(&mut out, &format!("- {failure}")));
+    }
+    push(&mut out, "");
+    plots.iter().for_each(|plot| push(&mut out, &format!("![{plot}]({plot})")));
+    out
+}
+
+fn push(out: &mut String, line: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{line}");
+}
+
+fn environment(report: &Report) -> impl Iterator<Item = String> {
+    report.environment.iter().map(|(name, value)| format!("{name}: {value}"))
+}
+
+fn head(report: &Report) -> Vec<String> {
+    let peers = report.peers.iter().map(String::as_str);
+    let names = ["workload", "metric"].into_iter().chain(peers).chain(["vs HAProxy", "vs nginx", "aim"]);
+    names.map(str::to_owned).collect()
+}
+
+/// One line a row; the workload's name only on its first.
+fn body(report: &Report) -> Vec<Vec<String>> {
+    let mut before = "";
+    let line = |row| {
+        let mut cells = cells(report, row);
+        if before == row.workload {
+            cells[0].clear();
+        }
+        before = &row.workload;
+        cells
+    };
+    report.rows.iter().map(line).collect()
+}
+
+fn cells(report: &Report, row: &Row) -> Vec<String> {
+    let shown = |value: Option<f64>, form: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), form);
+    let mut cells = vec![row.workload.clone(), row.metric.label().to_owned()];
+    cells.extend(row.values.iter().map(|values| shown(stats::median(values), short)));
+    let haproxy = report.advantage(row, "haproxy");
+    cells.push(shown(haproxy, times));
+    cells.push(shown(report.advantage(row, "nginx"), times));
+    cells.push(aim(target(&row.workload, row.metric), haproxy));
+    cells
+}
+
+fn aim(target: Option<f64>, reached: Option<f64>) -> String {
+    match (target, reached) {
+        (None, _) => String::new(),
+        (Some(target), None) => times(target),
+        (Some(target), Some(reached)) if reached >= target => format!("{} met", times(target)),
+        (Some(target), Some(_)) => format!("{} missed", times(target)),
+    }
+}
+
+/// Words to the left, numbers to the right.
+fn aligned(row: &[String], widths: &[usize]) -> String {
+    let cell = |(column, (text, width)): (usize, (&String, &usize))| {
+        if column < 2 { format!("{text:<width$}") } else { format!("{text:>width$}") }
+    };
+    let cells: Vec<String> = row.iter().zip(widths).enumerate().map(cell).collect();
+    cells.join("  ").trim_end().to_owned()
+}
+
+fn piped(row: &[String]) -> String {
+    format!("| {} |", row.join(" | "))
+}
+
+fn rule(columns: usize) -> Vec<String> {
+    (0..columns).map(|column| if column < 2 { "---" } else { "---:" }.to_owned()).collect()
+}

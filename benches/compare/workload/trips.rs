@@ -1,0 +1,29 @@
+//! Round trips on many connections, each with one message on its way.
+
+use super::{Sample, Stage, busy, cpu_us_each, rate};
+use crate::failure::Failure;
+use crate::load::latency::quantile_us;
+use crate::measure::CpuSpent;
+use crate::report::metric::Metric;
+
+pub fn measure(stage: &mut Stage, connections: usize) -> Result<Sample, Failure> {
+    stage.connect_trips(connections)?;
+    stage.load.trips.run()?;
+    let spent = stage.steady(|load| load.trips.reset())?;
+    let mut sample = vec![(Metric::CpuPerTrip, cpu_us_each(&spent, stage.load.trips.completed())?)];
+    sample.extend(speed(stage, &spent));
+    sample.extend(busy(&spent));
+    stage.finish_trips()?;
+    Ok(sample)
+}
+
+/// Rate and latencies since the last reset.
+pub fn speed(stage: &Stage, spent: &CpuSpent) -> [(Metric, f64); 4] {
+    let trips = &stage.load.trips;
+    [
+        (Metric::TripRate, rate(spent, trips.completed())),
+        (Metric::P50, quantile_us(trips.latency(), 0.5)),
+        (Metric::P99, quantile_us(trips.latency(), 0.99)),
+        (Metric::P999, quantile_us(trips.latency(), 0.999)),
+    ]
+}

@@ -1,0 +1,173 @@
+//! The pure half of benches/compare: what its tables say must be right, and benches run no tests.
+
+#[allow(dead_code)]
+#[path = "../benches/compare/report/mod.rs"]
+mod report;
+
+use report::diff::{self, Verdict};
+use report::metric::{Better, Metric};
+use report::{Report, json, number, stats, table, target};
+
+/// Two workloads, three proxies; HAProxy's better mode is another one in each row.
+fn sample() -> Report {
+    let mut report = Report {
+        environment: vec![("kernel".to_owned(), "6.18".to_owned())],
+        peers: ["pronk", "haproxy-copy", "haproxy-splice", "nginx"].map(str::to_owned).to_vec(),
+        ..Report::default()
+    };
+    let mut row = |workload, metric, medians: [f64; 4]| {
+        for (peer, median) in medians.into_iter().enumerate() {
+            [1.0, 1.1, 0.9].iter().for_each(|factor| {
+                // Four digits: JSON's reader is exact for short decimals only.
+                let value = (median * factor * 1e4).round() / 1e4;
+                report.add(workload, metric, peer, value);
+            });
+        }
+    };
+    row("bulk-1", Metric::CpuPerGib, [0.05, 0.2, 0.125, 0.3]);
+    row("bulk-1", Metric::Gbps, [90.0, 60.0, 45.0, 30.0]);
+    row("short", Metric::LoadBusy, [99.0, 98.0, 97.0, 96.0]);
+    report
+}
+
+#[test]
+fn median_is_the_middle() {
+    assert_eq!(stats::median(&[]), None);
+    assert_eq!(stats::median(&[3.0]), Some(3.0));
+    assert_eq!(stats::median(&[9.0, 1.0, 2.0]), Some(2.0));
+    assert_eq!(stats::median(&[4.0, 1.0, 2.0, 9.0]), Some(3.0));
+}
+
+#[test]
+fn slope_is_the_growth_and_ignores_the_start() {
+    let points: Vec<(f64, f64)> = (1..=5).map(|x| (f64::from(x), 1000.0 + 1.7 * f64::from(x))).collect();
+    let slope = stats::slope(&points).expect("five different x");
+    assert!((slope - 1.7).abs() < 1e-9, "{slope}");
+    assert_eq!(stats::slope(&[(1.0, 2.0), (1.0, 3.0)]), None);
+    assert_eq!(stats::slope(&[]), None);
+}
+
+#[test]
+fn advantage_is_above_one_when_ahead() {
+    assert_eq!(stats::advantage(5.0, 10.0, Better::Lower), Some(2.0));
+    assert_eq!(stats::advantage(5.0, 10.0, Better::Higher), Some(0.5));
+    assert_eq!(stats::advantage(0.0, 10.0, Better::Lower), None);
+    assert_eq!(stats::advantage(5.0, 10.0, Better::Neither), None);
+}
+
+#[test]
+fn advantage_is_against_the_better_mode() {
+    let report = sample();
+    let against = |workload, metric, prefix| {
+        let row = report.row(workload, metric).expect("a row of the sample");
+        report.advantage(row, prefix).map(number::times)
+    };
+    assert_eq!(against("bulk-1", Metric::CpuPerGib, "haproxy").as_deref(), Some("2.50x"));
+    assert_eq!(against("bulk-1", Metric::Gbps, "haproxy").as_deref(), Some("1.50x"));
+    assert_eq!(against("bulk-1", Metric::Gbps, "nginx").as_deref(), Some("3.00x"));
+    assert_eq!(against("bulk-1", Metric::Gbps, "envoy"), None);
+    assert_eq!(against("short", Metric::LoadBusy, "haproxy"), None);
+}
+
+#[test]
+fn table_shows_medians_ratios_and_aims() {
+    let text = table::text(&sample());
+    let row = |start: &str| {
+        let line = text.lines().find(|line| line.contains(start)).expect("the row is printed");
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let cost = row("s/GiB");
+    assert_eq!(cost[..4], ["bulk-1", "proxy", "CPU,", "s/GiB"]);
+    assert_eq!(cost[4..], ["0.050", "0.200", "0.125", "0.300", "2.50x", "6.00x", "2.00x", "met"]);
+    assert!(row("load's core").contains(&"-".to_owned()));
+}
+
+#[test]
+fn table_names_what_is_missing() {
+    let mut report = sample();
+    report.failures.push("round 1/1, idle, nginx: it said nothing".to_owned());
+    report.add("idle", Metric::ResidentPerSession, 1, 1.8);
+    let text = table::text(&report);
+    assert!(text.contains("NOT MEASURED: round 1/1, idle, nginx"), "{text}");
+    let line = text.lines().find(|line| line.contains("RSS")).expect("the row is printed");
+    let cells: Vec<&str> = line.split_whitespace().skip(6).collect();
+    assert_eq!(cells, ["-", "1.80", "-", "-", "-", "-", "10.00x"]);
+}
+
+#[test]
+fn markdown_has_one_cell_a_column() {
+    let text = table::markdown(&sample(), &["bulk-cpu.svg".to_owned()]);
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), 5, "head, rule and three rows:\n{text}");
+    assert!(rows.iter().all(|row| row.matches('|').count() == 10), "{text}");
+    assert!(text.contains("![bulk-cpu.svg](bulk-cpu.svg)"));
+}
+
+#[test]
+fn json_reads_back_what_it_wrote() {
+    let mut report = sample();
+    report.failures.push("idle: why".to_owned());
+    report.add("idle", Metric::ResidentPerSession, 3, 10.4);
+    assert_eq!(json::read(&json::write(&report)), Ok(report));
+}
+
+#[test]
+fn json_errors_name_what_is_wrong() {
+    assert!(json::read("{").is_err());
+    assert_eq!(json::read("{}"), Err("'peers' is missing or no list".to_owned()));
+    let strange = json::write(&sample()).replace("cpu_s_per_gib", "cpu_s_per_mib");
+    assert_eq!(json::read(&strange), Err("'cpu_s_per_mib' is no metric of this version".to_owned()));
+}
+
+#[test]
+fn change_is_judged_only_beyond_the_noise() {
+    let before = sample();
+    let verdict = |factor: f64, metric| {
+        let mut after = before.clone();
+        for row in after.rows.iter_mut().filter(|row| row.metric == metric) {
+            row.values[0].iter_mut().for_each(|value| *value *= factor);
+        }
+        let changes = diff::changes(&before, &after);
+        let change =
+            changes.into_iter().find(|change| change.peer == "pronk" && change.metric == metric.label());
+        let change = change.expect("both runs have the row");
+        (number::percent(change.change), change.verdict)
+    };
+    assert_eq!(verdict(0.5, Metric::CpuPerGib), ("-50.0 %".to_owned(), Verdict::Better));
+    assert_eq!(verdict(2.0, Metric::CpuPerGib), ("+100.0 %".to_owned(), Verdict::Worse));
+    assert_eq!(verdict(1.05, Metric::CpuPerGib), ("+5.0 %".to_owned(), Verdict::Noise));
+    assert_eq!(verdict(2.0, Metric::Gbps), ("+100.0 %".to_owned(), Verdict::Better));
+    assert_eq!(verdict(0.5, Metric::Gbps), ("-50.0 %".to_owned(), Verdict::Worse));
+    assert_eq!(verdict(0.5, Metric::LoadBusy), ("-50.0 %".to_owned(), Verdict::Plain));
+}
+
+#[test]
+fn change_compares_only_what_both_have() {
+    let (mut before, after) = (sample(), sample());
+    before.rows.retain(|row| row.metric == Metric::Gbps);
+    before.environment[0].1 = "6.1".to_owned();
+    let text = diff::text(&before, &after);
+    assert!(text.starts_with("kernel: 6.1 -> 6.18\n"), "{text}");
+    assert_eq!(text.matches("bulk-1").count(), 4, "{text}");
+    assert!(!text.contains("s/GiB"), "{text}");
+}
+
+#[test]
+fn every_metric_is_known_by_its_id() {
+    for metric in Metric::ALL {
+        assert_eq!(Metric::from_id(metric.id()), Some(*metric));
+    }
+    assert_eq!(Metric::from_id("nothing"), None);
+}
+
+#[test]
+fn aims_are_set_for_the_right_rows() {
+    assert_eq!(target::target("bulk-64", Metric::CpuPerGib), Some(2.0));
+    assert_eq!(target::target("paced-1", Metric::Gbps), None);
+    assert_eq!(target::target("trip-200-1", Metric::CpuPerTrip), None);
+    assert_eq!(
+        target::target("trip-200-512", Metric::CpuPerTrip).map(number::times).as_deref(),
+        Some("1.67x")
+    );
+    assert_eq!(target::target("mixed", Metric::P99), Some(2.0));
+}
