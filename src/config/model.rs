@@ -250,6 +250,61 @@ pub struct Proxy {
     pub stats: Option<StatsPage>,
 }
 
+impl Proxy {
+    /// A section with HAProxy's defaults: mode tcp, three retries, round robin, no timeout, no limit.
+    pub fn new(name: impl Into<String>, kind: ProxyKind) -> Proxy {
+        Proxy {
+            name: name.into(),
+            id: 0,
+            kind,
+            mode: Mode::Tcp,
+            disabled: false,
+            description: None,
+            binds: Vec::new(),
+            maxconn: None,
+            fullconn: None,
+            backlog: None,
+            default_backend: None,
+            use_backends: Vec::new(),
+            acls: Vec::new(),
+            balance: Balance::default(),
+            hash_type: HashType::default(),
+            servers: Vec::new(),
+            retries: 3,
+            redispatch_every: 0,
+            timeouts: Timeouts::default(),
+            options: Options::default(),
+            logs: Vec::new(),
+            log_style: LogStyle::default(),
+            log_tag: None,
+            source: None,
+            stats: None,
+        }
+    }
+}
+
+impl Server {
+    /// A server with HAProxy's defaults: weight 1, unlimited, unchecked.
+    pub fn new(name: impl Into<String>, id: u32, address: SocketAddr) -> Server {
+        Server {
+            name: name.into(),
+            id,
+            host: address.ip().to_string(),
+            address: ServerAddress::Tcp(address),
+            weight: 1,
+            backup: false,
+            disabled: false,
+            maxconn: None,
+            minconn: None,
+            maxqueue: None,
+            slowstart_ms: None,
+            source: None,
+            check: None,
+            declared_at: String::new(),
+        }
+    }
+}
+
 /// One `use_backend NAME [if|unless CONDITION]`.
 #[derive(Clone, Debug)]
 pub struct UseBackend {
