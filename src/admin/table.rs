@@ -193,7 +193,7 @@ pub fn help(command: &[String]) -> String {
     let available = || ROWS.iter().filter(|row| row.verb != Missing);
     let similar: Vec<&Row> = available().filter(|row| resembles(row, command)).collect();
     let always = |row: &&Row| matches!(row.verb, Help | Prompt | Quit);
-    if similar.iter().all(|row| always(row)) {
+    if similar.iter().all(always) {
         return available().map(Row::usage).collect();
     }
     let closing = available().filter(|row| always(row) && !similar.iter().any(|one| one.words == row.words));

@@ -104,12 +104,6 @@ pub const FLAGS: &[Flag] = &[
         "list CPUs",
     ),
     flag("-dt", Suffix, Refused("set PRONK_LOG=debug in the environment instead"), "traces"),
-    flag(
-        "-dr",
-        Nothing,
-        Refused("write the servers' addresses instead of their names"),
-        "skip unresolvable names",
-    ),
     flag("-de", Nothing, Ignored(URING), "no epoll"),
     flag("-dp", Nothing, Ignored(URING), "no poll"),
     flag(

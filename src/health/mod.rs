@@ -48,6 +48,11 @@ pub struct HealthThread {
 }
 
 impl HealthThread {
+    /// Whether the thread is gone although nobody stopped it: it panicked.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Ends the thread at once: checks under way are given up, the table stays as it is.
     pub fn stop(self) {
         // It fails when the thread is gone already.

@@ -3,14 +3,14 @@
 use super::error::StartError;
 use super::report;
 use crate::config::model::{Config, Global, Mode};
-use crate::sys::limits::{Limit, nofile, set_nofile};
+use crate::sys::limits::{Limit, nofile, set_address_space, set_nofile};
 
 /// Descriptors of one worker besides listeners and sessions: ring, mailbox, a spare for accept.
 const PER_WORKER: u64 = 4;
 /// Standard streams, the control and health rings and their timers, the log thread's bell, libraries.
 const PER_PROCESS: u64 = 40;
 /// Connections of the stats page that may be open at once.
-const PAGE_CONNECTIONS: u64 = 64;
+pub const PAGE_CONNECTIONS: u64 = 64;
 /// Descriptors of one session: its two sockets.
 const PER_SESSION: u64 = 2;
 
@@ -50,6 +50,16 @@ pub fn settle(config: &Config, workers: usize) -> Result<Budget, StartError> {
         None => automatic(nofile, reserved)?,
     };
     Ok(Budget { nofile, maxconn })
+}
+
+/// `-m`: the address space of the process at most.
+pub fn confine_memory(megabytes: u64) -> Result<(), StartError> {
+    set_address_space(megabytes.saturating_mul(1 << 20)).map_err(|error| {
+        StartError::new(format!("[haproxy.main()] Cannot fix MEM limit to {megabytes} MB"))
+            .with_errno(error)
+            .with_cause("the limit lies above this user's hard limit")
+            .with_remedy("leave -m out or give less")
+    })
 }
 
 /// The number of descriptors to ask for.

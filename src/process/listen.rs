@@ -27,7 +27,8 @@ pub struct Sockets {
 impl Sockets {
     /// Binds everything; on failure every failure.
     pub fn bind(config: &Config, workers: usize) -> Result<Sockets, Vec<StartError>> {
-        let mut sockets = Sockets { workers: (0..workers).map(|_| Vec::new()).collect(), ..Sockets::default() };
+        let mut sockets =
+            Sockets { workers: (0..workers).map(|_| Vec::new()).collect(), ..Sockets::default() };
         let mut failures = Vec::new();
         for (index, bind) in config.binds.iter().enumerate() {
             let id = BindId(u16::try_from(index).expect("the configuration numbers binds with 16 bits"));
@@ -150,7 +151,9 @@ fn owner(proxy: &Proxy) -> String {
 fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::Error) -> StartError {
     let reason = strerror(&error);
     let text = |protocol: &str, failed: &str, shown: String| {
-        format!("Binding [{declared_at}] for {owner}: protocol {protocol}: cannot {failed} ({reason}) {shown}")
+        format!(
+            "Binding [{declared_at}] for {owner}: protocol {protocol}: cannot {failed} ({reason}) {shown}"
+        )
     };
     let failed = match error.raw_os_error() {
         Some(libc::EMFILE | libc::ENFILE | libc::EAFNOSUPPORT) => "create receiving socket",

@@ -89,6 +89,16 @@ fn override_with(config: &mut Config, invocation: &Invocation) {
     }
 }
 
+/// What `-c` prints about a configuration without errors.
+pub fn verdict(loaded: &Loaded, invocation: &Invocation) -> String {
+    if invocation.quiet {
+        return String::new();
+    }
+    let warnings = if loaded.warnings > 0 { "Warnings were found.\n" } else { "" };
+    let valid = if invocation.verbose { "Configuration file is valid\n" } else { "" };
+    format!("{warnings}{valid}")
+}
+
 /// `-cc`: the value of a condition, or why it has none.
 pub fn condition(text: &str) -> Result<bool, String> {
     let environment: Environment = sources::environment(&[], None);

@@ -1,15 +1,47 @@
 //! Start, threads, signals and stop of the process.
+//!
+//! ```text
+//! Invocation -> load -> launch (limits, sockets, logs, background, rights) -> threads -> control
+//! ```
 
+mod announce;
 mod background;
+mod control;
+mod diagnostics;
 pub mod error;
 mod invocation;
+mod launch;
 mod limits;
+mod listen;
 mod load;
 mod privileges;
 pub mod report;
 pub mod runtime;
+mod signals;
 mod sources;
+mod threads;
 pub mod version;
+
+use std::process::ExitCode;
+use std::time::Instant;
 
 pub use error::StartError;
 pub use invocation::Invocation;
+pub use load::{Loaded, condition};
+
+/// Checks or runs the configuration that the command line names.
+pub fn start(invocation: &Invocation) -> ExitCode {
+    let began = Instant::now();
+    if invocation.quiet {
+        report::silence();
+    }
+    diagnostics::start(invocation.debug);
+    match load::load(invocation) {
+        None => ExitCode::FAILURE,
+        Some(loaded) if invocation.check => {
+            print!("{}", load::verdict(&loaded, invocation));
+            ExitCode::SUCCESS
+        }
+        Some(loaded) => launch::run(loaded, invocation, began),
+    }
+}

@@ -26,6 +26,17 @@ pub fn ignore_sigpipe() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
+/// Whether `signal` is ignored now, as a parent may have arranged.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: a null new action asks for the current one only; `action` is valid for writes.
+    if unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: `action` was initialised by the successful call above.
+    unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 /// Ends the process by `signal` with the default disposition, so that the parent sees it in the wait status.
 pub fn die_of(signal: i32) -> ! {
     // SAFETY: SIG_DFL is a valid disposition; the process is ending and needs no handler any more.
@@ -47,6 +58,13 @@ mod tests {
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), old.as_mut_ptr()) };
         // SAFETY: `old` was initialised by the successful call above.
         unsafe { libc::sigismember(old.as_ptr(), signal) == 1 }
+    }
+
+    #[test]
+    fn sees_what_is_ignored() {
+        ignore_sigpipe();
+        assert!(is_ignored(libc::SIGPIPE));
+        assert!(!is_ignored(libc::SIGALRM));
     }
 
     #[test]

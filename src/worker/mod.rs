@@ -107,16 +107,17 @@ struct Worker {
     stop: Option<Command>,
 }
 
-/// Runs one worker on the calling thread until it is told to stop.
+/// Runs one worker on the calling thread until it is told to stop; `ready` is called when it accepts.
 ///
 /// # Errors
 /// What setting up the ring says (see [`Ring::new`]), or a failure of io_uring_enter that cannot be
 /// recovered from.
-pub fn run(setup: Setup) -> io::Result<()> {
+pub fn run(setup: Setup, ready: impl FnOnce()) -> io::Result<()> {
     let (index, peers) = (setup.index, Arc::clone(&setup.peers));
     let mut worker = Worker::new(setup)?;
     peers.join(index, worker.ring.descriptor());
     worker.open_listeners();
+    ready();
     let result = loop {
         match worker.turn() {
             Ok(true) => {}

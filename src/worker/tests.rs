@@ -74,7 +74,7 @@ impl Gateway {
             };
             gateway.mailboxes.push(sender);
             gateway.counters.push(counters);
-            gateway.threads.push(std::thread::spawn(move || run(setup)));
+            gateway.threads.push(std::thread::spawn(move || run(setup, || ())));
         }
         gateway
     }

@@ -1,0 +1,256 @@
+//! The control thread: signals, the end of workers, statistics each second, stats sockets and page.
+//!
+//! ```text
+//! Starting -- every worker ready --> Running -- USR1 --> Stopping -- no session left --> Finished
+//!     any state -- TERM, INT --> by that signal      any state -- a worker failed --> Failed
+//! ```
+
+use std::cell::RefCell;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
+
+use super::announce;
+use super::background::Promise;
+use super::error::StartError;
+use super::limits::PAGE_CONNECTIONS;
+use super::report;
+use super::signals::{self, Asked};
+use super::threads::{Event, Threads};
+use crate::admin::{self, Listener, Shared, Site};
+use crate::config::model::BindId;
+use crate::health::HealthThread;
+use crate::log::{Level, LogHandle};
+use crate::sys::signal::die_of;
+use crate::worker::{Command, MailboxSender};
+
+/// How long cut workers may take to return; then the process ends without them.
+const CUT_TIME: Duration = Duration::from_secs(2);
+
+/// Sockets that the control thread serves.
+#[derive(Debug)]
+pub struct Services {
+    /// Of `mode http` proxies.
+    pub pages: Vec<(BindId, OwnedFd)>,
+    /// One for each `stats socket` line.
+    pub stats: Vec<OwnedFd>,
+}
+
+/// How the process ends.
+#[derive(Debug)]
+pub enum Ending {
+    /// After a soft stop: status 0.
+    Finished,
+    /// Of a signal, which the parent sees.
+    Signal(i32),
+    /// A thread could not start or broke.
+    Failed(StartError),
+}
+
+impl Ending {
+    /// Leaves, in the way the ending asks for.
+    pub fn leave(self) -> ExitCode {
+        match self {
+            Ending::Finished => ExitCode::SUCCESS,
+            Ending::Signal(signal) => die_of(signal),
+            Ending::Failed(error) => {
+                report::start_error(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// The control thread's state.
+pub struct Control {
+    shared: Shared,
+    workers: Vec<MailboxSender>,
+    events: UnboundedReceiver<Event>,
+    health: HealthThread,
+    log: LogHandle,
+    services: Option<Services>,
+    promise: Option<Promise>,
+    serving: Vec<JoinHandle<()>>,
+    ready: usize,
+    ended: usize,
+    stopping: bool,
+    hard_stop_at: Option<Instant>,
+}
+
+impl Control {
+    /// With every thread started and nothing served yet.
+    pub fn new(threads: Threads, services: Services, promise: Option<Promise>) -> Control {
+        Control {
+            shared: Rc::new(RefCell::new(threads.sources)),
+            workers: threads.workers,
+            events: threads.events,
+            health: threads.health,
+            log: threads.log,
+            services: Some(services),
+            promise,
+            serving: Vec::new(),
+            ready: 0,
+            ended: 0,
+            stopping: false,
+            hard_stop_at: None,
+        }
+    }
+
+    /// Runs to the end of the process.
+    pub async fn run(mut self) -> Ending {
+        let ending = self.watch().await;
+        self.serving.iter().for_each(JoinHandle::abort);
+        self.cut_workers().await;
+        self.health.stop();
+        self.log.close();
+        ending
+    }
+
+    async fn watch(&mut self) -> Ending {
+        let mut asked = match signals::receive() {
+            Ok(asked) => asked,
+            Err(error) => return Ending::Failed(StartError::new("cannot receive signals").with_errno(error)),
+        };
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let hard_stop_at = self.hard_stop_at;
+            let ending = tokio::select! {
+                Some(event) = self.events.recv() => self.on_event(event),
+                Some(asked) = asked.recv() => self.on_signal(asked),
+                _ = seconds.tick() => self.on_second(),
+                () = at(hard_stop_at) => self.on_hard_stop(),
+            };
+            if let Some(ending) = ending {
+                return ending;
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) -> Option<Ending> {
+        match event {
+            Event::Ready => {
+                self.ready += 1;
+                if self.ready == self.workers.len() { self.on_started() } else { None }
+            }
+            Event::Ended(Ok(())) if self.stopping => {
+                self.ended += 1;
+                (self.ended == self.workers.len()).then_some(Ending::Finished)
+            }
+            Event::Ended(result) => {
+                self.ended += 1;
+                let unasked = || StartError::new("a worker ended without being told to");
+                Some(Ending::Failed(result.err().unwrap_or_else(unasked)))
+            }
+        }
+    }
+
+    /// Every worker accepts: serve people too, and tell the parent.
+    fn on_started(&mut self) -> Option<Ending> {
+        if let Some(services) = self.services.take()
+            && let Err(error) = self.serve(services)
+        {
+            return Some(Ending::Failed(error));
+        }
+        self.promise.take().and_then(|promise| promise.keep().err()).map(Ending::Failed)
+    }
+
+    fn serve(&mut self, services: Services) -> Result<(), StartError> {
+        let failed = |error| StartError::new("cannot serve statistics").with_errno(error);
+        let config = Arc::clone(&self.shared.borrow().config);
+        let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
+        for (bind, socket) in services.pages {
+            let proxy = config.binds[usize::from(bind.0)].proxy;
+            let site = Site { shared: Rc::clone(&self.shared), proxy, bind };
+            let serving =
+                admin::serve_page(Listener::new(socket).map_err(failed)?, site, Arc::clone(&places));
+            self.serving.push(tokio::task::spawn_local(serving));
+        }
+        let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
+        for (settings, socket) in config.global.stats_sockets.iter().zip(services.stats) {
+            let listener = Listener::new(socket).map_err(failed)?;
+            let shared = Rc::clone(&self.shared);
+            let serving = admin::serve_stats_socket(listener, settings.level, shared, Arc::clone(&places));
+            self.serving.push(tokio::task::spawn_local(serving));
+        }
+        Ok(())
+    }
+
+    fn on_signal(&mut self, asked: Asked) -> Option<Ending> {
+        match asked {
+            Asked::Stop(signal) => return Some(Ending::Signal(signal)),
+            Asked::SoftStop => self.soft_stop(),
+            Asked::Tell => self.tell(announce::states(&self.shared.borrow())),
+            Asked::Ignored(name, instead) => {
+                report::warning(&format!("{name} has no effect in Pronk: {instead}."))
+            }
+        }
+        None
+    }
+
+    fn soft_stop(&mut self) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        self.shared.borrow_mut().stopping = true;
+        self.serving.drain(..).for_each(|serving| serving.abort());
+        for worker in &self.workers {
+            worker.send(Command::SoftStop);
+        }
+        self.tell(announce::stopped(&self.shared.borrow()));
+        let limit = self.shared.borrow().config.global.hard_stop_after_ms;
+        self.hard_stop_at = limit.map(|ms| Instant::now() + Duration::from_millis(u64::from(ms)));
+    }
+
+    /// Messages to the logs and to standard error.
+    fn tell(&self, lines: Vec<announce::Line>) {
+        for line in lines {
+            report::warning(&line.text);
+            self.log.notice(line.proxy, line.level, line.text);
+        }
+    }
+
+    fn on_hard_stop(&mut self) -> Option<Ending> {
+        let text = "soft-stop running for too long, performing a hard-stop.".to_owned();
+        self.tell(vec![announce::Line { proxy: None, level: Level::Warning, text }]);
+        Some(Ending::Finished)
+    }
+
+    fn on_second(&mut self) -> Option<Ending> {
+        self.shared.borrow_mut().sample();
+        self.health.has_ended().then(|| {
+            let error = StartError::new("the health thread ended without being told to");
+            Ending::Failed(error.with_cause("this is an error in Pronk").with_remedy("please report it"))
+        })
+    }
+
+    /// Workers that still run return at once; their sessions are reset by the kernel.
+    async fn cut_workers(&mut self) {
+        for worker in &self.workers {
+            worker.send(Command::HardStop);
+        }
+        let deadline = Instant::now() + CUT_TIME;
+        while self.ended < self.workers.len() {
+            match timeout_at(deadline, self.events.recv()).await {
+                Ok(Some(Event::Ended(_))) => self.ended += 1,
+                Ok(Some(Event::Ready)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+}
+
+/// That moment; never when there is none.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

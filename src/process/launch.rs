@@ -1,0 +1,122 @@
+//! From a checked configuration to running threads, in the order that the system's rights demand:
+//! limits, sockets, logs and pid file first, then background, chroot and user, then threads.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::background::{self, Detached, PidFile, Promise};
+use super::control::{self, Control};
+use super::error::StartError;
+use super::invocation::Invocation;
+use super::limits::{self, Budget};
+use super::listen::Sockets;
+use super::load::Loaded;
+use super::privileges::{self, Identity};
+use super::threads::{self, Material};
+use super::{report, runtime};
+use crate::config::model::Config;
+use crate::log;
+use crate::sys::{cpu, signal};
+use crate::worker::MOST_WORKERS;
+
+/// Everything that was opened while the process still had its rights.
+struct Opened {
+    config: Arc<Config>,
+    workers: usize,
+    budget: Budget,
+    sockets: Sockets,
+    logs: log::Targets,
+    pidfile: Option<PidFile>,
+    identity: Identity,
+}
+
+/// Runs the configuration until the process is told to stop. `began` is when the process started.
+pub fn run(loaded: Loaded, invocation: &Invocation, began: Instant) -> ExitCode {
+    if loaded.config.global.quiet {
+        report::silence();
+    }
+    let warnings = u32::try_from(loaded.warnings).unwrap_or(u32::MAX);
+    let opened = match open(loaded.config, invocation) {
+        Ok(opened) => opened,
+        Err(failures) => return failed(&failures),
+    };
+    let promise = match go_to_background(&opened.config) {
+        Ok(None) => None,
+        Ok(Some(Detached::Child(promise))) => Some(promise),
+        Ok(Some(Detached::Parent(status))) => return ExitCode::from(status),
+        Err(error) => return failed(&[error]),
+    };
+    match start(opened, promise, warnings, began).and_then(|control| runtime::run("control", control.run())) {
+        Ok(ending) => ending.leave(),
+        Err(error) => failed(&[error]),
+    }
+}
+
+fn failed(failures: &[StartError]) -> ExitCode {
+    failures.iter().for_each(report::start_error);
+    ExitCode::FAILURE
+}
+
+fn open(config: Config, invocation: &Invocation) -> Result<Opened, Vec<StartError>> {
+    let workers = workers(&config).map_err(|error| vec![error])?;
+    let identity = privileges::identity(&config.global).map_err(|error| vec![error])?;
+    if let Some(megabytes) = invocation.memory_mb {
+        limits::confine_memory(megabytes).map_err(|error| vec![error])?;
+    }
+    let budget = limits::settle(&config, workers).map_err(|error| vec![error])?;
+    let sockets = Sockets::bind(&config, workers).map_err(|mut failures| {
+        failures.push(StartError::new(
+            "[haproxy.main()] Some protocols failed to start their listeners! Exiting",
+        ));
+        failures
+    })?;
+    if sockets.is_empty() {
+        let text = "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting";
+        return Err(vec![StartError::new(text)]);
+    }
+    let logs = log::open(&config).map_err(|error| vec![error])?;
+    let pidfile = match &config.global.pidfile {
+        // As in HAProxy a process in the foreground writes none.
+        Some(path) if config.global.daemon => Some(PidFile::open(path).map_err(|error| vec![error])?),
+        _ => None,
+    };
+    Ok(Opened { config: Arc::new(config), workers, budget, sockets, logs, pidfile, identity })
+}
+
+/// `nbthread`, or one worker for each CPU this process may use.
+fn workers(config: &Config) -> Result<usize, StartError> {
+    let workers = config.global.nbthread.map_or_else(|| cpu::allowed().len().min(MOST_WORKERS), usize::from);
+    if (1..=MOST_WORKERS).contains(&workers) {
+        return Ok(workers);
+    }
+    Err(StartError::new(format!("[haproxy.main()] nbthread {workers} is out of range"))
+        .with_cause(format!("a process has 1 to {MOST_WORKERS} workers"))
+        .with_remedy("change nbthread, or leave it out for one worker on each core"))
+}
+
+fn go_to_background(config: &Config) -> Result<Option<Detached>, StartError> {
+    if config.global.daemon { background::detach().map(Some) } else { Ok(None) }
+}
+
+fn start(
+    opened: Opened,
+    promise: Option<Promise>,
+    warnings: u32,
+    began: Instant,
+) -> Result<Control, StartError> {
+    let Opened { config, workers, budget, sockets, logs, pidfile, identity } = opened;
+    identity.assume()?;
+    if let Some(pidfile) = pidfile {
+        pidfile.write()?;
+    }
+    report::started();
+    // Every thread inherits the mask: signals come to the control thread alone.
+    signal::block_all();
+    let material = Material { config, workers, budget, listeners: sockets.workers, logs, warnings, began };
+    let threads = threads::start(material);
+    signal::unblock_all();
+    signal::ignore_sigpipe();
+    let services = control::Services { pages: sockets.pages, stats: sockets.stats };
+    Ok(Control::new(threads?, services, promise))
+}

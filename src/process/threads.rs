@@ -1,0 +1,236 @@
+//! The threads beside the control thread: workers, health, log.
+
+use std::any::Any;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::error::StartError;
+use super::limits::{self, Budget};
+use super::runtime::ring_refused;
+use super::{report, sources};
+use crate::config::model::{BindId, Config};
+use crate::health::{self, HealthThread};
+use crate::load::Load;
+use crate::log::{self, LogHandle};
+use crate::stats::counters::WorkerCounters;
+use crate::stats::{Limits, Rates, Sources};
+use crate::sys::cpu;
+use crate::table::TablePublisher;
+use crate::worker::{self, Clock, MailboxSender, Peers, Setup};
+
+/// What the threads are made from.
+pub struct Material {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// How many workers.
+    pub workers: usize,
+    /// Descriptors and sessions.
+    pub budget: Budget,
+    /// Each worker's sockets.
+    pub listeners: Vec<Vec<(BindId, OwnedFd)>>,
+    /// Opened log targets.
+    pub logs: log::Targets,
+    /// Warnings of the configuration.
+    pub warnings: u32,
+    /// When the process started.
+    pub began: Instant,
+}
+
+/// What a worker's thread reports.
+#[derive(Debug)]
+pub enum Event {
+    /// It has its ring and accepts.
+    Ready,
+    /// It returned, or could not start.
+    Ended(Result<(), StartError>),
+}
+
+/// Handles to every thread.
+pub struct Threads {
+    /// A mailbox for each worker.
+    pub workers: Vec<MailboxSender>,
+    /// What the workers report.
+    pub events: UnboundedReceiver<Event>,
+    /// The health thread.
+    pub health: HealthThread,
+    /// The log thread.
+    pub log: LogHandle,
+    /// What all of them count.
+    pub sources: Sources,
+}
+
+/// Starts all threads. What a worker's ring is refused comes as its event.
+pub fn start(material: Material) -> Result<Threads, StartError> {
+    let Material { config, workers, budget, listeners, logs, warnings, began } = material;
+    let hostname = sources::hostname();
+    let (log, sinks) = log::start(Arc::clone(&config), logs, workers, &hostname)?;
+    let load = Arc::new(Load::new(&config, workers));
+    let publisher = TablePublisher::new(Arc::clone(&config), &load);
+    let (clock, started_at) = clock()?;
+    // One more than workers: the control thread's own, for the clients of the stats page.
+    let new_counters = || Arc::new(WorkerCounters::new(&config, load.server_capacity()));
+    let counters: Vec<_> = (0..=workers).map(|_| new_counters()).collect();
+    let (send, events) = unbounded_channel();
+    let peers = Arc::new(Peers::new(workers));
+    let mut mailboxes = Vec::with_capacity(workers);
+    for (index, (listeners, sink)) in listeners.into_iter().zip(sinks).enumerate() {
+        let (sender, mailbox) = worker::mailbox().map_err(|error| no_thread("worker", error))?;
+        mailboxes.push(sender);
+        let setup = Setup {
+            index,
+            listeners,
+            table: publisher.reader(),
+            load: Arc::clone(&load),
+            counters: Arc::clone(&counters[index]),
+            log: sink,
+            mailbox,
+            peers: Arc::clone(&peers),
+            clock,
+            maxconn: budget.maxconn,
+        };
+        spawn(setup, cpus(&config, index), send.clone())?;
+    }
+    let sources = Sources {
+        table: publisher.shared(),
+        load: Arc::clone(&load),
+        counters,
+        rates: Rates::new(&config),
+        start: clock.start,
+        started_at,
+        dropped_logs: log.losses(),
+        limits: rates_limits(&config, budget, workers),
+        workers,
+        hostname,
+        warnings,
+        boot_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        stopping: false,
+        config,
+    };
+    let health = health::start(publisher, log.clone(), load, clock.start, console())?;
+    Ok(Threads { workers: mailboxes, events, health, log, sources })
+}
+
+fn clock() -> Result<(Clock, SystemTime), StartError> {
+    let (start, now) = (Instant::now(), SystemTime::now());
+    let since = now.duration_since(UNIX_EPOCH).map_err(|_| {
+        StartError::new("[haproxy.main()] The clock shows a time before 1970")
+            .with_remedy("set it, for instance with 'timedatectl set-ntp true'")
+    })?;
+    let epoch_us = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+    Ok((Clock { start, epoch_us }, now))
+}
+
+fn rates_limits(config: &Config, budget: Budget, workers: usize) -> Limits {
+    Limits {
+        maxconn: budget.maxconn,
+        maxsock: 2 * u64::from(budget.maxconn) + limits::reserved(config, workers),
+        ulimit_n: budget.nofile,
+        maxpipes: config.global.tune.maxpipes.unwrap_or(0),
+    }
+}
+
+fn console() -> health::Console {
+    health::Console { warning: Box::new(report::warning), alert: Box::new(report::alert) }
+}
+
+/// Where a worker runs: its `cpu-map`, or one CPU of those this process may use.
+struct Place {
+    cpus: Vec<u16>,
+    demanded: bool,
+}
+
+fn cpus(config: &Config, index: usize) -> Place {
+    match config.global.cpu_map.get(index).filter(|cpus| !cpus.is_empty()) {
+        Some(cpus) => Place { cpus: cpus.clone(), demanded: true },
+        None => {
+            let allowed = cpu::allowed();
+            let own = allowed.get(index % allowed.len().max(1)).copied();
+            Place { cpus: own.into_iter().collect(), demanded: false }
+        }
+    }
+}
+
+fn spawn(setup: Setup, place: Place, events: UnboundedSender<Event>) -> Result<(), StartError> {
+    let index = setup.index;
+    let body = move || {
+        let ended = match pin(index, &place) {
+            Ok(()) => work(setup, &events),
+            Err(error) => Err(error),
+        };
+        // The receiver lives as long as the process.
+        let _ = events.send(Event::Ended(ended));
+    };
+    let thread = thread::Builder::new().name(format!("worker-{}", index + 1)).spawn(body);
+    thread.map(drop).map_err(|error| no_thread("worker", error))
+}
+
+fn work(setup: Setup, events: &UnboundedSender<Event>) -> Result<(), StartError> {
+    let index = setup.index;
+    let ready = || drop(events.send(Event::Ready));
+    match catch_unwind(AssertUnwindSafe(|| worker::run(setup, ready))) {
+        Ok(result) => result.map_err(|error| ring_refused(&format!("worker {}", index + 1), error)),
+        Err(panic) => Err(StartError::new(format!("worker {} failed: {}", index + 1, panic_text(&*panic)))
+            .with_cause("this is an error in Pronk")
+            .with_remedy("please report it with this line and the configuration")),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn pin(index: usize, place: &Place) -> Result<(), StartError> {
+    if place.cpus.is_empty() {
+        return Ok(());
+    }
+    match cpu::pin(&place.cpus) {
+        Ok(()) => Ok(()),
+        Err(error) if place.demanded => {
+            Err(StartError::new(format!("[haproxy.main()] Cannot bind worker {} to its CPUs", index + 1))
+                .on(format!("{:?}", place.cpus))
+                .with_errno(error)
+                .with_cause("cpu-map names CPUs that are absent or not allowed for this process")
+                .with_remedy("'taskset -cp $$' shows the allowed ones; change cpu-map"))
+        }
+        Err(error) => {
+            tracing::warn!(%error, worker = index + 1, "not bound to a CPU");
+            Ok(())
+        }
+    }
+}
+
+fn no_thread(what: &str, error: io::Error) -> StartError {
+    StartError::new(format!("[haproxy.main()] Cannot start a {what} thread"))
+        .with_errno(error)
+        .with_cause("the limit on threads or descriptors is reached")
+        .with_remedy("check 'ulimit -u' and 'ulimit -n', or lower nbthread")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_keep_their_message() {
+        let text = |panic: Box<dyn Any + Send>| panic_text(&*panic).to_owned();
+        assert_eq!(text(Box::new("plain")), "plain");
+        assert_eq!(text(Box::new("made".to_owned())), "made");
+        assert_eq!(text(Box::new(7)), "no message");
+    }
+
+    #[test]
+    fn cpu_map_wins_over_the_order() {
+        let mut config = Config::default();
+        assert_eq!(cpus(&config, 0).cpus, vec![cpu::allowed()[0]]);
+        config.global.cpu_map = vec![vec![], vec![7, 8]];
+        assert!(!cpus(&config, 0).demanded);
+        assert_eq!(cpus(&config, 1).cpus, [7, 8]);
+    }
+}
