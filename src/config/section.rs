@@ -273,8 +273,11 @@ impl<'r> Walker<'r> {
         };
         self.names.check(kind, name, line, self.report);
         let from = line.word(2) == Some("from");
-        let defaults =
-            if from { self.names.from(line, 2, "proxy", self.report) } else { self.names.last_defaults() };
+        let defaults = if from {
+            self.names.from(line, 2, names::word_for(kind), self.report)
+        } else {
+            self.names.last_defaults()
+        };
         self.draft.open_proxy(kind, &Opening { line, name: Some(name), defaults }, self.report);
         match line.words.get(2) {
             Some(address) if !from => self.old_form(kind, address, line),

@@ -105,7 +105,8 @@ fn meet(a: ProxyKind, b: ProxyKind) -> bool {
     (a.is_frontend() && b.is_frontend()) || (a.is_backend() && b.is_backend())
 }
 
-fn word_for(kind: ProxyKind) -> &'static str {
+/// What messages call a section of that kind.
+pub(super) fn word_for(kind: ProxyKind) -> &'static str {
     match kind {
         ProxyKind::Frontend => "frontend",
         ProxyKind::Backend => "backend",

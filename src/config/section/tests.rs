@@ -27,13 +27,13 @@ fn names_are_checked() {
 #[test]
 fn from_finds_exactly_one_defaults_section() {
     assert_eq!(alerts("defaults d\nbackend a from d\n"), [""; 0]);
-    assert_eq!(alerts("backend a from d\n"), ["1 defaults section 'd' not found for proxy 'a'."]);
+    assert_eq!(alerts("backend a from d\n"), ["1 defaults section 'd' not found for backend 'a'."]);
     assert_eq!(alerts("defaults x from nope\n"), ["1 defaults section 'nope' not found for defaults 'x'."]);
     let twice = alerts("defaults d\ndefaults d\nbackend a from d\n");
     assert_eq!(
         twice,
         [
-            "3 ambiguous defaults section name 'd' referenced by proxy 'a' exists at least at t.cfg:1 and t.cfg:2."
+            "3 ambiguous defaults section name 'd' referenced by backend 'a' exists at least at t.cfg:1 and t.cfg:2."
         ]
     );
 }
@@ -220,13 +220,13 @@ mod any_bytes {
         prop::collection::vec(line, 0..24).prop_map(|lines| (lines.join("\n") + "\n").into_bytes())
     }
 
-    /// Parses and renders; with an alert there is no result.
+    /// Parses and renders; there is a result exactly when there is no alert.
     fn holds(text: Vec<u8>) {
         let source = Source { name: "any.cfg".to_owned(), text };
         let environment: Environment = [("X", "1 2")].into_iter().collect();
         let (config, diagnostics) = parse(&[source], &environment, &Options::default());
         let refused = diagnostics.iter().any(|d| d.severity == Severity::Alert);
-        assert!(!refused || config.is_none());
+        assert_eq!(config.is_none(), refused);
         let banner = Banner { pid: 1, notices: &[], show_diag: true };
         assert!(render(&diagnostics, &banner).len() >= diagnostics.len());
     }
