@@ -1,0 +1,166 @@
+//! Golden configurations: what is said about each file of `tests/config` stands beside it as `.stderr`.
+//!
+//! `accept` loads, `reject` does not. Files in a folder `haproxy` must be judged alike by the
+//! installed haproxy: the rejected ones at the same file and line. `BLESS=1` rewrites the `.stderr` files.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pronk::config::address::HostName;
+use pronk::config::diagnostic::{Banner, Diagnostic, Form, Severity, render};
+use pronk::config::model::Config;
+use pronk::config::{Environment, Options, Source, parse, wants};
+
+#[path = "config/language.rs"]
+mod language;
+
+/// Every variable that a golden configuration may expand.
+const VARIABLES: &[(&str, &str)] =
+    &[("HOST", "127.0.0.1"), ("PORT", "21050"), ("EMPTY", ""), ("ADDRESSES", "127.0.0.1:21050 name here")];
+
+/// The `.cfg` files of a folder below `tests/config`, in order of name.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(folder);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cfg"));
+    files.sort();
+    assert!(!files.is_empty(), "no .cfg file in {}", folder.display());
+    files
+}
+
+/// Addresses for every host name but those that end in `.invalid`.
+fn look_up(host: &HostName) -> Result<IpAddr, String> {
+    if host.name.ends_with(".invalid") {
+        return Err("Name or service not known".to_owned());
+    }
+    Ok(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))
+}
+
+/// Parses a file under its bare name, as if run in its own folder.
+fn load(path: &Path) -> (Option<Config>, Vec<Diagnostic>) {
+    let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+    let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut environment: Environment = VARIABLES.iter().copied().collect();
+    environment.predefine(&[&name], "gateway", false);
+    let sources = [Source { name, text }];
+    let mut options = Options::default();
+    for host in wants(&sources, &environment).hosts {
+        let address = look_up(&host);
+        options.supplies.add_host(host, address);
+    }
+    parse(&sources, &environment, &options)
+}
+
+/// Compares what was said with the `.stderr` beside the file, or writes it under `BLESS`.
+fn differs(path: &Path, diagnostics: &[Diagnostic]) -> Option<String> {
+    let notices = ["pronk version is VERSION".to_owned(), "path to executable is PATH".to_owned()];
+    let banner = Banner { pid: 1, notices: &notices, show_diag: true };
+    let said = render(diagnostics, &banner);
+    let golden = path.with_extension("stderr");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&golden, &said).expect("a writable tree under BLESS");
+    }
+    let expected = fs::read_to_string(&golden).unwrap_or_default();
+    (said != expected)
+        .then(|| format!("--- {} says\n{said}--- but {} holds\n{expected}", path.display(), golden.display()))
+}
+
+/// Judges every file of the folders and fails with everything that is wrong at once.
+fn judge(folders: &[&str], accepted: bool) {
+    let mut failures = Vec::new();
+    for path in folders.iter().flat_map(|folder| files(folder)) {
+        let (config, diagnostics) = load(&path);
+        failures.extend(differs(&path, &diagnostics));
+        let alert = diagnostics.iter().any(|d| d.severity == Severity::Alert);
+        if config.is_some() != accepted || alert == accepted {
+            failures.push(format!("{}: loaded: {}, an alert: {alert}", path.display(), config.is_some()));
+        }
+    }
+    assert!(failures.is_empty(), "{}\n(BLESS=1 accepts the texts)", failures.join("\n"));
+}
+
+#[test]
+fn accepted_configurations_load_and_say_what_they_said() {
+    judge(&["accept", "accept/haproxy"], true);
+}
+
+#[test]
+fn rejected_configurations_say_every_error() {
+    judge(&["reject", "reject/haproxy"], false);
+}
+
+/// Every message of a rejected file names a cause and a remedy.
+#[test]
+fn every_alert_has_help() {
+    for path in ["reject", "reject/haproxy"].iter().flat_map(|folder| files(folder)) {
+        for diagnostic in load(&path).1 {
+            let own_words = diagnostic.form == Form::ParsingTight && diagnostic.text.starts_with('\'');
+            let placed = diagnostic.severity == Severity::Alert && diagnostic.excerpt.is_some();
+            let text = diagnostic.headline();
+            assert!(!placed || own_words || diagnostic.help.is_some(), "{}: {text}", path.display());
+        }
+    }
+}
+
+/// What the installed haproxy says about a file: its exit status and its messages. None: not installed.
+fn haproxy(path: &Path) -> Option<(i32, String)> {
+    let name = path.file_name().expect("a file has a name").to_string_lossy();
+    haproxy_in(path.parent().expect("a file lies in a folder"), &name, VARIABLES)
+}
+
+/// The same for a file of a folder, with nothing but these variables.
+fn haproxy_in(folder: &Path, name: &str, variables: &[(&str, &str)]) -> Option<(i32, String)> {
+    let mut command = Command::new("haproxy");
+    command.args(["-c", "-f", name]).current_dir(folder).env_clear();
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(variables.iter().copied());
+    match command.output() {
+        Ok(output) => Some((output.status.code()?, String::from_utf8_lossy(&output.stderr).into_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => panic!("haproxy cannot be run: {error}"),
+    }
+}
+
+/// Prints that the comparison is left out, once a test.
+fn skipped() {
+    println!("SKIPPED: haproxy is not installed (apt-get install haproxy), nothing was compared with it");
+}
+
+/// `LINE` of the first `[FILE:LINE]` in an alert.
+fn first_alert(messages: &str, file: &str) -> Option<u32> {
+    let place = format!("[{file}:");
+    let alerts = messages.lines().filter(|line| line.starts_with("[ALERT]"));
+    alerts.filter_map(|line| line.split_once(&place)?.1.split_once(']')?.0.parse().ok()).next()
+}
+
+#[test]
+fn haproxy_rejects_the_same_line() {
+    let mut failures = Vec::new();
+    for path in files("reject/haproxy") {
+        let Some((status, messages)) = haproxy(&path) else { return skipped() };
+        let file = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        let theirs = first_alert(&messages, &file);
+        let ours =
+            first_alert(&render(&load(&path).1, &Banner { pid: 1, notices: &[], show_diag: false }), &file);
+        if status == 0 || theirs.is_none() || theirs != ours {
+            failures
+                .push(format!("{file}: ours {ours:?}, theirs {theirs:?} with status {status}\n{messages}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn haproxy_accepts_the_same_files() {
+    let mut failures = Vec::new();
+    for path in files("accept/haproxy") {
+        let Some((status, messages)) = haproxy(&path) else { return skipped() };
+        let without_listener = 2;
+        if (status != 0 && status != without_listener) || messages.contains("[ALERT]") {
+            failures.push(format!("{}: status {status}\n{messages}", path.display()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
