@@ -111,6 +111,10 @@ pub(super) fn is_honoured(row: &'static Keyword, line: &Line, at: usize, report:
         Support::Honoured(_) => return true,
         Support::Refused(refusal) => refuse(row, refusal, line, at, report),
         Support::Ignored(Ignored::Told(why)) => tell(row, why, line, at, report),
+        Support::Ignored(Ignored::Warned(why)) => {
+            let text = format!("'{}' has no effect here: {why}.", row.words);
+            report.warning(line, line.span(at), text).help("remove it, and this warning goes");
+        }
         Support::Ignored(_) => {}
     }
     false

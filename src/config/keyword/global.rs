@@ -1,7 +1,9 @@
 //! `global`: process management and limits (configuration manual, sections 3.1 and 3.2).
 
 use super::reasons::{MASTER, RATES, STATE_FILES, STICKINESS};
-use super::{ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told};
+use super::{
+    ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told, warned,
+};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-global.cfg");
 const SHOWN_IDS: Support = Support::Honoured("tests/config/accept/numeric-user.cfg");
@@ -86,7 +88,7 @@ pub(super) const ROWS: &[Keyword] = &[
         G,
         ANY,
         "Allow core dumps.",
-        told("core dumps follow the system's rules for the user"),
+        warned("core dumps follow the system's rules for its user"),
     ),
     row(
         "unix-bind",

@@ -1,7 +1,7 @@
 //! `option …` (configuration manual, section 4.2).
 
 use super::reasons::{CHECKS, HTTP, http};
-use super::{ANY, DFL, DFLB, DLB, Keyword, NONE, ONE, OPT, Support, missing, row, told};
+use super::{ANY, DFL, DFLB, DLB, Keyword, NONE, ONE, OPT, Support, missing, row, told, warned};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-option.cfg");
 const DATA_PATH: Support = told("the data path itself chooses how bytes move");
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Keyword] = &[
         DFL,
         NONE,
         "Count bytes while they pass.",
-        told("bytes are always counted as they pass"),
+        warned("the bytes of a session are counted when it ends"),
     ),
     row("option splice-auto", DFLB, NONE, "Splice where it pays.", DATA_PATH),
     row("option splice-request", DFLB, NONE, "Splice towards servers.", DATA_PATH),

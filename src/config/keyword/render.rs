@@ -33,32 +33,38 @@ fn is_ignored(support: &Support) -> bool {
 }
 
 fn is_refused(support: &Support) -> bool {
-    matches!(support, Support::Refused(_))
+    matches!(support, Support::Refused(Refusal::Missing { .. }))
+}
+
+fn is_removed(support: &Support) -> bool {
+    matches!(support, Support::Refused(Refusal::Removed { .. }))
 }
 
 /// What works, what has no effect and what is refused: the block between README.md's markers.
 pub fn markdown() -> String {
-    let mut out = String::from("| where | honoured | without effect | refused |\n|---|---:|---:|---:|\n");
+    let mut out = String::from(
+        "| where | honoured | without effect | refused | refused by HAProxy too |\n|---|---:|---:|---:|---:|\n",
+    );
     for (heading, places) in GROUPS {
-        let count = |wanted| listed(places, wanted).len();
-        let counts = [count(is_honoured), count(is_ignored), count(is_refused)];
-        line(&mut out, format_args!("| {heading} | {} | {} | {} |", counts[0], counts[1], counts[2]));
+        let [honoured, ignored, refused, removed] =
+            [is_honoured, is_ignored, is_refused, is_removed].map(|wanted| listed(places, wanted).len());
+        line(&mut out, format_args!("| {heading} | {honoured} | {ignored} | {refused} | {removed} |"));
     }
     out.push('\n');
-    lists(&mut out, "Honoured", is_honoured);
-    lists(&mut out, "Refused by name, with what to write instead", is_refused);
+    lists(&mut out, "Honoured:", is_honoured);
+    out.push('\n');
+    lists(&mut out, "Refused by name, with what to write instead:", is_refused);
     out
 }
 
 fn lists(out: &mut String, heading: &str, wanted: fn(&Support) -> bool) {
-    line(out, format_args!("**{heading}**\n"));
-    for (group, places) in GROUPS {
+    line(out, format_args!("{heading}\n"));
+    for (group, places) in GROUPS.into_iter().filter(|(_, places)| *places != Places::OTHER) {
         let words = listed(places, wanted);
         if !words.is_empty() {
             line(out, format_args!("- {group}: `{}`", words.join("`, `")));
         }
     }
-    out.push('\n');
 }
 
 /// Every keyword on its own line: mark, words, what it is for, and why it is refused.
@@ -88,7 +94,7 @@ fn mark(support: Support) -> char {
 
 fn why(support: Support) -> Option<String> {
     match support {
-        Support::Ignored(Ignored::Told(why)) => Some(format!("no effect: {why}")),
+        Support::Ignored(Ignored::Told(why) | Ignored::Warned(why)) => Some(format!("no effect: {why}")),
         Support::Ignored(Ignored::Http { .. }) => Some("no effect on a TCP proxy".to_owned()),
         Support::Refused(Refusal::Missing { reason, remedy }) => Some(format!("{reason}; {remedy}")),
         Support::Refused(Refusal::Removed { since, remedy }) => {
@@ -112,5 +118,17 @@ mod tests {
         for row in all() {
             assert!(text.contains(&format!(" {} ", row.words)), "{}", row.words);
         }
+    }
+
+    #[test]
+    fn readme_holds_the_current_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let readme = std::fs::read_to_string(path).expect("README.md stands at the top");
+        let block = readme
+            .split_once("<!-- keywords:begin -->")
+            .and_then(|(_, rest)| rest.split_once("<!-- keywords:end -->"))
+            .map(|(block, _)| block.trim())
+            .expect("README.md has the markers");
+        assert!(block == markdown().trim(), "write this between README.md's markers:\n{}", markdown());
     }
 }

@@ -13,6 +13,10 @@ const MARKS: Support = missing(
     "set 'timeout server' so that sessions to a dead server end",
 );
 const MULTIPLEXERS: Support = missing("servers are spoken to in plain TCP", "remove it");
+const NAMED_DEFAULTS: Support = missing(
+    "there is one set of server defaults",
+    "write a 'default-server' line above the servers it is for",
+);
 const NO_AGENT: Support = told("there is no agent check");
 
 /// Its rows.
@@ -123,6 +127,8 @@ pub(super) const ROWS: &[Keyword] = &[
     ),
     row("shard", SD, ONE, "Part of a stick table.", STICKINESS),
     row("guid", S, ONE, "Name in files of counters.", told("counters are not read from files")),
+    row("from", SD, ONE, "Which named defaults it starts from.", NAMED_DEFAULTS),
+    row("name", SD, ONE, "Name of these defaults.", NAMED_DEFAULTS),
     // Sockets.
     row(
         "usesrc",
