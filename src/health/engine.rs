@@ -269,8 +269,9 @@ mod tests {
 
     use super::super::{Console, HealthThread, start};
     use super::*;
-    use crate::config::model::{Check, Config, Proxy, ProxyKind, Server, ServerAddress};
+    use crate::config::model::{Check, Config, ListenAddress, Proxy, ProxyKind, Server, ServerAddress};
     use crate::log;
+    use crate::sys::socket;
     use crate::table::{ServerEntry, Snapshot, fixture};
 
     const DEADLINE: Duration = Duration::from_secs(20);
@@ -463,9 +464,8 @@ mod tests {
         let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
         let _listener = std::os::unix::net::UnixListener::bind(&good).unwrap();
         let name = format!("pronk-health-{}", std::process::id());
-        let hidden = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        hidden.bind(&socket2::SockAddr::unix(format!("\0{name}")).unwrap()).unwrap();
-        hidden.listen(1).unwrap();
+        let hidden = ListenAddress::Abstract(name.clone());
+        let _hidden = socket::listen(&hidden, &socket::ListenOptions::default()).unwrap();
         let mut backend = fixture::backend("b", 0);
         backend.servers = vec![
             server(1, ServerAddress::Unix(good), check(50, 2, 1)),

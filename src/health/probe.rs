@@ -7,6 +7,8 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::TcpStream;
 
+use crate::sys::socket;
+
 use super::outcome::Outcome;
 use super::target::Address;
 
@@ -32,15 +34,15 @@ pub async fn probe(address: &Address, timeout: Duration) -> Outcome {
 }
 
 fn begin(address: &Address) -> io::Result<(Socket, Attempt)> {
-    let (socket, to) = match address {
+    let (connecting, to) = match address {
         Address::Tcp { to, source } => (tcp_socket(*to, *source)?, SockAddr::from(*to)),
-        Address::Unix(path) => {
-            (Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?, SockAddr::unix(path)?)
+        Address::Unix(server) => {
+            (Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?, socket::resolve_route(server, 0)?)
         }
     };
-    match socket.connect(&to) {
-        Ok(()) => Ok((socket, Attempt::Connected)),
-        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok((socket, Attempt::Pending)),
+    match connecting.connect(&to) {
+        Ok(()) => Ok((connecting, Attempt::Connected)),
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok((connecting, Attempt::Pending)),
         Err(error) => Err(error),
     }
 }

@@ -1,7 +1,6 @@
 //! What is checked: one checked server of the configuration, made ready.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 
 use crate::config::model::{Check, Config, Proxy, ProxyId, Server, ServerAddress, Timeouts};
 
@@ -18,8 +17,8 @@ pub enum Address {
         /// `source`.
         source: Option<SocketAddr>,
     },
-    /// A Unix socket; a leading NUL stands for the abstract namespace.
-    Unix(PathBuf),
+    /// A Unix socket, by path or abstract name.
+    Unix(ServerAddress),
 }
 
 /// One checked server.
@@ -84,14 +83,11 @@ fn address(settings: &Proxy, server: &Server, check: Check) -> Option<Address> {
     };
     match (check.address.or(ip), check.port.or(port), &server.address) {
         (Some(ip), Some(port), _) => Some(tcp(SocketAddr::new(ip, port))),
-        (None, _, ServerAddress::Unix(path)) => Some(Address::Unix(path.clone())),
-        (None, _, ServerAddress::Abstract(name)) => Some(Address::Unix(abstract_path(name))),
+        (None, _, unix @ (ServerAddress::Unix(_) | ServerAddress::Abstract(_))) => {
+            Some(Address::Unix(unix.clone()))
+        }
         _ => None,
     }
-}
-
-fn abstract_path(name: &str) -> PathBuf {
-    Path::new(&format!("\0{name}")).to_owned()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Stream sockets: listening, connecting to a server, addresses and options.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
@@ -55,7 +57,7 @@ pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<Ow
         ListenAddress::Tcp(address) => listen_tcp(*address, options).map(OwnedFd::from),
         ListenAddress::Unix(path) => listen_unix(path),
         ListenAddress::Abstract(name) => {
-            let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(abstract_name(name)?)?;
             UnixListener::bind_addr(&address).map(OwnedFd::from)
         }
         ListenAddress::Fd(fd) => super::descriptor::duplicate(*fd),
@@ -150,8 +152,19 @@ pub fn resolve_route(address: &ServerAddress, port: u16) -> io::Result<SockAddr>
             Ok(SockAddr::from(SocketAddr::new(*ip, mapped)))
         }
         ServerAddress::Unix(path) => SockAddr::unix(path),
-        ServerAddress::Abstract(name) => SockAddr::unix(Path::new(&format!("\0{name}"))),
+        ServerAddress::Abstract(name) => {
+            let path = [&[0][..], &abstract_name(name)?].concat();
+            SockAddr::unix(Path::new(OsStr::from_bytes(&path)))
+        }
     }
+}
+
+/// An abstract name as HAProxy's `abns@` has it: filled up with NULs to the whole length of a Unix address.
+fn abstract_name(name: &str) -> io::Result<[u8; 107]> {
+    let mut filled = [0; 107];
+    let too_long = || io::Error::new(io::ErrorKind::InvalidInput, "abstract name longer than 107 bytes");
+    filled.get_mut(..name.len()).ok_or_else(too_long)?.copy_from_slice(name.as_bytes());
+    Ok(filled)
 }
 
 /// A non-blocking socket ready to connect along `route`.
@@ -215,4 +228,25 @@ pub fn accept_queued(listener: BorrowedFd<'_>) -> Option<OwnedFd> {
     // The listening socket may block, and an armed accept of another worker may be quicker.
     rustix::io::ioctl_fionbio(listener, true).ok()?;
     accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abstract_names_are_filled_up_as_haproxy_does() {
+        let name = format!("pronk-socket-{}", std::process::id());
+        let listening = listen(&ListenAddress::Abstract(name.clone()), &ListenOptions::default());
+        let _listening = listening.expect("a listener");
+        let shown = std::fs::read_to_string("/proc/net/unix").expect("the kernel's list");
+        let line = shown.lines().find(|line| line.contains(&name)).expect("the socket");
+        // @ stands for NUL: the one that marks the namespace, then the filling.
+        let path = line.rsplit(' ').next().expect("a path");
+        assert_eq!((path.len(), path.trim_end_matches('@')), (108, format!("@{name}").as_str()));
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        let to = resolve_route(&ServerAddress::Abstract(name), 0).expect("an address");
+        socket.connect(&to).expect("a connection");
+        assert!(resolve_route(&ServerAddress::Abstract("x".repeat(108)), 0).is_err());
+    }
 }
