@@ -128,38 +128,77 @@ fn skipped() {
     println!("SKIPPED: haproxy is not installed (apt-get install haproxy), nothing was compared with it");
 }
 
-/// `LINE` of the first `[FILE:LINE]` in an alert.
-fn first_alert(messages: &str, file: &str) -> Option<u32> {
+/// The first alert that names a line of the file: the line, and what is said about it.
+fn first_alert(messages: &str, file: &str) -> Option<(u32, String)> {
     let place = format!("[{file}:");
-    let alerts = messages.lines().filter(|line| line.starts_with("[ALERT]"));
-    alerts.filter_map(|line| line.split_once(&place)?.1.split_once(']')?.0.parse().ok()).next()
+    let alert = |line: &str| {
+        let (head, rest) = line.split_once(&place)?;
+        let (number, text) = rest.split_once(']')?;
+        head.starts_with("[ALERT]").then_some(())?;
+        Some((number.parse().ok()?, text.to_owned()))
+    };
+    messages.lines().find_map(alert)
 }
 
+/// Where the words differ from those of haproxy 2.6, and why.
+const OTHER_WORDS: &[(&str, &str)] = &[
+    ("balance-name.cfg", "the list of algorithms stands in the help"),
+    ("contimeout.cfg", "one text for all removed keywords, the replacement stands in the help"),
+    ("nbproc.cfg", "the same"),
+    ("nul.cfg", "2.6 reports a missing line feed; later versions the NUL"),
+    ("stats-socket.cfg", "the list is that of the keyword table"),
+    ("time-name.cfg", "the list is that of the keyword table"),
+];
+
 #[test]
-fn haproxy_rejects_the_same_line() {
+fn haproxy_rejects_the_same_line_in_the_same_words() {
     let mut failures = Vec::new();
     for path in files("reject/haproxy") {
         let Some((status, messages)) = haproxy(&path) else { return skipped() };
         let file = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-        let theirs = first_alert(&messages, &file);
-        let ours =
-            first_alert(&render(&load(&path).1, &Banner { pid: 1, notices: &[], show_diag: false }), &file);
-        if status == 0 || theirs.is_none() || theirs != ours {
-            failures
-                .push(format!("{file}: ours {ours:?}, theirs {theirs:?} with status {status}\n{messages}"));
+        let banner = Banner { pid: 1, notices: &[], show_diag: false };
+        let (theirs, ours) =
+            (first_alert(&messages, &file), first_alert(&render(&load(&path).1, &banner), &file));
+        let line = |alert: &Option<(u32, String)>| alert.as_ref().map(|(line, _)| *line);
+        let other_words = OTHER_WORDS.iter().any(|(known, _)| *known == file);
+        if status == 0 || theirs.is_none() || line(&theirs) != line(&ours) || (theirs == ours) == other_words
+        {
+            failures.push(format!("{file}: status {status}\n  ours   {ours:?}\n  theirs {theirs:?}"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// The warnings among messages, without level and pid, in order of text.
+fn warnings(messages: &str) -> Vec<&str> {
+    let mut warnings: Vec<&str> = messages
+        .lines()
+        .filter(|line| line.starts_with("[WARNING]"))
+        .filter_map(|line| Some(line.split_once(") : ")?.1))
+        .collect();
+    warnings.sort_unstable();
+    warnings
+}
+
+/// Warnings of haproxy 2.6 that are not given here, and why.
+const OTHER_WARNINGS: &[(&str, &str)] =
+    &[("other-sections.cfg", "2.6 finds the mailers section incomplete; its lines are not read here")];
+
 #[test]
-fn haproxy_accepts_the_same_files() {
+fn haproxy_accepts_the_same_files_with_the_same_warnings() {
     let mut failures = Vec::new();
     for path in files("accept/haproxy") {
         let Some((status, messages)) = haproxy(&path) else { return skipped() };
+        let file = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
         let without_listener = 2;
         if (status != 0 && status != without_listener) || messages.contains("[ALERT]") {
-            failures.push(format!("{}: status {status}\n{messages}", path.display()));
+            failures.push(format!("{file}: status {status}\n{messages}"));
+        }
+        let said = render(&load(&path).1, &Banner { pid: 1, notices: &[], show_diag: false });
+        let (ours, theirs) = (warnings(&said), warnings(&messages));
+        let other_warnings = OTHER_WARNINGS.iter().any(|(known, _)| *known == file);
+        if (ours == theirs) == other_warnings {
+            failures.push(format!("{file}:\n  ours   {ours:?}\n  theirs {theirs:?}"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -94,10 +94,17 @@ fn parse_option(options: &mut BindOptions, place: Places, words: &mut Arguments<
     let Some(row) = support::find_at(place, words.line, at) else {
         let word = words.next().unwrap_or("");
         let near = nearest(word, keyword::names(place));
-        let hint = near.map_or(String::new(), |near| format!("; did you mean '{near}' maybe ?"));
+        let text = match near {
+            Some(near) => format!("unknown keyword '{word}'; did you mean '{near}' maybe ?"),
+            None => format!("unknown keyword '{word}'."),
+        };
         let help =
             near.map_or("README.md lists what works".to_owned(), |near| format!("did you mean '{near}'?"));
-        return words.alert_last(format!("unknown keyword '{word}'{hint}"), help);
+        let tight = words.prefix.replace("' : ", "': ");
+        let prefix = std::mem::replace(&mut words.prefix, tight);
+        words.alert_last(text, help);
+        words.prefix = prefix;
+        return;
     };
     words.at += row.length();
     let needed = usize::from(row.arity.min);

@@ -95,7 +95,9 @@ pub(super) fn parse_server(
     let name = words.required(expects, "as in: server impala1 10.0.0.1:21050 check")?;
     words.prefix = format!("'server {proxy}/{name}' : ");
     check_name(name, &mut words);
+    let prefix = std::mem::take(&mut words.prefix);
     let written = words.required(expects, "as in: server impala1 10.0.0.1:21050 check")?;
+    words.prefix = prefix;
     let address = match address::address(written, Usage::Server) {
         Ok(address) => Some(address),
         Err(error) => {

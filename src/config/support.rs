@@ -20,7 +20,7 @@ pub(super) fn refuse(row: &Keyword, refusal: Refusal, line: &Line, at: usize, re
             report.alert(line, span, format!("'{words}' is not supported here: {reason}.")).help(remedy)
         }
         Refusal::Removed { since, remedy } => {
-            let text = format!("'{words}' is not supported any more since HAProxy {since}.");
+            let text = format!("'{words}' is not supported anymore since HAProxy {since}.");
             report.alert(line, span, text).help(remedy)
         }
     };
@@ -74,7 +74,14 @@ pub(super) fn unknown(line: &Line, section: &str, places: Places, report: &mut R
     };
     let written = line.word(at).unwrap_or("");
     let elsewhere = (at == 0).then(|| keyword::names(Places::ALL).find(|name| first_word(name) == keyword));
-    let help = match (nearest(written, candidates), elsewhere.flatten()) {
+    let near = nearest(written, candidates);
+    let text = match near {
+        Some(near) if at == 0 || keyword == "option" => {
+            format!("{}; did you mean '{near}' maybe ?", text.trim_end_matches('.'))
+        }
+        _ => text,
+    };
+    let help = match (near, elsewhere.flatten()) {
         (_, Some(_)) => format!("'{keyword}' belongs into another section"),
         (Some(near), None) => format!("did you mean '{near}'?"),
         (None, None) => "no keyword of HAProxy's is near; README.md lists what works".to_owned(),
