@@ -66,7 +66,7 @@ const EXPECTS: &str = "log : expects <address> and <facility>  as arguments";
 fn default_format(address: &LogAddress) -> LogFormat {
     match address {
         LogAddress::File(_) => LogFormat::Iso,
-        _ => LogFormat::Rfc3164,
+        _ => LogFormat::Unspecified,
     }
 }
 

@@ -645,7 +645,9 @@ pub enum LogAddress {
 /// `log … format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// `rfc3164`, the default on the network.
+    /// No `format`: as `rfc3164` with `log-send-hostname`, else as `local`.
+    Unspecified,
+    /// `rfc3164`; the host is `localhost` without `log-send-hostname`.
     Rfc3164,
     /// `rfc5424`
     Rfc5424,

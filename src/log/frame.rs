@@ -47,6 +47,7 @@ fn prefix(out: &mut String, target: &LogTarget, header: &Header<'_>) -> fmt::Res
     match target.format {
         LogFormat::Rfc3164 => rfc3164(out, header, priority, Some(header.hostname.unwrap_or("localhost"))),
         LogFormat::Local => rfc3164(out, header, priority, None),
+        LogFormat::Unspecified => rfc3164(out, header, priority, header.hostname),
         LogFormat::Rfc5424 => rfc5424(out, header, priority),
         LogFormat::Priority => write!(out, "<{priority}>"),
         LogFormat::Short => write!(out, "<{level}>"),
@@ -109,6 +110,7 @@ mod tests {
     fn every_format_is_haproxys_byte_for_byte() {
         for (format, prefix) in [
             (LogFormat::Rfc3164, "<134>Nov 21 00:05:21 localhost haproxy[12331]: "),
+            (LogFormat::Unspecified, "<134>Nov 21 00:05:21 haproxy[12331]: "),
             (LogFormat::Rfc5424, "<134>1 2026-11-21T00:05:21.822862+00:00 - haproxy 12331 - - "),
             (LogFormat::Local, "<134>Nov 21 00:05:21 haproxy[12331]: "),
             (LogFormat::Priority, "<134>"),
@@ -125,6 +127,7 @@ mod tests {
     fn tag_hostname_and_zone_show_where_haproxy_shows_them() {
         let shown = |format, east| framed(&target(format), "mytag", Some("vm"), east).replace(MESSAGE, "M");
         assert_eq!(shown(LogFormat::Rfc3164, 19_800), "<134>Nov 21 05:35:21 vm mytag[12331]: M\n");
+        assert_eq!(shown(LogFormat::Unspecified, 19_800), "<134>Nov 21 05:35:21 vm mytag[12331]: M\n");
         assert_eq!(shown(LogFormat::Local, 19_800), "<134>Nov 21 05:35:21 mytag[12331]: M\n");
         assert_eq!(
             shown(LogFormat::Rfc5424, 19_800),
