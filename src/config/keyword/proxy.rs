@@ -10,7 +10,7 @@ use super::{
     row, told,
 };
 
-const SHOWN: Support = Support::Honoured("tests/config/accept/every-proxy.cfg");
+const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/every-proxy.cfg");
 const MANY_TWO: Arity = Arity { min: 2, max: Arity::MANY };
 const TEMPLATES: Support = missing("server lists are written out", "write one 'server' line for each server");
 const PUBLISHING: Support =

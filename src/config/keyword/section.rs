@@ -5,7 +5,7 @@ use super::{ANY, Arity, Keyword, NONE, ONE, OPT, Places, SOME, Support, TWO, mis
 
 const T: Places = Places::TOP;
 const O: Places = Places::OTHER;
-const SHOWN: Support = Support::Honoured("tests/config/accept/every-section.cfg");
+const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/every-section.cfg");
 const NAME: Arity = Arity { min: 1, max: 3 };
 const MAYBE_NAME: Arity = Arity { min: 0, max: 3 };
 

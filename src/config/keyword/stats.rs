@@ -2,7 +2,7 @@
 
 use super::{ANY, DFLB, Keyword, NONE, ONE, OPT, SOME, Support, missing, removed, row};
 
-const SHOWN: Support = Support::Honoured("tests/config/accept/stats-page.cfg");
+const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/stats-page.cfg");
 const COMMANDS: Support = missing("the stats page only shows", "use the 'stats socket' for commands");
 
 /// The warning HAProxy gives when a TCP proxy has any of these.

@@ -3,7 +3,7 @@
 use super::reasons::HTTP;
 use super::{DFL, DFLB, DLB, Keyword, ONE, OPT, Support, row, told};
 
-const SHOWN: Support = Support::Honoured("tests/config/accept/every-proxy.cfg");
+const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/every-proxy.cfg");
 
 /// Its rows.
 pub(super) const ROWS: &[Keyword] = &[
