@@ -17,13 +17,13 @@ fn main() -> ExitCode {
 }
 
 fn show_version(wanted: Version) -> ExitCode {
-    match wanted {
-        Version::Brief => print!("{}", version::brief()),
-        Version::Full => print!("{}\n{}", version::full(), keyword::text()),
-        Version::Number => println!("{}", version::number()),
-        Version::Short => println!("{}", version::short()),
-        Version::Branch => println!("{}", version::branch()),
-    }
+    report::answer(&match wanted {
+        Version::Brief => version::brief(),
+        Version::Full => format!("{}\n{}", version::full(), keyword::text()),
+        Version::Number => version::number() + "\n",
+        Version::Short => format!("{}\n", version::COMPATIBLE),
+        Version::Branch => format!("{}\n", version::branch()),
+    });
     ExitCode::SUCCESS
 }
 
@@ -43,9 +43,9 @@ fn explain(mistake: &Mistake) -> ExitCode {
     match mistake {
         Mistake::Refused { text, instead } => report::alert_with_help(text, instead),
         Mistake::Usage(problem) => {
-            print!("{}", version::brief());
+            report::answer(&version::brief());
             let line = if problem.is_empty() { String::new() } else { format!("pronk: {problem}\n") };
-            eprint!("{line}{}", cli::usage());
+            report::remark(&(line + &cli::usage()));
         }
     }
     ExitCode::FAILURE

@@ -58,13 +58,15 @@ fn failed(failures: &[StartError]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn open(config: Config, invocation: &Invocation) -> Result<Opened, Vec<StartError>> {
+fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<StartError>> {
     let workers = workers(&config).map_err(|error| vec![error])?;
     let identity = privileges::identity(&config.global).map_err(|error| vec![error])?;
     if let Some(megabytes) = invocation.memory_mb {
         limits::confine_memory(megabytes).map_err(|error| vec![error])?;
     }
     let budget = limits::settle(&config, workers).map_err(|error| vec![error])?;
+    // Backends derive their fullconn from it.
+    config.global.maxconn = Some(budget.maxconn);
     let sockets = Sockets::bind(&config, workers).map_err(|mut failures| {
         failures.push(StartError::new(
             "[haproxy.main()] Some protocols failed to start their listeners! Exiting",

@@ -40,7 +40,7 @@ impl Sockets {
             }
         }
         for socket in &config.global.stats_sockets {
-            match stats_socket(socket) {
+            match stats_socket(socket, config.global.tune.reuseport) {
                 Ok(fd) => sockets.stats.push(fd),
                 Err(error) => {
                     failures.push(refused(&socket.declared_at, "frontend GLOBAL", &socket.address, error));
@@ -51,13 +51,13 @@ impl Sockets {
     }
 
     fn add(&mut self, config: &Config, id: BindId, bind: &Bind, proxy: &Proxy) -> io::Result<()> {
+        let options = options(config, bind, proxy);
+        let first = open(bind, &options)?;
         if proxy.mode == Mode::Http {
-            self.pages.push((id, open(bind, &options(config, bind, proxy, false))?));
+            self.pages.push((id, first));
             return Ok(());
         }
-        let own = config.global.tune.reuseport && matches!(bind.address, ListenAddress::Tcp(_));
-        let options = options(config, bind, proxy, own);
-        let first = open(bind, &options)?;
+        let own = options.reuseport && matches!(bind.address, ListenAddress::Tcp(_));
         for worker in self.workers.iter_mut().skip(1) {
             let next = if own { open(bind, &options)? } else { first.try_clone()? };
             worker.push((id, next));
@@ -72,12 +72,12 @@ impl Sockets {
     }
 }
 
-fn options(config: &Config, bind: &Bind, proxy: &Proxy, reuseport: bool) -> ListenOptions {
+fn options(config: &Config, bind: &Bind, proxy: &Proxy) -> ListenOptions {
     let backlog = bind.backlog.or(proxy.backlog).or(bind.maxconn).or(proxy.maxconn).unwrap_or(1024);
     let tune = &config.global.tune;
     ListenOptions {
         backlog: backlog.max(1),
-        reuseport,
+        reuseport: tune.reuseport,
         interface: bind.interface.clone(),
         transparent: bind.transparent,
         v6only: bind.v6only,
@@ -96,10 +96,10 @@ fn open(bind: &Bind, options: &ListenOptions) -> io::Result<OwnedFd> {
     }
 }
 
-fn stats_socket(socket: &StatsSocket) -> io::Result<OwnedFd> {
+fn stats_socket(socket: &StatsSocket, reuseport: bool) -> io::Result<OwnedFd> {
     match &socket.address {
         ListenAddress::Unix(path) => listen_unix(path, &socket.permissions, 128),
-        address => listen(address, &ListenOptions { backlog: 128, ..ListenOptions::default() }),
+        address => listen(address, &ListenOptions { backlog: 128, reuseport, ..ListenOptions::default() }),
     }
 }
 

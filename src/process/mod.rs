@@ -39,7 +39,7 @@ pub fn start(invocation: &Invocation) -> ExitCode {
     match load::load(invocation) {
         None => ExitCode::FAILURE,
         Some(loaded) if invocation.check => {
-            print!("{}", load::verdict(&loaded, invocation));
+            report::answer(&load::verdict(&loaded, invocation));
             ExitCode::SUCCESS
         }
         Some(loaded) => launch::run(loaded, invocation, began),

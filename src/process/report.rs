@@ -54,6 +54,16 @@ pub fn introduction() -> [String; 2] {
     [format!("pronk version is {}", version::number()), format!("path to executable is {path}")]
 }
 
+/// An answer on standard output; a reader that has gone, as `head` does, is no error.
+pub fn answer(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Text on standard error in no particular form.
+pub fn remark(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// `[NOTICE]`.
 pub fn notice(text: &str) {
     say(Severity::Notice, text);

@@ -13,11 +13,6 @@ pub fn number() -> String {
     format!("{COMPATIBLE}-pronk{}", env!("CARGO_PKG_VERSION"))
 }
 
-/// The release with its development step: `3.5-dev5`.
-pub fn short() -> &'static str {
-    COMPATIBLE
-}
-
 /// The release alone: `3.5`.
 pub fn branch() -> &'static str {
     COMPATIBLE.split('-').next().unwrap_or(COMPATIBLE)

@@ -1,0 +1,14 @@
+//! The process from outside: command line, messages, statuses, signals, rights, statistics.
+//!
+//! What HAProxy does the same way is asked of the installed haproxy too, where there is one.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod background;
+mod command_line;
+mod rights;
+mod run;
+mod signals;
+mod stats_page;
+mod stats_socket;

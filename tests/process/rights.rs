@@ -1,0 +1,161 @@
+//! What the machine refuses at start, and the rights that are given up.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::run::{DEFAULTS, Running, end, finish, pronk, written};
+use crate::support::port::Port;
+use crate::support::proxy::Program;
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").expect("procfs").uid() == 0
+}
+
+#[test]
+fn an_address_in_use_reads_as_in_haproxy() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let kept = written(&format!("{DEFAULTS}listen x\n  bind {address}\n"));
+    let name = kept.file.display();
+    let run = pronk(["-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!(run.code(), 1);
+    let text = format!(
+        "Binding [{name}:7] for proxy x: protocol tcpv4: cannot bind socket (Address already in use) for [{address}]."
+    );
+    let alerts: Vec<String> = run.messages().into_iter().filter(|line| line.starts_with("[ALERT]")).collect();
+    let last = "[ALERT]    (P) : [haproxy.main()] Some protocols failed to start their listeners! Exiting.";
+    assert_eq!(alerts, [format!("[ALERT]    (P) : {text}"), last.to_owned()]);
+    assert!(run.stderr.contains("= help: another socket listens there"), "{}", run.stderr);
+    let Some(haproxy) = Program::installed_haproxy() else {
+        return eprintln!("comparison skipped: no haproxy is installed");
+    };
+    let theirs = finish(&haproxy, ["-f".as_ref(), kept.file.as_os_str()]);
+    // Releases before 3 leave out the protocol and the last full stop; the program's name is its path.
+    let called = format!("[{}.main()]", haproxy.path().display());
+    let plain = |lines: &[String]| -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| {
+                line.replace("protocol tcpv4: ", "")
+                    .replace(&called, "[haproxy.main()]")
+                    .trim_end_matches('.')
+                    .to_owned()
+            })
+            .collect()
+    };
+    let theirs: Vec<String> =
+        theirs.messages().into_iter().filter(|line| line.starts_with("[ALERT]")).collect();
+    assert_eq!(plain(&alerts), plain(&theirs));
+}
+
+#[test]
+fn a_socket_in_a_missing_directory_is_refused() {
+    let kept = written(&format!("global\n  stats socket /nonexistent/s.sock\n{DEFAULTS}"));
+    let run = pronk(["-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!(run.code(), 1);
+    let text = "for frontend GLOBAL: protocol unix_stream: cannot bind UNIX socket (No such file or directory) [/nonexistent/s.sock].";
+    assert!(run.stderr.contains(text), "{}", run.stderr);
+}
+
+#[test]
+fn an_unknown_user_is_refused_when_checking_too() {
+    for line in ["user no-such-user-pronk", "group no-such-group-pronk"] {
+        let kept = written(&format!("global\n  {line}\n{DEFAULTS}listen x\n  bind 127.0.0.1:9\n"));
+        let run = pronk(["-c".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+        assert_eq!(run.code(), 1, "{line}");
+        let what = line.split(' ').next().expect("a word");
+        assert!(
+            run.stderr.contains(&format!("cannot find {what} id for 'no-such-{what}-pronk'")),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn a_privileged_port_is_refused_without_rights() {
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    if !is_root() || first.trim().parse::<u32>().unwrap_or(0) < 2 {
+        return eprintln!("skipped: needs root, and ports below net.ipv4.ip_unprivileged_port_start");
+    }
+    let kept = written(&format!("{DEFAULTS}listen x\n  bind 127.0.0.1:1\n"));
+    let executable = kept.directory.path().join("pronk");
+    fs::copy(Program::Pronk.path(), &executable).expect("copied");
+    fs::set_permissions(kept.directory.path(), fs::Permissions::from_mode(0o755)).expect("readable by all");
+    let mut command = Command::new(&executable);
+    command.arg("-f").arg(&kept.file).uid(65_534).gid(65_534);
+    let run = end(command);
+    assert_eq!(run.code(), 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("cannot bind socket (Permission denied) for [127.0.0.1:1]."),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("cap_net_bind_service"));
+}
+
+#[test]
+fn root_is_given_up() {
+    if !is_root() {
+        return eprintln!("skipped: only root can change root directory and user");
+    }
+    let jail = tempfile::tempdir().expect("a directory");
+    let port = Port::reserve();
+    let global = format!("  user nobody\n  group nogroup\n  chroot {}\n", jail.path().display());
+    let running = Running::start(&global, &format!("listen x\n  bind 127.0.0.1:{}\n", port.number));
+    let pid = running.proxy.pid();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).expect("its threads") {
+        let task = task.expect("a thread").path();
+        let status = fs::read_to_string(task.join("status")).expect("its status");
+        let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        assert_eq!(line("Uid:"), Some("65534\t65534\t65534\t65534"), "{}", task.display());
+        assert_eq!(line("Gid:"), Some("65534\t65534\t65534\t65534"), "{}", task.display());
+        assert_eq!(line("Groups:"), Some(""), "{}", task.display());
+        assert_eq!(line("NoNewPrivs:"), Some("1"), "{}", task.display());
+    }
+    let root = fs::read_link(format!("/proc/{pid}/root")).expect("its root");
+    assert_eq!(root, jail.path().canonicalize().expect("a path"));
+    assert!(port.has_listener());
+}
+
+#[test]
+fn a_root_directory_that_is_not_there_stops_the_start() {
+    if !is_root() {
+        return eprintln!("skipped: only root can change its root directory");
+    }
+    let port = Port::reserve();
+    let kept = written(&format!(
+        "global\n  chroot /nonexistent\n{DEFAULTS}listen x\n  bind 127.0.0.1:{}\n",
+        port.number
+    ));
+    let run = pronk(["-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!(run.code(), 1);
+    assert!(run.stderr.contains("[haproxy.main()] Cannot chroot(/nonexistent)"), "{}", run.stderr);
+}
+
+#[test]
+fn workers_are_pinned_and_leave_signals_alone() {
+    let port = Port::reserve();
+    let running = Running::start("  nbthread 2\n", &format!("listen x\n  bind 127.0.0.1:{}\n", port.number));
+    let mut workers = 0;
+    for task in fs::read_dir(format!("/proc/{}/task", running.proxy.pid())).expect("its threads") {
+        let task = task.expect("a thread").path();
+        let name = fs::read_to_string(task.join("comm")).expect("its name");
+        let status = fs::read_to_string(task.join("status")).expect("its status");
+        let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let blocked = u64::from_str_radix(line("SigBlk:").expect("a mask"), 16).expect("hexadecimal");
+        let term = blocked & (1 << (15 - 1)) != 0;
+        if name.starts_with("worker-") {
+            workers += 1;
+            let cpus = line("Cpus_allowed_list:").expect("a list");
+            assert!(cpus.parse::<u16>().is_ok(), "one CPU, not {cpus}");
+            assert!(term, "{name} blocks SIGTERM");
+        } else if task.ends_with(running.proxy.pid().to_string()) {
+            assert!(!term, "the control thread receives SIGTERM");
+        }
+    }
+    assert_eq!(workers, 2);
+}
