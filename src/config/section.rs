@@ -289,7 +289,10 @@ impl<'r> Walker<'r> {
     fn old_form(&mut self, kind: ProxyKind, address: &Word, line: &Line) {
         let keyword = line.keyword();
         if kind == ProxyKind::Backend {
-            return self.nothing_after(line, 2);
+            self.report
+                .alert(line, address, "please use the 'bind' keyword for listening addresses.")
+                .help("a backend does not listen: make it a 'listen' section, or remove the address");
+            return;
         }
         self.report
             .diag(line, address, format!("address on the '{keyword}' line; current HAProxy refuses it"))
