@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use pronk::cli::{self, Action, Mistake, Version};
 use pronk::config::keyword;
+use pronk::demo;
 use pronk::process::{self, report, version};
 
 fn main() -> ExitCode {
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
         Ok(Action::Start(invocation)) => process::start(&invocation),
         Ok(Action::Version(wanted)) => show_version(wanted),
         Ok(Action::Condition(text)) => decide(&text),
-        Ok(Action::Demo(_)) => ExitCode::FAILURE,
+        Ok(Action::Demo(arguments)) => demo::run(arguments, process::embedded),
         Err(mistake) => explain(&mistake),
     }
 }

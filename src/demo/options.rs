@@ -14,7 +14,7 @@ shows which coordinator answered each, and goes on until Ctrl-C.
 
   --port-beeswax PORT  the gateway's Beeswax port, default 21000; 0: any free one
   --port-hs2 PORT      the gateway's HiveServer2 port, default 21050; 0: any free one
-  --queries N          how many queries, default 6
+  --queries N          how many queries, default 9
   --client WHICH       auto (impala-shell when it is on PATH), impala-shell, or own
   --log FILE           session log in HAProxy's tcplog format
   --seconds N          end by itself N seconds after the queries
@@ -45,7 +45,7 @@ impl Default for DemoOptions {
         DemoOptions {
             beeswax_port: ports::BEESWAX,
             hs2_port: ports::HS2,
-            queries: 6,
+            queries: 9,
             client: Which::Auto,
             log: None,
             lasting: None,
@@ -102,11 +102,11 @@ mod tests {
     #[test]
     fn options_have_defaults() {
         assert_eq!(read(""), Ok(Some(DemoOptions::default())));
-        let given = read("--port-beeswax 0 --port-hs2 0 --queries 9 --client own --log x --once");
+        let given = read("--port-beeswax 0 --port-hs2 0 --queries 5 --client own --log x --once");
         let expected = DemoOptions {
             beeswax_port: 0,
             hs2_port: 0,
-            queries: 9,
+            queries: 5,
             client: Which::Own,
             log: Some("x".into()),
             lasting: Some(Duration::ZERO),

@@ -10,7 +10,7 @@ use super::client::Client;
 use super::options::Which;
 
 /// Statements in turn; each runs in a session of its own.
-const STATEMENTS: [&str; 3] = ["select pid()", "select gen(1000)", "select sleep(20)"];
+const STATEMENTS: [&str; 4] = ["select pid()", "select version()", "select gen(1000)", "select sleep(20)"];
 /// Asked in the same session: who served it.
 const WHO: &str = "select coordinator()";
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn an_answer_names_its_coordinator() {
         let standin = StandIn::start("c9", Options::default()).unwrap();
-        let answer = Sender::Own.query(1, standin.hs2()).unwrap();
+        let answer = Sender::Own.query(2, standin.hs2()).unwrap();
         assert_eq!((answer.statement, answer.coordinator.as_str()), ("select gen(1000)", "c9"));
         let gone = standin.hs2();
         standin.stop();

@@ -23,8 +23,8 @@ const STOPPING: Duration = Duration::from_secs(1);
 
 /// Runs the demonstration with the arguments after `demo`.
 ///
-/// `gateway` runs a proxy with the haproxy.cfg it is given until the process is asked to end (SIGINT,
-/// SIGTERM, or SIGUSR1, which the demonstration sends itself when it ends of its own accord), and returns.
+/// `gateway` runs a proxy with the haproxy.cfg it is given until SIGINT or SIGTERM, and then returns. The
+/// demonstration sends itself SIGTERM when it ends of its own accord.
 pub fn run(arguments: Vec<OsString>, gateway: impl FnOnce(&str) -> ExitCode) -> ExitCode {
     let screen = Screen::of_stdout();
     let options = match options::parse(arguments) {
@@ -141,7 +141,7 @@ impl Demo {
         let beeswax = section("beeswax", self.beeswax, StandIn::beeswax);
         let hs2 = section("hs2", self.hs2, StandIn::hs2);
         format!(
-            "global\n    hard-stop-after 2s\n\ndefaults\n    mode tcp\n    option connect-on-data\n    \
+            "global\n    maxconn 500\n\ndefaults\n    mode tcp\n    option connect-on-data\n    option dontlognull\n    \
              option redispatch\n    retries 3\n    timeout connect 5s\n    timeout client 1h\n    \
              timeout server 1h\n{log}{beeswax}{hs2}"
         )
@@ -266,10 +266,10 @@ fn free_address(option: &str, port: u16) -> Result<SocketAddr, String> {
     listener.local_addr().map_err(|error| format!("{option}: {error}"))
 }
 
-/// As an operator's `kill -USR1`: the gateway finishes its sessions and returns.
+/// As an operator's `kill`: the gateway returns. The demonstration's own sessions are closed by now.
 fn end_this_process() {
     let own = rustix::process::getpid();
-    if let Err(error) = rustix::process::kill_process(own, rustix::process::Signal::USR1) {
+    if let Err(error) = rustix::process::kill_process(own, rustix::process::Signal::TERM) {
         eprintln!("pronk demo: cannot end the gateway: {error}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::background::{self, Detached, PidFile, Promise};
-use super::control::{self, Control};
+use super::control::{self, Control, Ending};
 use super::error::StartError;
 use super::invocation::Invocation;
 use super::limits::{self, Budget};
@@ -33,24 +33,29 @@ struct Opened {
 
 /// Runs the configuration until the process is told to stop. `began` is when the process started.
 pub fn run(loaded: Loaded, invocation: &Invocation, began: Instant) -> ExitCode {
+    conduct(loaded, invocation, began).map_or_else(|status| status, Ending::leave)
+}
+
+/// As [`run`], up to how the process is to end. The error is the status of a start that failed, which was
+/// told, or of the parent of a process in the background.
+pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Result<Ending, ExitCode> {
     if loaded.config.global.quiet {
         report::silence();
     }
     let warnings = u32::try_from(loaded.warnings).unwrap_or(u32::MAX);
     let opened = match open(loaded.config, invocation) {
         Ok(opened) => opened,
-        Err(failures) => return failed(&failures),
+        Err(failures) => return Err(failed(&failures)),
     };
     let promise = match go_to_background(&opened.config) {
         Ok(None) => None,
         Ok(Some(Detached::Child(promise))) => Some(promise),
-        Ok(Some(Detached::Parent(status))) => return ExitCode::from(status),
-        Err(error) => return failed(&[error]),
+        Ok(Some(Detached::Parent(status))) => return Err(ExitCode::from(status)),
+        Err(error) => return Err(failed(&[error])),
     };
-    match start(opened, promise, warnings, began).and_then(|control| runtime::run("control", control.run())) {
-        Ok(ending) => ending.leave(),
-        Err(error) => failed(&[error]),
-    }
+    start(opened, promise, warnings, began)
+        .and_then(|control| runtime::run("control", control.run()))
+        .map_err(|error| failed(&[error]))
 }
 
 fn failed(failures: &[StartError]) -> ExitCode {

@@ -66,7 +66,8 @@ fn readable<T>(result: Result<T, Unreadable>) -> Option<T> {
         .ok()
 }
 
-fn tell(diagnostics: &[Diagnostic], invocation: &Invocation) {
+/// Shows what is to be said about a configuration.
+pub(super) fn tell(diagnostics: &[Diagnostic], invocation: &Invocation) {
     let notices = report::introduction();
     let banner = Banner { pid: std::process::id(), notices: &notices, show_diag: invocation.diagnostics };
     report::raw(&render(diagnostics, &banner));

@@ -8,6 +8,7 @@ mod announce;
 mod background;
 mod control;
 mod diagnostics;
+mod embedded;
 pub mod error;
 mod invocation;
 mod launch;
@@ -25,6 +26,7 @@ pub mod version;
 use std::process::ExitCode;
 use std::time::Instant;
 
+pub use embedded::embedded;
 pub use error::StartError;
 pub use invocation::Invocation;
 pub use load::{Loaded, condition};
