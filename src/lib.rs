@@ -1,4 +1,73 @@
 //! Pronk, the gateway in front of an Apache Impala cluster. This page is the code map.
+//!
+//! A **worker** (one thread, one core) owns an io_uring [`ring`], a listening socket for each address and a
+//! slab of **sessions**. A [`session`] is a pure state machine: it receives completions and answers with
+//! operations. Which server it goes to is read from one immutable [`table`] that the [`health`] thread
+//! replaces atomically. Everything comes from a [`config`] that was read completely, every error shown,
+//! before the first thread starts.
+//!
+//! Three sentences decide the rest:
+//! 1. Operations are values; only the ring knows addresses.
+//! 2. One operation in flight per direction; a session ends only when nothing is in flight.
+//! 3. One snapshot, one writer.
+//!
+//! # Layers, top to bottom
+//!
+//! Arrows point down only; `tests/tidy.rs` reads every `crate::` path and enforces it.
+//!
+//! ```text
+//!             main · cli · demo
+//!                  │
+//!               process                      threads, signals, start and stop
+//!      ┌───────────┼───────────┐
+//!    worker      health      admin           a thread per core · health thread · control thread
+//!      │   └──────┐ │           │
+//!  ┌───┴───┐      │ │       stats · log      counters and their renderings · log thread
+//! session  ring   │ │           │
+//!  │    op ─┘└── sys ───────────┘            every system call beside the ring
+//!  rules · balance · table · load · timers   data and decisions
+//!         └────────┴── config::model         plain data
+//! ```
+//!
+//! # Where things live
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | HAProxy's command line |
+//! | [`config`] | haproxy.cfg: lines, the keyword table, drafts, [`config::model`] |
+//! | [`rules`] | ACLs and conditions |
+//! | [`balance`] | which server gets the next session, one algorithm a file |
+//! | [`session`] | the life of one connection, and the vocabulary [`session::op`] |
+//! | [`ring`] | io_uring: operations to kernel requests, and how bytes move |
+//! | [`worker`] | the event loop, admission, dispatch, queues |
+//! | [`table`], [`load`] | the snapshot all workers read; the live counts outside it |
+//! | [`timers`] | the wheel of deadlines |
+//! | [`health`] | checks, verdicts, the only publisher of the table |
+//! | [`log`], [`stats`] | session lines and process messages; counters, CSV, info |
+//! | [`admin`] | stats sockets and the stats page |
+//! | [`process`] | limits, privileges, threads, signals |
+//! | [`impala`] | Thrift as Impala speaks it |
+//! | [`demo`] | stand-in coordinators and the demonstration on them |
+//! | [`sys`] | sockets, pipes, users, limits, signals |
+//!
+//! # Words
+//!
+//! HAProxy's meaning wins, since users bring haproxy.cfg. *frontend / bind / listener*: named entry; one
+//! address of it; one socket of that address on one worker. *backend / server*: a pool; a member. *session*:
+//! one client connection and its server connection. *side*: client or server. *direction*: to the server or
+//! to the client. *relay*: one direction of a session. *op / completion / outcome*: a request to the kernel;
+//! its answer; how it went. *check / verdict*: one probe; up or down. *termination*: why a session ended.
+//! *coordinator*: an impalad that takes client connections.
+//!
+//! # Invariants
+//!
+//! `unsafe` lives in [`ring`] and [`sys`] only. [`session`], [`balance`], [`rules`], [`config`] and
+//! [`timers`] contain no socket, file, thread or clock. Nobody but [`health`] and [`process`] holds the
+//! [`table::TablePublisher`]; nobody but a worker holds its ring. A worker neither allocates, locks, formats
+//! nor blocks once a session is established.
+
+#[cfg(test)]
+extern crate self as pronk;
 
 pub mod admin;
 pub mod balance;

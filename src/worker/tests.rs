@@ -2,168 +2,19 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
-use super::*;
-use crate::config::model::{Bind, ListenAddress, Proxy, ProxyId, ProxyKind, ServerAddress};
-use crate::sys::socket::{ListenOptions, listen, local_address};
-use crate::table::{TablePublisher, fixture};
+use super::Command;
+use crate::config::model::{Config, Proxy, ProxyId};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+#[path = "../../tests/support/gateway.rs"]
+mod gateway;
 
-/// A listen section on a port of the kernel's choice, with its servers, on some workers.
-struct Gateway {
-    address: SocketAddr,
-    mailboxes: Vec<MailboxSender>,
-    threads: Vec<JoinHandle<io::Result<()>>>,
-    load: Arc<Load>,
-    counters: Vec<Arc<WorkerCounters>>,
-    _publisher: TablePublisher,
-}
-
-impl Gateway {
-    fn start(workers: usize, servers: &[SocketAddr], change: impl FnOnce(&mut Config)) -> Gateway {
-        let mut proxy = fixture::backend("impala", servers.len());
-        proxy.kind = ProxyKind::Listen;
-        proxy.default_backend = Some(ProxyId(0));
-        proxy.binds = vec![BindId(0)];
-        for (server, address) in proxy.servers.iter_mut().zip(servers) {
-            server.address = ServerAddress::Tcp(*address);
-        }
-        let mut config = Config { proxies: vec![proxy], binds: vec![bind()], ..Config::default() };
-        change(&mut config);
-        Gateway::run(workers, config)
-    }
-
-    fn run(workers: usize, config: Config) -> Gateway {
-        let config = Arc::new(config);
-        let options = ListenOptions { backlog: 1024, reuseport: true, ..ListenOptions::default() };
-        let first = listen(&config.binds[0].address, &options).unwrap();
-        let address = local_address(first.as_fd()).unwrap();
-        let mut sockets = vec![first];
-        sockets.extend((1..workers).map(|_| listen(&ListenAddress::Tcp(address), &options).unwrap()));
-        let load = Arc::new(Load::new(&config, workers));
-        let publisher = TablePublisher::new(Arc::clone(&config), &load);
-        let targets = crate::log::open(&config).unwrap();
-        let (_log, sinks) = crate::log::start(Arc::clone(&config), targets, workers, "host").unwrap();
-        let peers = Arc::new(Peers::new(workers));
-        let clock = Clock { start: Instant::now(), epoch_us: 0 };
-        let mut gateway = Gateway {
-            address,
-            mailboxes: Vec::new(),
-            threads: Vec::new(),
-            load: Arc::clone(&load),
-            counters: Vec::new(),
-            _publisher: publisher,
-        };
-        for (index, (socket, log)) in sockets.into_iter().zip(sinks).enumerate() {
-            let (sender, mailbox) = mailbox().unwrap();
-            let counters = Arc::new(WorkerCounters::new(&config, load.server_capacity()));
-            let setup = Setup {
-                index,
-                listeners: vec![(BindId(0), socket)],
-                table: gateway._publisher.reader(),
-                load: Arc::clone(&load),
-                counters: Arc::clone(&counters),
-                log,
-                mailbox,
-                peers: Arc::clone(&peers),
-                clock,
-                maxconn: config.global.maxconn.unwrap_or(2000),
-            };
-            gateway.mailboxes.push(sender);
-            gateway.counters.push(counters);
-            gateway.threads.push(std::thread::spawn(move || run(setup, || ())));
-        }
-        gateway
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
-    }
-
-    /// Waits until no session holds anything any more.
-    fn settle(&self) {
-        let end = Instant::now() + PATIENCE;
-        while self.load.process().live() > 0 {
-            assert!(Instant::now() < end, "{} sessions do not end", self.load.process().live());
-            std::thread::yield_now();
-        }
-        assert_eq!(self.load.frontend(ProxyId(0)).live(), 0);
-        assert_eq!(self.load.backend(ProxyId(0)).live(), 0);
-    }
-
-    fn stop(mut self, command: Command) {
-        for mailbox in &self.mailboxes {
-            assert!(mailbox.send(command));
-        }
-        for thread in self.threads.drain(..) {
-            thread.join().unwrap().unwrap();
-        }
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        for mailbox in &self.mailboxes {
-            mailbox.send(Command::HardStop);
-        }
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn bind() -> Bind {
-    Bind {
-        proxy: ProxyId(0),
-        name: None,
-        id: 1,
-        address: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
-        maxconn: None,
-        backlog: None,
-        interface: None,
-        transparent: false,
-        v6only: None,
-        mss: None,
-        tfo: false,
-        defer_accept: false,
-        tcp_user_timeout_ms: None,
-        permissions: Default::default(),
-        declared_at: String::new(),
-    }
-}
+use gateway::{Gateway, PATIENCE, echo, server};
 
 fn proxy(config: &mut Config) -> &mut Proxy {
     &mut config.proxies[0]
-}
-
-/// A server that serves each connection by `serve` on a thread of its own.
-fn server(serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            let serve = serve.clone();
-            std::thread::spawn(move || serve(stream));
-        }
-    });
-    address
-}
-
-fn echo(mut stream: TcpStream) {
-    let mut bytes = [0; 65_536];
-    while let Ok(n @ 1..) = stream.read(&mut bytes) {
-        if stream.write_all(&bytes[..n]).is_err() {
-            return;
-        }
-    }
 }
 
 fn name(name: &'static [u8]) -> SocketAddr {

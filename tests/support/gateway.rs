@@ -1,0 +1,191 @@
+//! A gateway inside this process: real workers on real sockets, without the rest of the process around them.
+
+// Each test that includes this file uses its own part of it.
+#![allow(dead_code)]
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use pronk::config::model::{Bind, BindId, Config, ListenAddress, Proxy, ProxyId, ProxyKind, Server};
+use pronk::load::Load;
+use pronk::stats::counters::WorkerCounters;
+use pronk::sys::socket::{ListenOptions, listen, local_address};
+use pronk::table::TablePublisher;
+use pronk::worker::{Clock, Command, MailboxSender, Peers, Setup, mailbox, run};
+
+/// How long any wait may take.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A listen section on a port of the kernel's choice, with its servers, on some workers.
+pub struct Gateway {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// One for each worker.
+    pub mailboxes: Vec<MailboxSender>,
+    /// Live counts.
+    pub load: Arc<Load>,
+    /// One for each worker.
+    pub counters: Vec<Arc<WorkerCounters>>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+    _publisher: TablePublisher,
+}
+
+impl Gateway {
+    /// Listens for `servers` with the configuration as `change` leaves it.
+    pub fn start(workers: usize, servers: &[SocketAddr], change: impl FnOnce(&mut Config)) -> Gateway {
+        Gateway::start_hooked(workers, servers, change, || {})
+    }
+
+    /// The same; `hook` runs first on each worker's thread.
+    pub fn start_hooked(
+        workers: usize,
+        servers: &[SocketAddr],
+        change: impl FnOnce(&mut Config),
+        hook: fn(),
+    ) -> Gateway {
+        let mut proxy = Proxy::new("impala", ProxyKind::Listen);
+        proxy.default_backend = Some(ProxyId(0));
+        proxy.binds = vec![BindId(0)];
+        for (number, address) in (1..).zip(servers) {
+            proxy.servers.push(Server::new(format!("i{number}"), number, *address));
+        }
+        let mut config = Config { proxies: vec![proxy], binds: vec![bind()], ..Config::default() };
+        change(&mut config);
+        Gateway::run(workers, config, hook)
+    }
+
+    fn run(workers: usize, config: Config, hook: fn()) -> Gateway {
+        let config = Arc::new(config);
+        let options = ListenOptions { backlog: 1024, reuseport: true, ..ListenOptions::default() };
+        let first = listen(&config.binds[0].address, &options).unwrap();
+        let address = local_address(first.as_fd()).unwrap();
+        let mut sockets = vec![first];
+        sockets.extend((1..workers).map(|_| listen(&ListenAddress::Tcp(address), &options).unwrap()));
+        let load = Arc::new(Load::new(&config, workers));
+        let publisher = TablePublisher::new(Arc::clone(&config), &load);
+        let targets = pronk::log::open(&config).unwrap();
+        let (_log, sinks) = pronk::log::start(Arc::clone(&config), targets, workers, "host").unwrap();
+        let peers = Arc::new(Peers::new(workers));
+        let clock = Clock { start: Instant::now(), epoch_us: 0 };
+        let mut gateway = Gateway {
+            address,
+            mailboxes: Vec::new(),
+            threads: Vec::new(),
+            load: Arc::clone(&load),
+            counters: Vec::new(),
+            _publisher: publisher,
+        };
+        for (index, (socket, log)) in sockets.into_iter().zip(sinks).enumerate() {
+            let (sender, mailbox) = mailbox().unwrap();
+            let counters = Arc::new(WorkerCounters::new(&config, load.server_capacity()));
+            let setup = Setup {
+                index,
+                listeners: vec![(BindId(0), socket)],
+                table: gateway._publisher.reader(),
+                load: Arc::clone(&load),
+                counters: Arc::clone(&counters),
+                log,
+                mailbox,
+                peers: Arc::clone(&peers),
+                clock,
+                maxconn: config.global.maxconn.unwrap_or(2000),
+            };
+            gateway.mailboxes.push(sender);
+            gateway.counters.push(counters);
+            gateway.threads.push(std::thread::spawn(move || {
+                hook();
+                run(setup, || ())
+            }));
+        }
+        gateway
+    }
+
+    /// A client with deadlines.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// Waits until no session holds anything any more.
+    pub fn settle(&self) {
+        let end = Instant::now() + PATIENCE;
+        while self.load.process().live() > 0 {
+            assert!(Instant::now() < end, "{} sessions do not end", self.load.process().live());
+            std::thread::yield_now();
+        }
+        assert_eq!(self.load.frontend(ProxyId(0)).live(), 0);
+        assert_eq!(self.load.backend(ProxyId(0)).live(), 0);
+    }
+
+    /// Stops and joins the workers.
+    pub fn stop(mut self, command: Command) {
+        for mailbox in &self.mailboxes {
+            assert!(mailbox.send(command));
+        }
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        for mailbox in &self.mailboxes {
+            mailbox.send(Command::HardStop);
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn bind() -> Bind {
+    Bind {
+        proxy: ProxyId(0),
+        name: None,
+        id: 1,
+        address: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
+        maxconn: None,
+        backlog: None,
+        interface: None,
+        transparent: false,
+        v6only: None,
+        mss: None,
+        tfo: false,
+        defer_accept: false,
+        tcp_user_timeout_ms: None,
+        permissions: Default::default(),
+        declared_at: String::new(),
+    }
+}
+
+/// A server that serves each connection by `serve` on a thread of its own.
+pub fn server(serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let serve = serve.clone();
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// Sends back what comes.
+pub fn echo(mut stream: TcpStream) {
+    let mut bytes = [0; 65_536];
+    while let Ok(n @ 1..) = io::Read::read(&mut stream, &mut bytes) {
+        if io::Write::write_all(&mut stream, &bytes[..n]).is_err() {
+            return;
+        }
+    }
+}
