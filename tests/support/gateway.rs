@@ -1,7 +1,7 @@
 //! A gateway inside this process: real workers on real sockets, without the rest of the process around them.
 
-// Each test that includes this file uses its own part of it.
-#![allow(dead_code)]
+// Each test or bench that includes this file uses its own part of it.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,0 +1,69 @@
+//! Addresses to listen on.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::ProxyId;
+
+/// One listening address.
+#[derive(Clone, Debug)]
+pub struct Bind {
+    /// Owner.
+    pub proxy: ProxyId,
+    /// `name`, else None: shown as `sock-N`.
+    pub name: Option<String>,
+    /// HAProxy's listener id inside its proxy, from 1.
+    pub id: u32,
+    /// Where to listen.
+    pub address: ListenAddress,
+    /// `maxconn`.
+    pub maxconn: Option<u32>,
+    /// `backlog`.
+    pub backlog: Option<u32>,
+    /// `interface`.
+    pub interface: Option<String>,
+    /// `transparent`.
+    pub transparent: bool,
+    /// `v4v6` / `v6only`: None: the system's default for `[::]`.
+    pub v6only: Option<bool>,
+    /// `mss`.
+    pub mss: Option<u16>,
+    /// `tfo`.
+    pub tfo: bool,
+    /// `defer-accept`.
+    pub defer_accept: bool,
+    /// `tcp-ut`, milliseconds.
+    pub tcp_user_timeout_ms: Option<u32>,
+    /// `mode`, `user`/`uid`, `group`/`gid` of a Unix socket.
+    pub permissions: SocketPermissions,
+    /// `FILE:LINE` for start-up messages.
+    pub declared_at: String,
+}
+
+/// An address to listen on or to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// TCP over IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// A Unix stream socket by path.
+    Unix(PathBuf),
+    /// A Unix stream socket in the abstract namespace.
+    Abstract(String),
+    /// An inherited descriptor, already bound.
+    Fd(i32),
+}
+
+/// Owner and mode of a Unix socket's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketPermissions {
+    /// `mode`, octal in the file.
+    pub mode: Option<u32>,
+    /// `user`.
+    pub user: Option<String>,
+    /// `uid`.
+    pub uid: Option<u32>,
+    /// `group`.
+    pub group: Option<String>,
+    /// `gid`.
+    pub gid: Option<u32>,
+}

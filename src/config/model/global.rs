@@ -1,0 +1,134 @@
+//! The `global` section.
+
+use std::path::PathBuf;
+
+use super::{LogTargetId, StatsSocket};
+
+/// The `global` section (configuration manual, section 3).
+#[derive(Clone, Debug)]
+pub struct Global {
+    /// `maxconn`; None: computed from RLIMIT_NOFILE at start.
+    pub maxconn: Option<u32>,
+    /// `nbthread`; None: one worker for each core this process may use.
+    pub nbthread: Option<u16>,
+    /// `cpu-map`: for worker N (0-based) the CPUs it may run on; empty: pinned in order.
+    pub cpu_map: Vec<Vec<u16>>,
+    /// `daemon` or `-D`.
+    pub daemon: bool,
+    /// `quiet` or `-q`.
+    pub quiet: bool,
+    /// `pidfile` or `-p`.
+    pub pidfile: Option<PathBuf>,
+    /// `chroot`.
+    pub chroot: Option<PathBuf>,
+    /// `user`, by name.
+    pub user: Option<String>,
+    /// `group`, by name.
+    pub group: Option<String>,
+    /// `uid`.
+    pub uid: Option<u32>,
+    /// `gid`.
+    pub gid: Option<u32>,
+    /// `ulimit-n`.
+    pub ulimit_n: Option<u64>,
+    /// `fd-hard-limit`.
+    pub fd_hard_limit: Option<u64>,
+    /// `no strict-limits` clears it.
+    pub strict_limits: bool,
+    /// `node`.
+    pub node: Option<String>,
+    /// `description`.
+    pub description: Option<String>,
+    /// `log` lines of `global`: what `log global` copies and process messages use.
+    pub logs: Vec<LogTargetId>,
+    /// `log-tag`, default `haproxy`.
+    pub log_tag: String,
+    /// `log-send-hostname`: None: not sent; Some(None): the machine's name.
+    pub log_send_hostname: Option<Option<String>>,
+    /// `stats socket` lines.
+    pub stats_sockets: Vec<StatsSocket>,
+    /// `stats timeout`, default 10 s.
+    pub stats_timeout_ms: u32,
+    /// `stats maxconn`, default 10.
+    pub stats_maxconn: u32,
+    /// `hard-stop-after`.
+    pub hard_stop_after_ms: Option<u32>,
+    /// `spread-checks`, percent 0 to 50.
+    pub spread_checks_percent: u8,
+    /// `max-spread-checks`.
+    pub max_spread_checks_ms: Option<u32>,
+    /// `tune.*` that this proxy honours.
+    pub tune: Tune,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Global {
+            maxconn: None,
+            nbthread: None,
+            cpu_map: Vec::new(),
+            daemon: false,
+            quiet: false,
+            pidfile: None,
+            chroot: None,
+            user: None,
+            group: None,
+            uid: None,
+            gid: None,
+            ulimit_n: None,
+            fd_hard_limit: None,
+            strict_limits: true,
+            node: None,
+            description: None,
+            logs: Vec::new(),
+            log_tag: "haproxy".to_owned(),
+            log_send_hostname: None,
+            stats_sockets: Vec::new(),
+            stats_timeout_ms: 10_000,
+            stats_maxconn: 10,
+            hard_stop_after_ms: None,
+            spread_checks_percent: 0,
+            max_spread_checks_ms: None,
+            tune: Tune::default(),
+        }
+    }
+}
+
+/// The honoured `tune.*` settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tune {
+    /// `tune.bufsize`, bytes; also the size of one receive buffer.
+    pub bufsize: u32,
+    /// `tune.pipesize`, bytes; None: 256 KiB.
+    pub pipesize: Option<u32>,
+    /// `maxpipes`; None: derived from maxconn.
+    pub maxpipes: Option<u32>,
+    /// `nosplice` in global, or `-dS`: never leave the copying phase.
+    pub splice: bool,
+    /// `noreuseport` in global, or `-dR`: one listening socket per address, shared by the workers.
+    pub reuseport: bool,
+    /// `tune.rcvbuf.client`, bytes.
+    pub rcvbuf_client: Option<u32>,
+    /// `tune.rcvbuf.server`, bytes.
+    pub rcvbuf_server: Option<u32>,
+    /// `tune.sndbuf.client`, bytes.
+    pub sndbuf_client: Option<u32>,
+    /// `tune.sndbuf.server`, bytes.
+    pub sndbuf_server: Option<u32>,
+}
+
+impl Default for Tune {
+    fn default() -> Self {
+        Tune {
+            bufsize: 16_384,
+            pipesize: None,
+            maxpipes: None,
+            splice: true,
+            reuseport: true,
+            rcvbuf_client: None,
+            rcvbuf_server: None,
+            sndbuf_client: None,
+            sndbuf_server: None,
+        }
+    }
+}

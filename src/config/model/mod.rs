@@ -1,0 +1,45 @@
+//! What haproxy.cfg means, as plain data: the result of [`super::resolve`], read by every layer.
+//!
+//! Nothing here refers to the text it came from; positions live in diagnostics only. Vectors are
+//! indexed by the newtypes below. Times are milliseconds, sizes bytes, unless the name says otherwise.
+
+mod balance;
+mod bind;
+mod global;
+mod log;
+mod proxy;
+mod server;
+mod stats;
+
+pub use balance::{Balance, HashFunction, HashInput, HashType};
+pub use bind::{Bind, ListenAddress, SocketPermissions};
+pub use global::{Global, Tune};
+pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
+pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, Timeouts, UseBackend};
+pub use server::{Check, Server, ServerAddress};
+pub use stats::{CliLevel, StatsPage, StatsSocket};
+
+/// Index into [`Config::proxies`]. Not HAProxy's numeric id, which is [`Proxy::id`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProxyId(pub u16);
+
+/// Index of a bind address over all proxies, into [`Config::binds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BindId(pub u16);
+
+/// Index into [`Config::log_targets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogTargetId(pub u16);
+
+/// A whole configuration, checked: every reference resolved, every default filled in.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The merged `global` sections.
+    pub global: Global,
+    /// frontend, backend and listen sections in file order.
+    pub proxies: Vec<Proxy>,
+    /// Every listening address; each names the proxy that owns it.
+    pub binds: Vec<Bind>,
+    /// Every distinct log target that a proxy or `global` names.
+    pub log_targets: Vec<LogTarget>,
+}

@@ -1,0 +1,196 @@
+//! frontend, backend and listen sections.
+
+use std::net::SocketAddr;
+
+use crate::rules::{Acl, Condition};
+
+use super::{Balance, BindId, HashType, LogTargetId, ProxyId, Server, StatsPage};
+
+/// Which of HAProxy's three sections a proxy came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// `frontend`: has binds.
+    Frontend,
+    /// `backend`: has servers.
+    Backend,
+    /// `listen`: both.
+    Listen,
+}
+
+impl ProxyKind {
+    /// Whether clients connect to it.
+    pub fn is_frontend(self) -> bool {
+        self != ProxyKind::Backend
+    }
+
+    /// Whether it has servers.
+    pub fn is_backend(self) -> bool {
+        self != ProxyKind::Frontend
+    }
+}
+
+/// `mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Bytes are relayed.
+    Tcp,
+    /// Served by this process itself: the stats page. Never proxied.
+    Http,
+}
+
+/// One frontend, backend or listen section with its defaults applied.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Section name.
+    pub name: String,
+    /// HAProxy's numeric id; the first automatic one is 2.
+    pub id: u32,
+    /// Section kind.
+    pub kind: ProxyKind,
+    /// `mode`.
+    pub mode: Mode,
+    /// `disabled`.
+    pub disabled: bool,
+    /// `description`.
+    pub description: Option<String>,
+    /// Its binds, in file order.
+    pub binds: Vec<BindId>,
+    /// `maxconn` of the frontend side; None: no limit but the global one.
+    pub maxconn: Option<u32>,
+    /// `fullconn`; None: a tenth of the maxconn of the frontends that may reach it.
+    pub fullconn: Option<u32>,
+    /// `backlog`; None: derived from maxconn.
+    pub backlog: Option<u32>,
+    /// `default_backend`, or itself for a listen section.
+    pub default_backend: Option<ProxyId>,
+    /// `use_backend … if`, in order.
+    pub use_backends: Vec<UseBackend>,
+    /// `acl` definitions, in order; lines of one name are one [`Acl`] with several patterns sets.
+    pub acls: Vec<Acl>,
+    /// `balance`.
+    pub balance: Balance,
+    /// `hash-type`.
+    pub hash_type: HashType,
+    /// Its servers, in file order; indexed by `u16` everywhere.
+    pub servers: Vec<Server>,
+    /// `retries`, default 3.
+    pub retries: u16,
+    /// `option redispatch [N]`: 0: off; N > 0: every N-th retry; N < 0: the last -N retries; bare: -1.
+    pub redispatch_every: i16,
+    /// `timeout …`.
+    pub timeouts: Timeouts,
+    /// `option …` switches.
+    pub options: Options,
+    /// `log` lines that apply (with `log global` already replaced).
+    pub logs: Vec<LogTargetId>,
+    /// What is logged for a session.
+    pub log_style: LogStyle,
+    /// `log-tag` of the section.
+    pub log_tag: Option<String>,
+    /// `source` address for connections to its servers.
+    pub source: Option<SocketAddr>,
+    /// `stats enable` and what belongs to it; mode http only.
+    pub stats: Option<StatsPage>,
+}
+
+impl Proxy {
+    /// A section with HAProxy's defaults: mode tcp, three retries, round robin, no timeout, no limit.
+    pub fn new(name: impl Into<String>, kind: ProxyKind) -> Proxy {
+        Proxy {
+            name: name.into(),
+            id: 0,
+            kind,
+            mode: Mode::Tcp,
+            disabled: false,
+            description: None,
+            binds: Vec::new(),
+            maxconn: None,
+            fullconn: None,
+            backlog: None,
+            default_backend: None,
+            use_backends: Vec::new(),
+            acls: Vec::new(),
+            balance: Balance::default(),
+            hash_type: HashType::default(),
+            servers: Vec::new(),
+            retries: 3,
+            redispatch_every: 0,
+            timeouts: Timeouts::default(),
+            options: Options::default(),
+            logs: Vec::new(),
+            log_style: LogStyle::default(),
+            log_tag: None,
+            source: None,
+            stats: None,
+        }
+    }
+}
+
+/// One `use_backend NAME [if|unless CONDITION]`.
+#[derive(Clone, Debug)]
+pub struct UseBackend {
+    /// Where to.
+    pub backend: ProxyId,
+    /// None: always.
+    pub condition: Option<Condition>,
+}
+
+/// `timeout …` in milliseconds; None or 0 in the file: no limit (None here).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `timeout connect`.
+    pub connect_ms: Option<u32>,
+    /// `timeout client`.
+    pub client_ms: Option<u32>,
+    /// `timeout server`.
+    pub server_ms: Option<u32>,
+    /// `timeout tunnel`: replaces client and server once both directions have spoken.
+    pub tunnel_ms: Option<u32>,
+    /// `timeout queue`; when absent `timeout connect` serves (resolved already).
+    pub queue_ms: Option<u32>,
+    /// `timeout check`.
+    pub check_ms: Option<u32>,
+    /// `timeout client-fin`.
+    pub client_fin_ms: Option<u32>,
+    /// `timeout server-fin`.
+    pub server_fin_ms: Option<u32>,
+}
+
+/// `option …` that change the life of a TCP session, a check or a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `option dontlognull`.
+    pub dontlognull: bool,
+    /// `option dontlog-normal`.
+    pub dontlog_normal: bool,
+    /// `option logasap`.
+    pub logasap: bool,
+    /// `option log-health-checks`.
+    pub log_health_checks: bool,
+    /// `option log-separate-errors`.
+    pub log_separate_errors: bool,
+    /// `option clitcpka` or `option tcpka`.
+    pub client_keepalive: bool,
+    /// `option srvtcpka` or `option tcpka`.
+    pub server_keepalive: bool,
+    /// `option abortonclose`.
+    pub abortonclose: bool,
+    /// `option allbackups`.
+    pub allbackups: bool,
+    /// `option nolinger`.
+    pub nolinger: bool,
+    /// `option socket-stats`.
+    pub socket_stats: bool,
+    /// `option connect-on-data`, Pronk's own: connect to the server at the client's first bytes.
+    pub connect_on_data: bool,
+}
+
+/// What a session's end is logged as.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum LogStyle {
+    /// `Connect from A:P to A:P (fe/TCP)` (no option tcplog).
+    #[default]
+    Connect,
+    /// `option tcplog`.
+    Tcplog,
+}

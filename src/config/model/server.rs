@@ -1,0 +1,91 @@
+//! Servers and their checks.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A `server` line with `default-server` applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Name.
+    pub name: String,
+    /// HAProxy's numeric id inside its backend, from 1.
+    pub id: u32,
+    /// As written, for host names and the stats page.
+    pub host: String,
+    /// Where to connect; port 0 with [`Server::port_offset`]: relative to the client's port.
+    pub address: ServerAddress,
+    /// `weight`, 0 to 256.
+    pub weight: u16,
+    /// `backup`.
+    pub backup: bool,
+    /// `disabled`: starts in maintenance.
+    pub disabled: bool,
+    /// `maxconn`; None: unlimited.
+    pub maxconn: Option<u32>,
+    /// `minconn`.
+    pub minconn: Option<u32>,
+    /// `maxqueue`; None: unlimited.
+    pub maxqueue: Option<u32>,
+    /// `slowstart`.
+    pub slowstart_ms: Option<u32>,
+    /// `source`.
+    pub source: Option<SocketAddr>,
+    /// `check` and its settings; None: not checked.
+    pub check: Option<Check>,
+    /// `FILE:LINE`.
+    pub declared_at: String,
+}
+
+/// Where a server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// A fixed address.
+    Tcp(SocketAddr),
+    /// The port is the one the client connected to, plus this offset (`server s 10.0.0.1:+10`, or no port at all: 0).
+    TcpMapped(std::net::IpAddr, i32),
+    /// A Unix stream socket.
+    Unix(PathBuf),
+    /// A Unix stream socket in the abstract namespace.
+    Abstract(String),
+}
+
+/// Health-check settings of one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `inter`, default 2 s.
+    pub inter_ms: u32,
+    /// `fastinter`; None: inter.
+    pub fastinter_ms: Option<u32>,
+    /// `downinter`; None: inter.
+    pub downinter_ms: Option<u32>,
+    /// `rise`, default 2.
+    pub rise: u16,
+    /// `fall`, default 3.
+    pub fall: u16,
+    /// `addr`.
+    pub address: Option<std::net::IpAddr>,
+    /// `port`.
+    pub port: Option<u16>,
+}
+
+impl Server {
+    /// A server with HAProxy's defaults: weight 1, unlimited, unchecked.
+    pub fn new(name: impl Into<String>, id: u32, address: SocketAddr) -> Server {
+        Server {
+            name: name.into(),
+            id,
+            host: address.ip().to_string(),
+            address: ServerAddress::Tcp(address),
+            weight: 1,
+            backup: false,
+            disabled: false,
+            maxconn: None,
+            minconn: None,
+            maxqueue: None,
+            slowstart_ms: None,
+            source: None,
+            check: None,
+            declared_at: String::new(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Stats sockets and the stats page.
+
+use std::time::Duration;
+
+use super::{ListenAddress, SocketPermissions};
+
+/// A `stats socket` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatsSocket {
+    /// Where.
+    pub address: ListenAddress,
+    /// `level`, default operator.
+    pub level: CliLevel,
+    /// Owner and mode of a Unix socket.
+    pub permissions: SocketPermissions,
+    /// `expose-fd listeners`.
+    pub expose_fd_listeners: bool,
+    /// `FILE:LINE`.
+    pub declared_at: String,
+}
+
+/// What a user of a stats socket may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CliLevel {
+    /// Least: no sensitive information.
+    User,
+    /// Reads everything, changes counters only.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+/// The stats page of a `mode http` proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatsPage {
+    /// `stats uri`, default `/haproxy?stats`.
+    pub uri: String,
+    /// `stats realm`.
+    pub realm: Option<String>,
+    /// `stats auth`: user and password pairs.
+    pub auth: Vec<(String, String)>,
+    /// `stats refresh`.
+    pub refresh: Option<Duration>,
+    /// `stats hide-version`.
+    pub hide_version: bool,
+    /// `stats show-legends`.
+    pub show_legends: bool,
+    /// `stats show-node [NAME]`.
+    pub show_node: Option<Option<String>>,
+    /// `stats show-desc [TEXT]`.
+    pub show_desc: Option<Option<String>>,
+    /// `stats scope`: proxy names; `.` is itself. Empty: all.
+    pub scope: Vec<String>,
+}
