@@ -39,6 +39,13 @@ fn median_is_the_middle() {
 }
 
 #[test]
+fn spread_is_the_range_in_percent_of_the_median() {
+    assert_eq!(stats::spread(&[10.0, 9.0, 12.0]), Some(30.0));
+    assert_eq!(stats::spread(&[10.0]), None);
+    assert_eq!(stats::spread(&[0.0, 0.0]), None);
+}
+
+#[test]
 fn slope_is_the_growth_and_ignores_the_start() {
     let points: Vec<(f64, f64)> = (1..=5).map(|x| (f64::from(x), 1000.0 + 1.7 * f64::from(x))).collect();
     let slope = stats::slope(&points).expect("five different x");
@@ -78,7 +85,7 @@ fn table_shows_medians_ratios_and_aims() {
     };
     let cost = row("s/GiB");
     assert_eq!(cost[..4], ["bulk-1", "proxy", "CPU,", "s/GiB"]);
-    assert_eq!(cost[4..], ["0.050", "0.200", "0.125", "0.300", "2.50x", "6.00x", "2.00x", "met"]);
+    assert_eq!(cost[4..], ["0.050", "0.200", "0.125", "0.300", "20.0", "2.50x", "6.00x", "2.00x", "met"]);
     assert!(row("load's core").contains(&"-".to_owned()));
 }
 
@@ -91,7 +98,17 @@ fn table_names_what_is_missing() {
     assert!(text.contains("NOT MEASURED: round 1/1, idle, nginx"), "{text}");
     let line = text.lines().find(|line| line.contains("RSS")).expect("the row is printed");
     let cells: Vec<&str> = line.split_whitespace().skip(6).collect();
-    assert_eq!(cells, ["-", "1.80", "-", "-", "-", "-", "10.00x"]);
+    assert_eq!(cells, ["-", "1.80", "-", "-", "-", "-", "-", "10.00x"]);
+}
+
+#[test]
+fn a_busy_machine_is_named() {
+    let mut report = sample();
+    report.add("bulk-1", Metric::ProxyWaited, 1, 4.9);
+    assert!(!table::text(&report).contains("BUSY MACHINE"));
+    report.add("bulk-1", Metric::LoadWaited, 2, 12.3);
+    assert!(table::text(&report).contains("for up to 12.3 % of the time"));
+    assert!(table::markdown(&report, &[]).contains("**BUSY MACHINE"));
 }
 
 #[test]
@@ -99,7 +116,7 @@ fn markdown_has_one_cell_a_column() {
     let text = table::markdown(&sample(), &["bulk-cpu.svg".to_owned()]);
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
     assert_eq!(rows.len(), 5, "head, rule and three rows:\n{text}");
-    assert!(rows.iter().all(|row| row.matches('|').count() == 10), "{text}");
+    assert!(rows.iter().all(|row| row.matches('|').count() == 11), "{text}");
     assert!(text.contains("![bulk-cpu.svg](bulk-cpu.svg)"));
 }
 

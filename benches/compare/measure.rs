@@ -4,16 +4,34 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::failure::{Attempt, Failure};
 
 /// CPU time of a family of processes at one moment.
 pub struct CpuReading {
     at: Instant,
-    load_ns: u64,
-    thread_ns: HashMap<u32, u64>,
+    load: Ran,
+    threads: HashMap<u32, Ran>,
     ticks: u64,
+}
+
+/// What schedstat says of a thread: time on a core, and time it was ready but had none.
+#[derive(Clone, Copy, Default)]
+struct Ran {
+    on_core_ns: u64,
+    waited_ns: u64,
+}
+
+impl Ran {
+    fn read(text: &str) -> Result<Ran, Failure> {
+        Ok(Ran { on_core_ns: field(text, 0)?, waited_ns: field(text, 1)? })
+    }
+
+    fn since(self, earlier: Ran) -> Ran {
+        Ran {
+            on_core_ns: self.on_core_ns.saturating_sub(earlier.on_core_ns),
+            waited_ns: self.waited_ns.saturating_sub(earlier.waited_ns),
+        }
+    }
 }
 
 /// CPU used between two readings.
@@ -22,15 +40,18 @@ pub struct CpuSpent {
     pub elapsed: Duration,
     pub proxy: Duration,
     pub load: Duration,
+    /// How long each was kept from its core by somebody else.
+    pub proxy_waited: Duration,
+    pub load_waited: Duration,
 }
 
 /// USER_HZ, which Linux fixes at 100 for every program.
 const TICK_NS: u64 = 10_000_000;
 
 impl CpuReading {
-    /// Reads the process, its children and theirs.
+    /// Reads the process, its children and theirs; and this thread, which is the load.
     pub fn take(pid: u32) -> Result<CpuReading, Failure> {
-        let (mut thread_ns, mut ticks) = (HashMap::new(), 0);
+        let (mut threads, mut ticks) = (HashMap::new(), 0);
         for pid in family(pid)? {
             ticks += process_ticks(pid)?;
             let tasks =
@@ -39,25 +60,32 @@ impl CpuReading {
                 // A thread that ends while it is read is in the process's ticks.
                 let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
                 let thread = task.file_name().to_string_lossy().parse().unwrap_or(0);
-                thread_ns.insert(thread, field(&text, 0)?);
+                threads.insert(thread, Ran::read(&text)?);
             }
         }
-        let now = clock_gettime(ClockId::ProcessCPUTime);
-        let load_ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
-        Ok(CpuReading { at: Instant::now(), load_ns, thread_ns, ticks })
+        let own =
+            fs::read_to_string("/proc/thread-self/schedstat").attempting("reading the load's CPU time")?;
+        Ok(CpuReading { at: Instant::now(), load: Ran::read(&own)?, threads, ticks })
     }
 
     /// CPU since `earlier`. Threads that ended in between leave only their ticks of 10 ms:
     /// those count when they say clearly more than the threads that are left.
     pub fn since(&self, earlier: &CpuReading) -> CpuSpent {
-        let before = |thread| earlier.thread_ns.get(thread).copied().unwrap_or(0);
-        let threads: u64 = self.thread_ns.iter().map(|(id, ns)| ns.saturating_sub(before(id))).sum();
+        let mut proxy = Ran::default();
+        for (id, ran) in &self.threads {
+            let ran = ran.since(earlier.threads.get(id).copied().unwrap_or_default());
+            proxy.on_core_ns += ran.on_core_ns;
+            proxy.waited_ns += ran.waited_ns;
+        }
         let ticks = self.ticks.saturating_sub(earlier.ticks) * TICK_NS;
-        let proxy = if ticks > threads + 3 * TICK_NS { ticks } else { threads };
+        let on_core = if ticks > proxy.on_core_ns + 3 * TICK_NS { ticks } else { proxy.on_core_ns };
+        let load = self.load.since(earlier.load);
         CpuSpent {
             elapsed: self.at - earlier.at,
-            proxy: Duration::from_nanos(proxy),
-            load: Duration::from_nanos(self.load_ns - earlier.load_ns),
+            proxy: Duration::from_nanos(on_core),
+            load: Duration::from_nanos(load.on_core_ns),
+            proxy_waited: Duration::from_nanos(proxy.waited_ns),
+            load_waited: Duration::from_nanos(load.waited_ns),
         }
     }
 }

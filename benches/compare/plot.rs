@@ -6,18 +6,20 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::failure::{Attempt, Failure};
 use crate::report::metric::{Better, Metric};
 use crate::report::number::short;
 use crate::report::{Report, Row, stats};
 
-const COLOURS: [RGBColor; 5] = [
-    RGBColor(204, 51, 17),
-    RGBColor(0, 68, 136),
-    RGBColor(0, 119, 187),
-    RGBColor(102, 204, 238),
-    RGBColor(0, 153, 136),
+/// The colour of each proxy, the same in every plot.
+const COLOURS: [(&str, RGBColor); 5] = [
+    ("pronk", RGBColor(204, 51, 17)),
+    ("haproxy-copy", RGBColor(0, 68, 136)),
+    ("haproxy-auto", RGBColor(0, 119, 187)),
+    ("haproxy-splice", RGBColor(102, 204, 238)),
+    ("nginx", RGBColor(0, 153, 136)),
 ];
 const SIZE: (u32, u32) = (960, 420);
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -60,7 +62,7 @@ fn draw(report: &Report, rows: &[&Row], path: &Path) -> Result<(), Box<dyn std::
     area.fill(&WHITE)?;
     let mut chart = axes(&area, rows)?;
     for (index, peer) in report.peers.iter().enumerate() {
-        let colour = COLOURS[index % COLOURS.len()];
+        let colour = COLOURS.iter().find(|(name, _)| name == peer).map_or(BLACK, |(_, colour)| *colour);
         for (group, row) in rows.iter().enumerate() {
             draw_bar(&mut chart, place(group, index, report.peers.len()), &row.values[index], colour)?;
         }
@@ -82,7 +84,7 @@ fn axes<'a>(
     let highest = rows.iter().flat_map(|row| row.values.iter().flatten()).copied().fold(0.0, f64::max);
     let top = if highest > 0.0 { highest * 1.25 } else { 1.0 };
     let mut chart = ChartBuilder::on(area)
-        .caption(rows[0].metric.label(), ("sans-serif", 20))
+        .caption(caption(rows[0]), ("sans-serif", 20))
         .margin(12)
         .x_label_area_size(30)
         .y_label_area_size(64)
@@ -95,6 +97,11 @@ fn axes<'a>(
     mesh.disable_x_mesh().x_labels(rows.len() * 2 + 1).x_label_formatter(&name);
     mesh.y_label_formatter(&|value| short(*value)).light_line_style(WHITE).draw()?;
     Ok(chart)
+}
+
+fn caption(row: &Row) -> String {
+    let way = if row.metric.better() == Better::Lower { "less is better" } else { "more is better" };
+    format!("{}: {} ({way})", family_of(&row.workload), row.metric.label())
 }
 
 /// Where on the horizontal axis one peer's bar of one group stands.
@@ -117,6 +124,7 @@ fn draw_bar(
     chart.draw_series([bar])?;
     chart.draw_series([PathElement::new(vec![(middle, low), (middle, high)], BLACK)])?;
     let style = ("sans-serif", 11).into_text_style(chart.plotting_area());
-    chart.draw_series([Text::new(short(median), (place.start, high), style)])?;
+    let style = style.pos(Pos::new(HPos::Center, VPos::Bottom));
+    chart.draw_series([Text::new(short(median), (middle, high), style)])?;
     Ok(())
 }

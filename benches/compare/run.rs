@@ -21,10 +21,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     std::fs::create_dir_all(&options.folder).attempting(format!("creating {}", options.folder.display()))?;
     let folder = std::fs::canonicalize(&options.folder).attempting("resolving the output folder")?;
     cores::pin(cores.load)?;
-    let peers = find_peers(options);
-    if peers.is_empty() {
-        return Err(Failure::new("no proxy to measure"));
-    }
+    let peers = find_peers(options)?;
     let mut report = Report {
         environment: environment::describe(options, cores, descriptors, &peers),
         peers: peers.iter().map(|peer| peer.kind.name().to_owned()).collect(),
@@ -37,16 +34,19 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     Ok(report.failures.is_empty())
 }
 
-/// A proxy that is not there is named and left out.
-fn find_peers(options: &Options) -> Vec<Peer> {
-    let found = options.kinds.iter().filter_map(|kind| match Peer::find(*kind, &options.programs) {
-        Ok(peer) => Some(peer),
-        Err(failure) => {
-            eprintln!("compare: without {}: {failure}", kind.name());
-            None
+/// A proxy that is not installed is named and left out.
+fn find_peers(options: &Options) -> Result<Vec<Peer>, Failure> {
+    let mut peers = Vec::new();
+    for kind in &options.kinds {
+        match Peer::find(*kind, &options.programs)? {
+            Some(peer) => peers.push(peer),
+            None => eprintln!("compare: without {}: it is not installed and no path was given", kind.name()),
         }
-    });
-    found.collect()
+    }
+    if peers.is_empty() {
+        return Err(Failure::new("no proxy to measure"));
+    }
+    Ok(peers)
 }
 
 fn measure_all(options: &Options, setup: &Setup, peers: &[Peer], report: &mut Report) {

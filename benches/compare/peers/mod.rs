@@ -31,6 +31,7 @@ impl Kind {
     pub const ALL: [Kind; 5] =
         [Kind::Pronk, Kind::HaproxyCopy, Kind::HaproxyAuto, Kind::HaproxySplice, Kind::Nginx];
 
+    /// Its column in tables, and its name in options.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Pronk => "pronk",
@@ -109,6 +110,9 @@ impl Setup {
     }
 }
 
+/// Sessions that `Peer::start` opens to see that the proxy listens, one on each route.
+pub const PROBES: u32 = 2;
+
 /// A started proxy; it ends when this is dropped.
 pub struct Running {
     pub echo: SocketAddrV4,
@@ -117,18 +121,17 @@ pub struct Running {
 }
 
 impl Peer {
-    /// Finds a proxy and asks it for its version. The failure says where it was looked for.
-    pub fn find(kind: Kind, programs: &Programs) -> Result<Peer, Failure> {
+    /// Finds a proxy and asks it for its version. None: it was not asked for by path and is not
+    /// installed. A path that was given must work.
+    pub fn find(kind: Kind, programs: &Programs) -> Result<Option<Peer>, Failure> {
         let given = match kind {
-            Kind::Pronk => programs.pronk.clone().or(Some(PathBuf::from(env!("CARGO_BIN_EXE_pronk")))),
+            Kind::Pronk => Some(programs.pronk.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_pronk").into())),
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => programs.haproxy.clone(),
             Kind::Nginx => programs.nginx.clone(),
         };
-        let name = kind.program();
-        let missing = || Failure::new(format!("{name} is not on the PATH; install it or give --{name} PATH"));
-        let program = given.or_else(|| find(name)).ok_or_else(missing)?;
+        let Some(program) = given.or_else(|| find(kind.program())) else { return Ok(None) };
         let version = version(&program)?;
-        Ok(Peer { kind, version, program })
+        Ok(Some(Peer { kind, version, program }))
     }
 
     /// Writes the configuration, starts the proxy on its core and waits until it listens.
@@ -210,6 +213,9 @@ fn version(program: &Path) -> Result<String, Failure> {
     let output = output.attempting(format!("running {} -v", program.display()))?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
+    if !output.status.success() {
+        return Err(Failure::new(format!("{} -v: {}: {}", program.display(), output.status, text.trim())));
+    }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("version unknown");
     Ok(first.trim().to_owned())
 }

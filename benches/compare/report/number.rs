@@ -5,6 +5,7 @@ pub fn short(value: f64) -> String {
     match value.abs() {
         magnitude if magnitude >= 100.0 => format!("{value:.0}"),
         magnitude if magnitude >= 10.0 => format!("{value:.1}"),
+        0.0 => "0".to_owned(),
         magnitude if magnitude >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }

@@ -20,6 +20,13 @@ pub fn range(values: &[f64]) -> Option<(f64, f64)> {
     Some(values.iter().fold((first, first), |(low, high), value| (low.min(*value), high.max(*value))))
 }
 
+/// Highest less lowest, in percent of the median; None unless there are two.
+pub fn spread(values: &[f64]) -> Option<f64> {
+    let (low, high) = range(values)?;
+    let median = median(values).filter(|median| *median != 0.0 && values.len() > 1)?;
+    Some((high - low) / median * 100.0)
+}
+
 /// How many times better `ours` is than `theirs`: above 1 is ahead, whichever way is better.
 pub fn advantage(ours: f64, theirs: f64, better: Better) -> Option<f64> {
     let ratio = match better {

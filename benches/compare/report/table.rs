@@ -2,12 +2,17 @@
 
 use std::fmt::Write;
 
+use super::metric::Metric;
 use super::number::{short, times};
 use super::target::target;
 use super::{Report, Row, stats};
 
-const LEGEND: &str = "Medians over interleaved rounds. The last columns say how many times better Pronk is (above 1: ahead; \
-cost: theirs/ours, rate: ours/theirs) than HAProxy's better mode of the row and than nginx, and what is aimed at.";
+const LEGEND: &str = "Medians over interleaved rounds; spread: highest less lowest round in percent of the median, of the \
+proxy where it is largest. \"vs\": how many times better Pronk is (above 1: ahead; a cost: theirs/ours, a rate: \
+ours/theirs) than HAProxy's better mode of the row, and than nginx; then what is aimed at against HAProxy.";
+
+/// Beyond this share of the time kept from a core, in percent, somebody else measured too.
+const BUSY: f64 = 5.0;
 
 /// For a terminal: aligned columns, a blank line between workloads.
 pub fn text(report: &Report) -> String {
@@ -28,6 +33,7 @@ pub fn text(report: &Report) -> String {
         push(&mut out, &aligned(row, &widths));
     }
     push(&mut out, &format!("\n{LEGEND}"));
+    warning(report).iter().for_each(|warning| push(&mut out, warning));
     report.failures.iter().for_each(|failure| push(&mut out, &format!("NOT MEASURED: {failure}")));
     out
 }
@@ -37,6 +43,7 @@ pub fn markdown(report: &Report, plots: &[String]) -> String {
     let mut out = String::from("# Pronk, HAProxy and nginx on the same work\n\n");
     environment(report).for_each(|line| push(&mut out, &format!("- {line}")));
     push(&mut out, &format!("\n{LEGEND}\n"));
+    warning(report).iter().for_each(|warning| push(&mut out, &format!("**{warning}**\n")));
     let head = head(report);
     push(&mut out, &piped(&head));
     push(&mut out, &piped(&rule(head.len())));
@@ -61,7 +68,8 @@ fn environment(report: &Report) -> impl Iterator<Item = String> {
 
 fn head(report: &Report) -> Vec<String> {
     let peers = report.peers.iter().map(String::as_str);
-    let names = ["workload", "metric"].into_iter().chain(peers).chain(["vs HAProxy", "vs nginx", "aim"]);
+    let names =
+        ["workload", "metric"].into_iter().chain(peers).chain(["spread, %", "vs HAProxy", "vs nginx", "aim"]);
     names.map(str::to_owned).collect()
 }
 
@@ -83,11 +91,26 @@ fn cells(report: &Report, row: &Row) -> Vec<String> {
     let shown = |value: Option<f64>, form: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), form);
     let mut cells = vec![row.workload.clone(), row.metric.label().to_owned()];
     cells.extend(row.values.iter().map(|values| shown(stats::median(values), short)));
+    let spreads = row.values.iter().filter_map(|values| stats::spread(values));
+    cells.push(shown(spreads.max_by(f64::total_cmp), short));
     let haproxy = report.advantage(row, "haproxy");
     cells.push(shown(haproxy, times));
     cells.push(shown(report.advantage(row, "nginx"), times));
     cells.push(aim(target(&row.workload, row.metric), haproxy));
     cells
+}
+
+/// Says so when other processes had a share of the two cores.
+fn warning(report: &Report) -> Option<String> {
+    let kept = |row: &&Row| matches!(row.metric, Metric::ProxyWaited | Metric::LoadWaited);
+    let medians =
+        report.rows.iter().filter(kept).flat_map(|row| &row.values).filter_map(|v| stats::median(v));
+    let most = medians.max_by(f64::total_cmp).filter(|most| *most > BUSY)?;
+    Some(format!(
+        "BUSY MACHINE: other processes kept the proxy or the load from its core for up to {} % of the time; \
+         do not trust these numbers.",
+        short(most)
+    ))
 }
 
 fn aim(target: Option<f64>, reached: Option<f64>) -> String {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::load::Load;
 use crate::measure::{CpuReading, CpuSpent};
-use crate::peers::{Peer, Running, Setup};
+use crate::peers::{PROBES, Peer, Running, Setup};
 use crate::report::metric::Metric;
 
 /// Every wait for the proxy to do something ends here.
@@ -169,14 +169,20 @@ impl Stage {
     /// The last lines come shortly after the sessions ended; a missing one must not stop the run.
     fn log_lines_per_session(&mut self) -> Result<f64, Failure> {
         self.load.run_for(Duration::from_millis(300))?;
-        Ok(self.load.log_lines() as f64 / self.load.connections() as f64)
+        let sessions = self.load.connections() + PROBES;
+        Ok(self.load.log_lines() as f64 / f64::from(sessions))
     }
 }
 
-/// Share of a core, in percent.
-fn busy(spent: &CpuSpent) -> [(Metric, f64); 2] {
+/// Shares of the two cores: worked, and wanted in vain because somebody else was there.
+fn busy(spent: &CpuSpent) -> [(Metric, f64); 4] {
     let percent = |time: Duration| time.as_secs_f64() / spent.elapsed.as_secs_f64() * 100.0;
-    [(Metric::ProxyBusy, percent(spent.proxy)), (Metric::LoadBusy, percent(spent.load))]
+    [
+        (Metric::ProxyBusy, percent(spent.proxy)),
+        (Metric::LoadBusy, percent(spent.load)),
+        (Metric::ProxyWaited, percent(spent.proxy_waited)),
+        (Metric::LoadWaited, percent(spent.load_waited)),
+    ]
 }
 
 /// The proxy's CPU for each of `count` units, in microseconds.
