@@ -11,13 +11,14 @@ use super::conditional::{Blocks, World};
 use super::diagnostic::{Diagnostic, Excerpt, Form, Report, Severity};
 use super::draft::{Draft, Opening};
 use super::environment::{Environment, Here};
+use super::keyword::{self, Keyword, Places, Support};
 use super::lexer::{self, Line, Modifier, RawLine, Word};
 use super::model::{Config, ProxyKind};
 use super::suggest::nearest;
 use super::supplies::Wants;
+use super::support;
 
 mod names;
-mod other;
 mod setenv;
 
 use names::Names;
@@ -213,8 +214,8 @@ impl<'r> Walker<'r> {
             "frontend" => self.proxy(ProxyKind::Frontend, line),
             "backend" => self.proxy(ProxyKind::Backend, line),
             "listen" => self.proxy(ProxyKind::Listen, line),
-            keyword => match other::find(keyword) {
-                Some(section) => self.other(section, line),
+            keyword => match keyword::find(Places::TOP, [keyword].into_iter()) {
+                Some(row) => self.other(row, line),
                 None => return false,
             },
         }
@@ -311,19 +312,14 @@ impl<'r> Walker<'r> {
         }
     }
 
-    fn other(&mut self, section: &other::Section, line: &Line) {
+    /// A section that is no proxy: refused, or without effect as long as nothing refers to it.
+    fn other(&mut self, row: &Keyword, line: &Line) {
         self.enter(Open::Skipped, line);
-        let keyword = section.keyword;
-        match section.refused {
-            Some(help) => self
-                .report
-                .alert(line, &line.words[0], format!("'{keyword}' section is not supported"))
-                .help(help),
-            None => self
-                .report
-                .diag(line, &line.words[0], format!("'{keyword}' section has no effect on a TCP proxy"))
-                .help("its lines are not read"),
-        };
+        if let Support::Refused(refusal) = row.support {
+            return support::refuse(row, refusal, line, 0, self.report);
+        }
+        let text = format!("'{}' section has no effect on a TCP proxy", row.words);
+        self.report.diag(line, &line.words[0], text).help("its lines are not read");
     }
 
     /// A line inside a section.
@@ -346,8 +342,7 @@ impl<'r> Walker<'r> {
     fn lost(&mut self, line: &Line) {
         self.open = Open::Lost;
         let keyword = line.keyword();
-        let known = ["global", "defaults", "frontend", "backend", "listen"];
-        let help = match nearest(keyword, known.into_iter().chain(other::keywords())) {
+        let help = match nearest(keyword, keyword::names(Places::TOP)) {
             Some(near) => format!("did you mean '{near}'? The lines up to the next section are not read"),
             None => "a file starts with a section: global, defaults, frontend, backend or listen".to_owned(),
         };

@@ -1,9 +1,10 @@
 //! Live counts per frontend, backend and server, outside the snapshot so that a swap never resets them.
 //!
 //! Whoever starts to wait draws a ticket ([`Cell::enter_queue`]), stands in its own worker's FIFO, publishes
-//! that FIFO's head ([`Load::publish_head`]) and chooses once more; served, it publishes the next head.
+//! that FIFO's head ([`Load::publish_head`]) and chooses once more; so does every later head.
 //! Whoever frees a slot releases it, asks [`Load::next_waiter`] and wakes that worker, which serves its
-//! FIFO until no slot is left; a worker that served its last waiter asks again and passes the wake on.
+//! FIFO until no slot is left. Whoever takes the last one out of its FIFO, served or not, publishes that,
+//! asks again and passes the wake on: two slots may have been freed for one head.
 //! A new snapshot may free slots too: a worker that sees one serves its FIFOs.
 //! `RUSTFLAGS="--cfg px_loom" cargo test --lib load::model --target-dir target/loom` proves that no slot
 //! stays free while somebody waits.

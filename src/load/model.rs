@@ -3,8 +3,9 @@
 //! Each worker thread does once what the contract in [`super`] says; wake-ups that arrived are followed at
 //! the end, as late as can be. Then nobody may wait while a slot is free.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use loom::thread;
 
 use super::cell::Cell;
@@ -19,7 +20,7 @@ enum Protocol {
     AsWritten,
     /// Mutant: looks for a slot only before it shows its ticket.
     LooksBefore,
-    /// Mutant: who was served does not pass the wake-up on.
+    /// Mutant: who empties its FIFO does not pass the wake-up on.
     KeepsTheWake,
 }
 
@@ -29,7 +30,9 @@ struct World {
     slots: u32,
     cell: Cell,
     heads: Heads,
+    /// Read at the end only, so not part of the model: it need not try their orders.
     woken: [AtomicBool; WORKERS],
+    /// Used by its own worker only.
     waits: [AtomicBool; WORKERS],
 }
 
@@ -59,7 +62,14 @@ impl World {
         if self.cell.take(Some(self.slots)).is_none() {
             return;
         }
-        self.waits[worker].store(false, SeqCst);
+        self.leave(worker);
+    }
+
+    /// The only waiter of `worker` leaves, served or not.
+    fn leave(&self, worker: usize) {
+        if !self.waits[worker].swap(false, SeqCst) {
+            return;
+        }
         self.cell.leave_queue();
         self.heads.publish(worker, None);
         if self.protocol != Protocol::KeepsTheWake {
@@ -95,9 +105,12 @@ impl World {
     }
 }
 
-/// Runs each of `actors` on a thread of its own, in every order that the memory model allows.
+/// Runs each of `actors` on a thread of its own, in every order that the memory model allows; with three
+/// of them in every order with at most three preemptions, for there are millions of others.
 fn explore(protocol: Protocol, slots: u32, actors: &'static [fn(&World)]) {
-    loom::model(move || {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = (actors.len() > 2).then_some(3);
+    builder.check(move || {
         let world = World::full(protocol, slots);
         let spawn = |actor: &fn(&World)| {
             let (world, actor) = (Arc::clone(&world), *actor);
@@ -119,6 +132,15 @@ fn pass_through(world: &World) {
 
 const ONE_WAITS: &[fn(&World)] = &[|world| world.free(), |world| world.wait(0)];
 const TWO_WAIT_FOR_ONE: &[fn(&World)] = &[|world| world.free(), |world| world.wait(0), |world| world.wait(1)];
+/// The first in line gives up, when the wake-up may already be on its way.
+const ONE_GIVES_UP: &[fn(&World)] = &[
+    |world| world.free(),
+    |world| world.wait(1),
+    |world| {
+        world.wait(0);
+        world.leave(0);
+    },
+];
 const A_NEWCOMER_INTERFERES: &[fn(&World)] = &[|world| world.free(), |world| world.wait(0), pass_through];
 /// Both slots are freed while both wait: the two wake-ups may go to the same worker.
 const TWO_WAIT_FOR_TWO: &[fn(&World)] = &[
@@ -143,6 +165,11 @@ fn one_of_two_waiters_gets_the_slot() {
 #[test]
 fn a_newcomer_that_comes_in_between_forgets_nobody() {
     explore(Protocol::AsWritten, 1, A_NEWCOMER_INTERFERES);
+}
+
+#[test]
+fn who_gives_up_passes_the_slot_on() {
+    explore(Protocol::AsWritten, 1, ONE_GIVES_UP);
 }
 
 #[test]

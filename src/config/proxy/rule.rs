@@ -114,7 +114,7 @@ fn warn_of_no_value(acl: &Acl, words: &[&str], line: &Line, at: usize, report: &
     }
     let keyword = words.first().copied().unwrap_or("");
     let text = format!(
-        "parsing acl keyword '{keyword}' : no pattern to match against were provided, so this ACL will never match."
+        "parsing acl keyword '{keyword}' :\n  no pattern to match against were provided, so this ACL will never match."
     );
     report.push(Diagnostic::at(Severity::Warning, line, line.span(at), text)).form(Form::Bare).help(
         "write values after it, '-m found' to ask whether there is anything, or '--' if it is meant so",

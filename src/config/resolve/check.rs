@@ -22,6 +22,7 @@ pub(super) fn section(section: &Section, proxy: &Proxy, report: &mut Report) {
     }
     log_form(section, proxy, report);
     entries(section, report);
+    precedence(section, report);
     timeouts(section, proxy, report);
 }
 
@@ -120,6 +121,20 @@ fn entries(section: &Section, report: &mut Report) {
         report
             .push(bare(Severity::Warning, &section.line, 1, text))
             .help("write where it listens, as in: bind :21050");
+    }
+}
+
+/// In a listen section the two contradict each other.
+fn precedence(section: &Section, report: &mut Report) {
+    let rule = section.settings.default_backend.as_ref().filter(|_| section.is_frontend());
+    if let (Some(line), Some(server)) = (rule, section.servers.first()) {
+        let text = format!(
+            "In {}, the 'default_backend' rule always has precedence over the servers, which will never be used.",
+            section.shown()
+        );
+        report
+            .push(bare(Severity::Warning, line, 0, text))
+            .help(format!("remove one of the two; the first server is on line {}", server.line.number));
     }
 }
 
