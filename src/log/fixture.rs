@@ -72,7 +72,7 @@ pub(super) fn record() -> SessionRecord {
         backend: ProxyId(0),
         server: Some(0),
         accepted_us: 1_795_219_521_769_000,
-        queue_ms: 1,
+        queue_ms: 0,
         connect_ms: 0,
         total_ms: 53,
         bytes_to_client: 9,

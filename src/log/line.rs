@@ -86,9 +86,12 @@ fn tcplog(
 }
 
 /// `%Tw/%Tc/%Tt %B`. With `option logasap` the totals are marked as unfinished on every line of the frontend.
+///
+/// `%Tw` is one more than the time in queues: HAProxy subtracts the request's time, which is -1 without HTTP.
 fn timers_and_bytes(out: &mut String, frontend: &Proxy, record: &SessionRecord) -> fmt::Result {
     let plus = if record.early || frontend.options.logasap { "+" } else { "" };
-    write!(out, "{}/{}/{plus}{}", record.queue_ms, record.connect_ms, record.total_ms)?;
+    let queue_ms = if record.queue_ms < 0 { -1 } else { record.queue_ms.saturating_add(1) };
+    write!(out, "{queue_ms}/{}/{plus}{}", record.connect_ms, record.total_ms)?;
     write!(out, " {plus}{}", record.bytes_to_client)
 }
 
@@ -133,7 +136,7 @@ mod tests {
             termination: ended(Cause::ServerAbort, Stage::Connect),
             ..normal
         };
-        let refused = SessionRecord { server: Some(0), queue_ms: 1, total_ms: 301, retries: 1, ..nobody };
+        let refused = SessionRecord { server: Some(0), queue_ms: 0, total_ms: 301, retries: 1, ..nobody };
         let moved = SessionRecord { server: Some(1), retries: 1, redispatched: true, ..normal };
         let early = SessionRecord { total_ms: 0, bytes_to_client: 0, early: true, ..normal };
         for (record, line) in [

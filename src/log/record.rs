@@ -22,7 +22,7 @@ pub struct SessionRecord {
     pub server: Option<u16>,
     /// Accept time, microseconds since the epoch.
     pub accepted_us: u64,
-    /// `%Tw`: milliseconds in queues; -1: never got that far.
+    /// Milliseconds in queues; -1: never got that far. `%Tw` shows one more, as HAProxy does in mode tcp.
     pub queue_ms: i32,
     /// `%Tc`: milliseconds until connected; -1: never was.
     pub connect_ms: i32,
