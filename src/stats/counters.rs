@@ -141,8 +141,6 @@ pub struct ProcessCounters {
     pub pipes_used: AtomicU64,
     /// Idle pipes in the pool now.
     pub pipes_free: AtomicU64,
-    /// Nanoseconds spent waiting in the kernel since the start, for `Idle_pct`.
-    pub idle_ns: Counter,
 }
 
 /// Everything one worker counts.

@@ -23,11 +23,16 @@ pub fn info(sources: &Sources) -> String {
 /// Name and value of every line; `description` only when the configuration has one. What belongs to
 /// TLS, compression, peers, resolvers and HAProxy's memory pools is 0: there is none.
 pub fn info_values(sources: &Sources) -> Vec<(&'static str, Value)> {
-    let mut values = identity(sources);
+    info_values_at(sources, sources.now_ms())
+}
+
+/// The same as of `now_ms` on the process clock.
+pub(super) fn info_values_at(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+    let mut values = identity(sources, now_ms);
     values.extend(limits_and_connections(sources));
-    values.extend(rates(sources));
+    values.extend(rates(sources, now_ms));
     values.extend(scheduler(sources));
-    values.extend(traffic(sources));
+    values.extend(traffic(sources, now_ms));
     values.extend(newer(sources));
     values
 }
@@ -40,8 +45,8 @@ fn zeros<const N: usize>(names: [&'static str; N]) -> [(&'static str, Value); N]
     names.map(|name| (name, Value::Number(0)))
 }
 
-fn identity(sources: &Sources) -> Vec<(&'static str, Value)> {
-    let seconds = sources.now_ms() / 1000;
+fn identity(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+    let seconds = now_ms / 1000;
     vec![
         ("Name", Value::text("Pronk")),
         ("Version", Value::text(env!("CARGO_PKG_VERSION"))),
@@ -71,7 +76,7 @@ fn limits_and_connections(sources: &Sources) -> Vec<(&'static str, Value)> {
         number("Hard_maxconn", limits.maxconn),
         number("CurrConns", sources.load.process().live()),
         number("CumConns", sources.process_total(|process| &process.connections)),
-        number("CumReq", sessions(sources)),
+        number("CumReq", sources.sessions()),
     ]);
     values.extend(zeros(["MaxSslConns", "CurrSslConns", "CumSslConns"]));
     values.extend([
@@ -82,14 +87,10 @@ fn limits_and_connections(sources: &Sources) -> Vec<(&'static str, Value)> {
     values
 }
 
-/// Sessions begun at any frontend: in `mode tcp` a session is one request.
-fn sessions(sources: &Sources) -> u64 {
-    let ids = (0..).map(crate::config::model::ProxyId).take(sources.config.proxies.len());
-    ids.map(|id| sources.counters.iter().map(|w| w.frontend(id).sessions.value()).sum::<u64>()).sum()
-}
-
-fn rates(sources: &Sources) -> Vec<(&'static str, Value)> {
-    let (connections, sessions) = (sources.rates.connections(), sources.rates.sessions());
+fn rates(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+    let accepted = sources.process_total(|process| &process.connections);
+    let connections = sources.rates.connections(accepted, now_ms);
+    let sessions = sources.rates.sessions(sources.sessions(), now_ms);
     let mut values = vec![
         number("ConnRate", connections.now),
         number("ConnRateLimit", 0u64),
@@ -143,11 +144,12 @@ fn scheduler(sources: &Sources) -> Vec<(&'static str, Value)> {
     values
 }
 
-fn traffic(sources: &Sources) -> Vec<(&'static str, Value)> {
+fn traffic(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+    let sent = sources.process_total(|process| &process.bytes_out);
     let mut values = vec![
-        number("TotalBytesOut", sources.process_total(|process| &process.bytes_out)),
+        number("TotalBytesOut", sent),
         number("TotalSplicedBytesOut", sources.process_total(|process| &process.spliced_bytes_out)),
-        number("BytesOutRate", sources.rates.bytes_out().now),
+        number("BytesOutRate", sources.rates.bytes_out(sent, now_ms).now),
     ];
     values.extend(zeros(["DebugCommandsIssued", "CumRecvLogs"]));
     values.push(("Build info", Value::text(env!("CARGO_PKG_VERSION"))));
@@ -166,7 +168,7 @@ fn newer(sources: &Sources) -> Vec<(&'static str, Value)> {
         number("BootTime_ms", sources.boot_ms),
         number("Niced_tasks", 0u64),
         number("CurrStreams", sources.load.process().live()),
-        number("CumStreams", sessions(sources)),
+        number("CumStreams", sources.sessions()),
     ];
     values.extend(zeros(["BlockedTrafficWarnings", "PatternsAdded", "PatternsFreed"]));
     values.push(number("NbThreadGroups", 1u64));

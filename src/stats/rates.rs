@@ -1,32 +1,48 @@
 //! What only time shows: events per second, their maxima, and since when a backend is up or down.
 //!
-//! HAProxy's rates slide over the last second; these are of the last whole interval between two
-//! samples, taken once a second.
+//! A rate slides over the last second, as HAProxy's: the events since the last sample, and of the
+//! interval before it the share that still lies within that second.
 
 use std::sync::Arc;
 
-use crate::config::model::{BindId, Config, ProxyId};
+use crate::config::model::{Config, ProxyId};
 use crate::session::op::ServerId;
 use crate::table::{Backend, Snapshot};
 
-use super::counters::WorkerCounters;
+use super::counters::{Counter, ProcessCounters, WorkerCounters};
 
-/// Events per second of one counter.
+/// Events per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rate {
-    last_total: u64,
-    /// Of the last interval.
+    /// Over the last second.
     pub now: u64,
     /// The largest so far.
     pub max: u64,
 }
 
-impl Rate {
+/// What a rate is computed from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Past {
+    /// Of the counter at the last sample.
+    total: u64,
+    /// Per second, in the interval before it.
+    rate: u64,
+    max: u64,
+}
+
+impl Past {
     fn sample(&mut self, total: u64, elapsed_ms: u64) {
-        let events = total.saturating_sub(self.last_total);
-        self.last_total = total;
-        self.now = events.saturating_mul(1000).div_ceil(elapsed_ms);
-        self.max = self.max.max(self.now);
+        let events = total.saturating_sub(self.total);
+        self.total = total;
+        self.rate = events.saturating_mul(1000).div_ceil(elapsed_ms);
+        self.max = self.max.max(self.rate);
+    }
+
+    /// When `since_ms` after the last sample the counter stands at `total`.
+    fn at(&self, total: u64, since_ms: u64) -> Rate {
+        let fresh = total.saturating_sub(self.total).saturating_mul(1000) / since_ms.max(1000);
+        let now = fresh + self.rate.saturating_mul(1000u64.saturating_sub(since_ms)) / 1000;
+        Rate { now, max: self.max.max(now) }
     }
 }
 
@@ -69,16 +85,20 @@ impl Availability {
 #[derive(Debug)]
 pub struct Rates {
     sampled_ms: u64,
-    connections: Rate,
-    sessions: Rate,
-    bytes_out: Rate,
-    idle: Rate,
-    frontend_connections: Vec<Rate>,
-    frontend_sessions: Vec<Rate>,
-    binds: Vec<Rate>,
-    backends: Vec<Rate>,
-    servers: Vec<Rate>,
+    connections: Past,
+    sessions: Past,
+    bytes_out: Past,
+    cpu_ns: Past,
+    frontend_connections: Vec<Past>,
+    frontend_sessions: Vec<Past>,
+    backends: Vec<Past>,
+    servers: Vec<Past>,
     availability: Vec<Availability>,
+}
+
+/// A sum over all workers.
+fn sum(counters: &[Arc<WorkerCounters>], of: impl Fn(&WorkerCounters) -> u64) -> u64 {
+    counters.iter().map(|worker| of(worker)).sum()
 }
 
 impl Rates {
@@ -87,112 +107,97 @@ impl Rates {
         let proxies = config.proxies.len();
         Rates {
             sampled_ms: 0,
-            connections: Rate::default(),
-            sessions: Rate::default(),
-            bytes_out: Rate::default(),
-            idle: Rate::default(),
-            frontend_connections: vec![Rate::default(); proxies],
-            frontend_sessions: vec![Rate::default(); proxies],
-            binds: vec![Rate::default(); config.binds.len()],
-            backends: vec![Rate::default(); proxies],
-            servers: vec![Rate::default(); config.proxies.iter().map(|proxy| proxy.servers.len()).sum()],
+            connections: Past::default(),
+            sessions: Past::default(),
+            bytes_out: Past::default(),
+            cpu_ns: Past::default(),
+            frontend_connections: vec![Past::default(); proxies],
+            frontend_sessions: vec![Past::default(); proxies],
+            backends: vec![Past::default(); proxies],
+            servers: vec![Past::default(); config.proxies.iter().map(|proxy| proxy.servers.len()).sum()],
             availability: vec![Availability::default(); proxies],
         }
     }
 
-    /// Takes one sample at `now_ms` on the process clock. Called twice within a millisecond, the second
-    /// call does nothing.
-    pub fn sample(&mut self, now_ms: u64, counters: &[Arc<WorkerCounters>], table: &Snapshot) {
+    /// Takes one sample at `now_ms` on the process clock, when the process has used `cpu_ns` of processor
+    /// time. Called twice within a millisecond, the second call does nothing.
+    pub fn sample(&mut self, now_ms: u64, cpu_ns: u64, counters: &[Arc<WorkerCounters>], table: &Snapshot) {
         let elapsed_ms = now_ms.saturating_sub(self.sampled_ms);
         if elapsed_ms == 0 {
             return;
         }
         self.sampled_ms = now_ms;
-        self.sample_process(elapsed_ms, counters);
+        self.cpu_ns.sample(cpu_ns, elapsed_ms);
+        let process = |of: fn(&ProcessCounters) -> &Counter| sum(counters, |w| of(w.process()).value());
+        self.connections.sample(process(|p| &p.connections), elapsed_ms);
+        self.bytes_out.sample(process(|p| &p.bytes_out), elapsed_ms);
         self.sample_proxies(elapsed_ms, counters);
-        self.sample_servers(elapsed_ms, counters);
+        for (rate, id) in self.servers.iter_mut().zip((0..).map(ServerId)) {
+            rate.sample(sum(counters, |worker| worker.server(id).sessions.value()), elapsed_ms);
+        }
         for backend in table.backends() {
             self.availability[usize::from(backend.proxy.0)].sample(backend);
         }
     }
 
-    fn sample_process(&mut self, elapsed_ms: u64, counters: &[Arc<WorkerCounters>]) {
-        let sum = |of: &dyn Fn(&WorkerCounters) -> u64| counters.iter().map(|worker| of(worker)).sum::<u64>();
-        self.connections.sample(sum(&|worker| worker.process().connections.value()), elapsed_ms);
-        self.bytes_out.sample(sum(&|worker| worker.process().bytes_out.value()), elapsed_ms);
-        self.idle.sample(sum(&|worker| worker.process().idle_ns.value()), elapsed_ms);
-    }
-
     fn sample_proxies(&mut self, elapsed_ms: u64, counters: &[Arc<WorkerCounters>]) {
-        let sum = |of: &dyn Fn(&WorkerCounters) -> u64| counters.iter().map(|worker| of(worker)).sum::<u64>();
         let mut sessions = 0;
         for (index, id) in (0..self.backends.len()).zip((0..).map(ProxyId)) {
-            let begun = sum(&|worker| worker.frontend(id).sessions.value());
+            let begun = sum(counters, |worker| worker.frontend(id).sessions.value());
             sessions += begun;
             self.frontend_sessions[index].sample(begun, elapsed_ms);
-            let accepted = sum(&|worker| worker.frontend(id).connections.value());
+            let accepted = sum(counters, |worker| worker.frontend(id).connections.value());
             self.frontend_connections[index].sample(accepted, elapsed_ms);
-            self.backends[index].sample(sum(&|worker| worker.backend(id).sessions.value()), elapsed_ms);
+            let assigned = sum(counters, |worker| worker.backend(id).sessions.value());
+            self.backends[index].sample(assigned, elapsed_ms);
         }
         self.sessions.sample(sessions, elapsed_ms);
-        for (rate, id) in self.binds.iter_mut().zip((0..).map(BindId)) {
-            rate.sample(sum(&|worker| worker.bind(id).sessions.value()), elapsed_ms);
-        }
     }
 
-    fn sample_servers(&mut self, elapsed_ms: u64, counters: &[Arc<WorkerCounters>]) {
-        for (rate, id) in self.servers.iter_mut().zip((0..).map(ServerId)) {
-            rate.sample(counters.iter().map(|worker| worker.server(id).sessions.value()).sum(), elapsed_ms);
-        }
+    fn at(&self, past: &Past, total: u64, now_ms: u64) -> Rate {
+        past.at(total, now_ms.saturating_sub(self.sampled_ms))
     }
 
-    /// Connections accepted by the process (`ConnRate`).
-    pub fn connections(&self) -> Rate {
-        self.connections
+    /// Connections accepted by the process (`ConnRate`), when it has accepted `total`.
+    pub fn connections(&self, total: u64, now_ms: u64) -> Rate {
+        self.at(&self.connections, total, now_ms)
     }
 
     /// Sessions begun by the process (`SessRate`).
-    pub fn sessions(&self) -> Rate {
-        self.sessions
+    pub fn sessions(&self, total: u64, now_ms: u64) -> Rate {
+        self.at(&self.sessions, total, now_ms)
     }
 
     /// Bytes sent by the process (`BytesOutRate`).
-    pub fn bytes_out(&self) -> Rate {
-        self.bytes_out
+    pub fn bytes_out(&self, total: u64, now_ms: u64) -> Rate {
+        self.at(&self.bytes_out, total, now_ms)
     }
 
-    /// Share of the last interval that `workers` workers waited, 0 to 100 (`Idle_pct`); 100 before the first.
+    /// Share of `workers` cores that the process left unused in the last interval, 0 to 100 (`Idle_pct`).
     pub fn idle_percent(&self, workers: usize) -> u64 {
-        if self.sampled_ms == 0 {
-            return 100;
-        }
-        // Nanoseconds per second and worker, to percent.
-        (self.idle.now / (10_000_000 * workers.max(1) as u64)).min(100)
+        // Nanoseconds of processor time per second, to percent of all cores.
+        let used = self.cpu_ns.rate / (10_000_000 * workers.max(1) as u64);
+        100u64.saturating_sub(used)
     }
 
     /// Connections of a frontend (`conn_rate`).
-    pub fn frontend_connections(&self, proxy: ProxyId) -> Rate {
-        self.frontend_connections[usize::from(proxy.0)]
+    pub fn frontend_connections(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
+        self.at(&self.frontend_connections[usize::from(proxy.0)], total, now_ms)
     }
 
     /// Sessions of a frontend.
-    pub fn frontend(&self, proxy: ProxyId) -> Rate {
-        self.frontend_sessions[usize::from(proxy.0)]
-    }
-
-    /// Sessions of a bind address.
-    pub fn bind(&self, bind: BindId) -> Rate {
-        self.binds[usize::from(bind.0)]
+    pub fn frontend(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
+        self.at(&self.frontend_sessions[usize::from(proxy.0)], total, now_ms)
     }
 
     /// Sessions of a backend.
-    pub fn backend(&self, proxy: ProxyId) -> Rate {
-        self.backends[usize::from(proxy.0)]
+    pub fn backend(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
+        self.at(&self.backends[usize::from(proxy.0)], total, now_ms)
     }
 
     /// Sessions of a server.
-    pub fn server(&self, server: ServerId) -> Rate {
-        self.servers[server.0 as usize]
+    pub fn server(&self, server: ServerId, total: u64, now_ms: u64) -> Rate {
+        self.at(&self.servers[server.0 as usize], total, now_ms)
     }
 
     /// Whether and since when a backend can serve.

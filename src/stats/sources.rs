@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
-use crate::config::model::Config;
+use crate::config::model::{Config, ProxyId};
 use crate::load::Load;
 use crate::table::Snapshot;
 
@@ -69,12 +69,21 @@ impl Sources {
     /// Renews the rates; to be called once a second.
     pub fn sample(&mut self) {
         let now_ms = self.now_ms();
-        self.rates.sample(now_ms, &self.counters, &self.table.load());
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let cpu_ns = used.tv_sec.unsigned_abs() * 1_000_000_000 + used.tv_nsec.unsigned_abs();
+        self.rates.sample(now_ms, cpu_ns, &self.counters, &self.table.load());
     }
 
     /// Sum over all workers of one process counter.
     pub(super) fn process_total(&self, of: fn(&ProcessCounters) -> &Counter) -> u64 {
         self.counters.iter().map(|worker| of(worker.process()).value()).sum()
+    }
+
+    /// Sessions begun at any frontend: in `mode tcp` a session is one request and one stream.
+    pub(super) fn sessions(&self) -> u64 {
+        let ids = (0..).map(ProxyId).take(self.config.proxies.len());
+        ids.map(|id| self.counters.iter().map(|worker| worker.frontend(id).sessions.value()).sum::<u64>())
+            .sum()
     }
 
     /// Sum over all workers of one process gauge.

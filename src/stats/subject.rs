@@ -166,15 +166,22 @@ impl Subject<'_> {
         }
     }
 
-    /// Sessions per second.
+    /// Sessions per second; listeners have no such column.
     pub(super) fn rate(&self) -> Rate {
-        let rates = &self.sources.rates;
+        let (rates, now_ms) = (&self.sources.rates, self.now_ms);
+        let total = self.total(|f| &f.sessions, |b| &b.sessions).number();
         match self.entity {
-            Entity::Frontend => rates.frontend(self.id),
-            Entity::Listener(bind, _) => rates.bind(bind),
-            Entity::Server(entry, _) => rates.server(entry.id),
-            Entity::Backend(_) => rates.backend(self.id),
+            Entity::Frontend => rates.frontend(self.id, total, now_ms),
+            Entity::Server(entry, _) => rates.server(entry.id, total, now_ms),
+            Entity::Backend(_) => rates.backend(self.id, total, now_ms),
+            Entity::Listener(..) => Rate::default(),
         }
+    }
+
+    /// Connections per second of a frontend.
+    pub(super) fn connection_rate(&self) -> Rate {
+        let total = self.accepted(|f| &f.connections).number();
+        self.sources.rates.frontend_connections(self.id, total, self.now_ms)
     }
 
     /// `status`.

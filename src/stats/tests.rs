@@ -252,10 +252,10 @@ fn a_backend_counts_its_usable_servers_and_remembers_its_outages() {
     assert_eq!(row(&sources), "UP 1 1 1 0 0 0");
     publisher.update(ProxyId(0), 1, |state| state.admin.maint = true, 1_600_000);
     let counters = sources.counters.clone();
-    sources.rates.sample(1_601_000, &counters, &sources.table.load());
+    sources.rates.sample(1_601_000, 0, &counters, &sources.table.load());
     assert_eq!(row(&sources), "DOWN 0 0 0 0 1 2000");
     publisher.update(ProxyId(0), 1, |state| state.admin.maint = false, 1_700_000);
-    sources.rates.sample(1_701_000, &counters, &sources.table.load());
+    sources.rates.sample(1_701_000, 0, &counters, &sources.table.load());
     assert_eq!(row(&sources), "UP 1 1 1 0 1 100");
     assert_eq!(shown(named(&rows(&sources), "BACKEND"), "lastchg"), "1900");
     let empty = rows(&sources);
@@ -278,35 +278,40 @@ fn slowstart_shows_as_throttle() {
 }
 
 #[test]
-fn rates_are_of_the_last_interval_and_maxima_stay() {
+fn rates_slide_over_the_last_second_and_maxima_stay() {
     let (mut sources, _publisher) = sources();
     let counters = sources.counters.clone();
-    let step = |sources: &mut Sources, now_ms, sessions| {
+    let count = |sessions| {
         for worker in &counters {
             worker.frontend(ProxyId(0)).sessions.add(sessions);
             worker.frontend(ProxyId(0)).connections.add(2 * sessions);
-            worker.bind(BindId(0)).sessions.add(sessions);
             worker.backend(ProxyId(0)).sessions.add(sessions);
             worker.server(ServerId(1)).sessions.add(sessions);
             worker.process().connections.add(2 * sessions);
             worker.process().bytes_out.add(100 * sessions);
-            worker.process().idle_ns.add(250_000_000);
         }
-        sources.rates.sample(now_ms, &counters, &sources.table.load());
     };
-    step(&mut sources, 1000, 5);
-    step(&mut sources, 1500, 1);
-    let rows = rows(&sources);
-    assert_eq!(shown(named(&rows, "FRONTEND"), "rate rate_max conn_rate conn_rate_max"), "4 10 8 20");
-    assert_eq!(shown(named(&rows, "BACKEND"), "rate rate_max"), "4 10");
-    assert_eq!(shown(named(&rows, "s2"), "rate rate_max"), "4 10");
-    assert_eq!(shown(named(&rows, "s1"), "rate rate_max"), "0 0");
-    let info = info(&sources);
-    for line in ["ConnRate: 8", "MaxConnRate: 20", "SessRate: 4", "MaxSessRate: 10", "BytesOutRate: 400"] {
-        assert!(info.lines().any(|shown| shown == line), "{line} in {info}");
-    }
-    // Half of the last 500 ms on both workers.
-    assert!(info.contains("\nIdle_pct: 50\n"));
+    let row = |sources: &Sources, now_ms, name: &str, columns: &str| {
+        shown(named(&super::rows::rows_at(sources, &sources.table.load(), now_ms), name), columns)
+    };
+    let frontend = "rate rate_max conn_rate conn_rate_max";
+    count(5);
+    assert_eq!(row(&sources, 100, "FRONTEND", frontend), "10 10 20 20", "seen before the first sample");
+    sources.rates.sample(1000, 500_000_000, &counters, &sources.table.load());
+    count(1);
+    // Two fresh ones, and half of the ten before.
+    assert_eq!(row(&sources, 1500, "FRONTEND", frontend), "7 10 14 20");
+    assert_eq!(row(&sources, 1500, "BACKEND", "rate rate_max"), "7 10");
+    assert_eq!(row(&sources, 1500, "s2", "rate rate_max"), "7 10");
+    assert_eq!(row(&sources, 1500, "s1", "rate rate_max"), "0 0");
+    let info = super::info::info_values_at(&sources, 1500);
+    let value = |name| info.iter().find(|(shown, _)| *shown == name).expect("a line").1.number();
+    let names = ["ConnRate", "MaxConnRate", "SessRate", "MaxSessRate", "BytesOutRate", "Idle_pct"];
+    // Half a second of processor time in one second on two workers.
+    assert_eq!(names.map(value), [14, 20, 7, 10, 700, 75]);
+    sources.rates.sample(2000, 500_000_000, &counters, &sources.table.load());
+    assert_eq!(row(&sources, 5000, "FRONTEND", frontend), "0 10 0 20");
+    assert_eq!(sources.rates.idle_percent(2), 100);
 }
 
 /// The names of section `show info` of haproxy 3.x in order, without `description`.
