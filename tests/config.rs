@@ -206,3 +206,18 @@ fn haproxy_accepts_the_same_files_with_the_same_warnings() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// A file cut anywhere is parsed to its end: it loads or it says why not.
+#[test]
+fn every_cut_of_a_file_is_judged() {
+    let environment: Environment = VARIABLES.iter().copied().collect();
+    for path in ["accept", "accept/haproxy"].iter().flat_map(|folder| files(folder)) {
+        let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for end in (0..text.len()).step_by(7) {
+            let cut = Source { name: "cut.cfg".to_owned(), text: text[..end].to_vec() };
+            let (config, diagnostics) = parse(&[cut], &environment, &Options::default());
+            let alert = diagnostics.iter().any(|d| d.severity == Severity::Alert);
+            assert_eq!(config.is_none(), alert, "{} cut at {end}", path.display());
+        }
+    }
+}

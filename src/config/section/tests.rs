@@ -232,7 +232,7 @@ mod any_bytes {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn never_panic(text in prop::collection::vec(any::<u8>(), 0..512)) {
