@@ -45,6 +45,11 @@ impl Announcer {
         let (settings, _) = self.named(target.proxy, target.server);
         let every_check = settings.options.log_health_checks;
         let subject = self.subject(target, table);
+        if matches!(judged.outcome, Outcome::SourceRefused(_)) {
+            let text = lines::source_refused(&settings.name);
+            (self.console.alert)(&format!("{text} Aborting."));
+            self.log.notice(Some(target.proxy), Level::Emerg, text);
+        }
         if every_check && judged.news {
             let text = lines::health_check(subject, judged.seen(), judged.standing);
             self.warn(target.proxy, Level::Notice, text);

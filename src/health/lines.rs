@@ -81,6 +81,11 @@ pub fn no_server(listen: bool, proxy: &str, quoted: bool) -> String {
     format!("{word} {quote}{proxy}{quote} has no server available!")
 }
 
+/// `source` names an address that this machine does not have. The word is `backend` for every section.
+pub fn source_refused(proxy: &str) -> String {
+    format!("Cannot bind to source address before connect() for backend {proxy}.")
+}
+
 fn reason(seen: Seen<'_>) -> String {
     let info = seen.outcome.info();
     let info = if info.is_empty() { String::new() } else { format!(", info: \"{info}\"") };

@@ -12,7 +12,11 @@ pub enum Outcome {
     TimedOut,
     /// The network or the server refused: the errno of the connection attempt.
     Refused(i32),
-    /// The attempt could not even begin: the errno of the call that failed.
+    /// A TCP attempt could not even begin: the errno of the call that failed.
+    NotBegun(i32),
+    /// The `source` address could not be bound.
+    SourceRefused(i32),
+    /// As `NotBegun` for a Unix socket, which HAProxy names differently.
     SocketError(i32),
 }
 
@@ -27,7 +31,7 @@ impl Outcome {
         match self {
             Outcome::Passed => "L4OK",
             Outcome::TimedOut => "L4TOUT",
-            Outcome::Refused(_) => "L4CON",
+            Outcome::Refused(_) | Outcome::NotBegun(_) | Outcome::SourceRefused(_) => "L4CON",
             Outcome::SocketError(_) => "SOCKERR",
         }
     }
@@ -37,7 +41,9 @@ impl Outcome {
         match self {
             Outcome::Passed => "Layer4 check passed",
             Outcome::TimedOut => "Layer4 timeout",
-            Outcome::Refused(_) => "Layer4 connection problem",
+            Outcome::Refused(_) | Outcome::NotBegun(_) | Outcome::SourceRefused(_) => {
+                "Layer4 connection problem"
+            }
             Outcome::SocketError(_) => "Socket error",
         }
     }
@@ -47,8 +53,11 @@ impl Outcome {
         match self {
             Outcome::Passed | Outcome::TimedOut => Cow::Borrowed(""),
             Outcome::Refused(errno) => Cow::Owned(refusal(*errno)),
-            Outcome::SocketError(errno) => {
+            Outcome::NotBegun(errno) | Outcome::SocketError(errno) => {
                 Cow::Owned(format!("{} ({})", socket_failure(*errno), text(*errno)))
+            }
+            Outcome::SourceRefused(errno) => {
+                Cow::Owned(format!("Can't bind to source address ({})", text(*errno)))
             }
         }
     }
@@ -66,7 +75,7 @@ fn refusal(errno: i32) -> String {
     format!("{name} returned by OS ({})", text(errno))
 }
 
-/// An errno of socket(2), bind(2) or connect(2).
+/// An errno of socket(2) or connect(2).
 fn socket_failure(errno: i32) -> &'static str {
     match errno {
         libc::EMFILE => "Too many sockets on the process",
@@ -101,7 +110,11 @@ mod tests {
         );
         assert_eq!(Outcome::Refused(libc::ETIMEDOUT).info(), "Connection timed out");
         assert_eq!(
-            Outcome::SocketError(libc::ENETUNREACH).info(),
+            Outcome::SourceRefused(libc::EADDRNOTAVAIL).info(),
+            "Can't bind to source address (Cannot assign requested address)"
+        );
+        assert_eq!(
+            Outcome::NotBegun(libc::ENETUNREACH).info(),
             "General socket error (Network is unreachable)"
         );
         assert_eq!(
