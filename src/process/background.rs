@@ -7,6 +7,7 @@ use std::path::Path;
 use super::error::StartError;
 use super::report;
 use crate::sys::daemon::{self, Forked};
+use crate::sys::signal::unblock_all;
 
 /// The pid file, opened while it still can be.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub fn detach() -> Result<Detached, StartError> {
     match daemon::fork().map_err(failed)? {
         Forked::Parent(pid) => {
             drop(parent);
+            // The child handles signals; one to the parent ends its waiting.
+            unblock_all();
             Ok(Detached::Parent(await_child(ready, pid)))
         }
         Forked::Child => {

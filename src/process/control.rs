@@ -21,14 +21,14 @@ use super::announce;
 use super::background::Promise;
 use super::error::StartError;
 use super::limits::PAGE_CONNECTIONS;
-use super::report;
+use super::report::{self, Severity};
 use super::signals::{self, Asked};
 use super::threads::{Event, Threads};
 use crate::admin::{self, Listener, Shared, Site};
 use crate::config::model::BindId;
 use crate::health::HealthThread;
 use crate::log::{Level, LogHandle};
-use crate::sys::signal::die_of;
+use crate::sys::signal::{die_of, unblock_all};
 use crate::worker::{Command, MailboxSender};
 
 /// How long cut workers may take to return; then the process ends without them.
@@ -114,7 +114,9 @@ impl Control {
     }
 
     async fn watch(&mut self) -> Ending {
-        let mut asked = match signals::receive() {
+        let received = signals::receive();
+        unblock_all();
+        let mut asked = match received {
             Ok(asked) => asked,
             Err(error) => return Ending::Failed(StartError::new("cannot receive signals").with_errno(error)),
         };
@@ -159,6 +161,7 @@ impl Control {
         {
             return Some(Ending::Failed(error));
         }
+        report::started();
         self.promise.take().and_then(|promise| promise.keep().err()).map(Ending::Failed)
     }
 
@@ -189,7 +192,7 @@ impl Control {
             Asked::SoftStop => self.soft_stop(),
             Asked::Tell => self.tell(announce::states(&self.shared.borrow())),
             Asked::Ignored(name, instead) => {
-                report::warning(&format!("{name} has no effect in Pronk: {instead}."))
+                report::event(Severity::Warning, &format!("{name} has no effect in Pronk: {instead}."));
             }
         }
         None
@@ -212,7 +215,7 @@ impl Control {
     /// Messages to the logs and to standard error.
     fn tell(&self, lines: Vec<announce::Line>) {
         for line in lines {
-            report::warning(&line.text);
+            report::event(Severity::Warning, &line.text);
             self.log.notice(line.proxy, line.level, line.text);
         }
     }

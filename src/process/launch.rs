@@ -43,6 +43,9 @@ pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Resul
         report::silence();
     }
     let warnings = u32::try_from(loaded.warnings).unwrap_or(u32::MAX);
+    // A signal that comes before the control thread knows what it means waits. Every thread inherits the
+    // mask; only the control thread takes it off.
+    signal::block_all();
     let opened = match open(loaded.config, invocation) {
         Ok(opened) => opened,
         Err(failures) => return Err(failed(&failures)),
@@ -60,6 +63,7 @@ pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Resul
 
 fn failed(failures: &[StartError]) -> ExitCode {
     failures.iter().for_each(report::start_error);
+    signal::unblock_all();
     ExitCode::FAILURE
 }
 
@@ -117,13 +121,9 @@ fn start(
     if let Some(pidfile) = pidfile {
         pidfile.write()?;
     }
-    report::started();
-    // Every thread inherits the mask: signals come to the control thread alone.
-    signal::block_all();
     let material = Material { config, workers, budget, listeners: sockets.workers, logs, warnings, began };
-    let threads = threads::start(material);
-    signal::unblock_all();
     signal::ignore_sigpipe();
+    let threads = threads::start(material)?;
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
-    Ok(Control::new(threads?, services, promise))
+    Ok(Control::new(threads, services, promise))
 }

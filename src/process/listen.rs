@@ -92,6 +92,7 @@ fn options(config: &Config, bind: &Bind, proxy: &Proxy) -> ListenOptions {
 fn open(bind: &Bind, options: &ListenOptions) -> io::Result<OwnedFd> {
     match &bind.address {
         ListenAddress::Unix(path) => listen_unix(path, &bind.permissions, options.backlog),
+        ListenAddress::Fd(_) => inherited(&bind.address, options),
         address => listen(address, options),
     }
 }
@@ -99,8 +100,24 @@ fn open(bind: &Bind, options: &ListenOptions) -> io::Result<OwnedFd> {
 fn stats_socket(socket: &StatsSocket, reuseport: bool) -> io::Result<OwnedFd> {
     match &socket.address {
         ListenAddress::Unix(path) => listen_unix(path, &socket.permissions, 128),
-        address => listen(address, &ListenOptions { backlog: 128, reuseport, ..ListenOptions::default() }),
+        address => {
+            let options = ListenOptions { backlog: 128, reuseport, ..ListenOptions::default() };
+            if matches!(address, ListenAddress::Fd(_)) {
+                inherited(address, &options)
+            } else {
+                listen(address, &options)
+            }
+        }
     }
+}
+
+/// `fd@N` is bound by whoever started this process, and may or may not listen already.
+fn inherited(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
+    let socket = listen(address, options)?;
+    rustix::net::listen(&socket, i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    let flags = rustix::fs::fcntl_getfl(&socket)?;
+    rustix::fs::fcntl_setfl(&socket, flags | rustix::fs::OFlags::NONBLOCK)?;
+    Ok(socket)
 }
 
 /// Binds under a temporary name and renames: clients find the old socket or the new one, never none,
@@ -197,8 +214,8 @@ fn advice(address: &ListenAddress, error: &io::Error) -> (&'static str, String) 
         ),
         Some(libc::ENODEV) => ("there is no such interface", "'ip link' lists them".to_owned()),
         Some(libc::EMFILE) => ("no descriptor is left", "raise 'ulimit -n'".to_owned()),
-        Some(libc::EBADF) => {
-            ("the descriptor is not open", "start Pronk from the program that opens it, or bind an address".to_owned())
+        Some(libc::EBADF | libc::ENOTSOCK | libc::EINVAL | libc::EOPNOTSUPP) => {
+            ("the descriptor is no bound stream socket", "start Pronk from the program that opens it, or bind an address".to_owned())
         }
         Some(libc::ENOENT) => ("its directory does not exist", "create the directory first".to_owned()),
         Some(libc::EACCES) => ("its directory is not writable for this user", "check its owner and mode".to_owned()),

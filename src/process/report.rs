@@ -37,11 +37,6 @@ pub fn silence() {
     SILENT.store(true, Relaxed);
 }
 
-/// Speaks again: `-V` on the command line against `quiet` in the configuration.
-pub fn speak() {
-    SILENT.store(false, Relaxed);
-}
-
 /// Start-up is over: what comes now is no longer introduced by version and path.
 pub fn started() {
     INTRODUCED.store(true, Relaxed);
@@ -96,6 +91,11 @@ pub fn start_error(error: &StartError) {
 pub fn raw(text: &str) {
     INTRODUCED.fetch_or(text.contains("[NOTICE]"), Relaxed);
     print(text);
+}
+
+/// Something that happened while running, which needs no introduction.
+pub fn event(severity: Severity, text: &str) {
+    print(&line(severity, text));
 }
 
 fn say(severity: Severity, text: &str) {

@@ -33,8 +33,8 @@ pub fn ring_refused(thread: &str, error: io::Error) -> StartError {
             "try 'sysctl kernel.io_uring_disabled' (0 allows it; with 1 the group of kernel.io_uring_group or CAP_SYS_ADMIN is needed), or allow io_uring in the container's seccomp profile",
         ),
         Some(libc::ENOMEM) => (
-            "the memory that may be locked is used up",
-            "raise it: 'ulimit -l unlimited' or LimitMEMLOCK=infinity in the systemd unit",
+            "there is no memory for the ring and its buffers",
+            "raise what limits it: 'ulimit -l' (LimitMEMLOCK=infinity in the systemd unit), 'ulimit -v', -m, the container's memory; or lower maxconn",
         ),
         Some(libc::EMFILE | libc::ENFILE) => {
             ("no file descriptor is left", "raise 'ulimit -n' or lower 'maxconn' in the global section")

@@ -12,8 +12,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::error::StartError;
 use super::limits::{self, Budget};
+use super::report::{self, Severity};
 use super::runtime::ring_refused;
-use super::{report, sources};
+use super::sources;
 use crate::config::model::{BindId, Config};
 use crate::health::{self, HealthThread};
 use crate::load::Load;
@@ -131,12 +132,13 @@ fn rates_limits(config: &Config, budget: Budget, workers: usize) -> Limits {
         maxconn: budget.maxconn,
         maxsock: 2 * u64::from(budget.maxconn) + limits::reserved(config, workers),
         ulimit_n: budget.nofile,
-        maxpipes: config.global.tune.maxpipes.unwrap_or(0),
+        maxpipes: u32::try_from(workers * worker::pipes(config, budget.maxconn, workers)).unwrap_or(u32::MAX),
     }
 }
 
 fn console() -> health::Console {
-    health::Console { warning: Box::new(report::warning), alert: Box::new(report::alert) }
+    let told = |severity| Box::new(move |text: &str| report::event(severity, text));
+    health::Console { warning: told(Severity::Warning), alert: told(Severity::Alert) }
 }
 
 /// Where a worker runs: its `cpu-map`, or one CPU of those this process may use.

@@ -299,6 +299,16 @@ impl Worker {
 }
 
 /// Receive buffers for half of the worker's share of sessions at most, and no fewer than one batch.
+/// Pipes that one worker may have: its part of `maxpipes`, else enough for half of its sessions.
+pub fn pipes(config: &Config, maxconn: u32, workers: usize) -> usize {
+    let share = |whole: u32| (whole as usize).div_ceil(workers.max(1));
+    match config.global.tune.maxpipes {
+        _ if !config.global.tune.splice => 0,
+        Some(most) => share(most),
+        None => share(maxconn) / 2 + 64,
+    }
+}
+
 fn ring_settings(config: &Config, maxconn: u32, workers: usize) -> Settings {
     let tune = &config.global.tune;
     let share = (maxconn as usize).div_ceil(workers.max(1));
@@ -306,7 +316,7 @@ fn ring_settings(config: &Config, maxconn: u32, workers: usize) -> Settings {
         buffer_size: tune.bufsize as usize,
         buffers: share.next_power_of_two().clamp(256, 32_768) as u16,
         pipe_size: tune.pipesize.unwrap_or(262_144) as usize,
-        pipes: if tune.splice { tune.maxpipes.map_or(share / 2 + 64, |most| most as usize) } else { 0 },
+        pipes: pipes(config, maxconn, workers),
     }
 }
 

@@ -1,14 +1,21 @@
 //! What the machine refuses at start, and the rights that are given up.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::run::{DEFAULTS, Running, end, finish, pronk, written};
+use crate::support::peer::Peer;
 use crate::support::port::Port;
-use crate::support::proxy::Program;
+use crate::support::proxy::{Program, Proxy};
+use crate::support::server::Server;
+use crate::support::{PATIENCE, wait_for};
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").expect("procfs").uid() == 0
@@ -158,4 +165,73 @@ fn workers_are_pinned_and_leave_signals_alone() {
         }
     }
     assert_eq!(workers, 2);
+}
+
+#[test]
+fn an_inherited_socket_is_served_whether_it_listens_or_not() {
+    let server = Server::listening();
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
+    let address = socket.local_addr().expect("bound").as_socket().expect("IPv4");
+    let config = format!(
+        "{DEFAULTS}listen x\n  bind fd@{}\n  server s1 127.0.0.1:{}\n",
+        socket.as_raw_fd(),
+        server.port()
+    );
+    socket.set_cloexec(false).expect("inherited");
+    let proxy = Proxy::spawn(&Program::Pronk, &config, &["-db"]);
+    socket.set_cloexec(true).expect("no longer inherited");
+    drop(socket);
+    let client = wait_for(PATIENCE, || TcpStream::connect(address).ok());
+    let mut client = Peer::over(client.unwrap_or_else(|| panic!("{}", proxy.stderr())));
+    assert!(client.send(b"through"));
+    assert_eq!(server.accept().receive_text(7), "through");
+}
+
+#[test]
+fn what_is_no_socket_is_not_served() {
+    let kept = written(&format!("{DEFAULTS}listen x\n  bind fd@2\n"));
+    let run = pronk(["-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!(run.code(), 1);
+    assert!(
+        run.stderr.contains("cannot use inherited descriptor (Socket operation on non-socket) [fd@2]."),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_refused_ring_stops_the_start_with_its_remedy() {
+    let port = Port::reserve();
+    let kept = written(&format!("{DEFAULTS}listen x\n  bind 127.0.0.1:{}\n", port.number));
+    // Too little address space for the rings and their buffers.
+    let run = pronk(["-m".as_ref(), "100".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!(run.code(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("cannot set up the io_uring of the worker"), "{}", run.stderr);
+    assert!(run.stderr.contains("= help: there is no memory for the ring"), "{}", run.stderr);
+}
+
+#[test]
+fn unix_and_abstract_sockets_are_served() {
+    let server = Server::listening();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("x.sock");
+    let name = format!("pronk-test-{}", std::process::id());
+    let sections = format!(
+        "listen x\n  bind unix@{} mode 600\n  bind abns@{name}\n  server s1 127.0.0.1:{}\n",
+        path.display(),
+        server.port()
+    );
+    let _running = Running::start("", &sections);
+    assert_eq!(fs::metadata(&path).expect("a socket").permissions().mode() & 0o777, 0o600);
+    let mut client = UnixStream::connect(&path).expect("connected");
+    client.write_all(b"by path").expect("sent");
+    assert_eq!(server.accept().receive_text(7), "by path");
+    // As in HAProxy the name is filled up to its whole length.
+    let mut full = name.into_bytes();
+    full.resize(107, 0);
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(full).expect("a name");
+    let mut client = UnixStream::connect_addr(&address).expect("connected");
+    client.write_all(b"by name").expect("sent");
+    assert_eq!(server.accept().receive_text(7), "by name");
 }
