@@ -155,7 +155,15 @@ fn change_is_judged_only_beyond_the_noise() {
     assert_eq!(verdict(1.05, Metric::CpuPerGib), ("+5.0 %".to_owned(), Verdict::Noise));
     assert_eq!(verdict(2.0, Metric::Gbps), ("+100.0 %".to_owned(), Verdict::Better));
     assert_eq!(verdict(0.5, Metric::Gbps), ("-50.0 %".to_owned(), Verdict::Worse));
-    assert_eq!(verdict(0.5, Metric::LoadBusy), ("-50.0 %".to_owned(), Verdict::Plain));
+}
+
+#[test]
+fn change_is_not_judged_by_one_round() {
+    let mut before = sample();
+    before.rows.iter_mut().flat_map(|row| &mut row.values).for_each(|values| values.truncate(1));
+    let changes = diff::changes(&before, &sample());
+    assert_eq!(changes.len(), 8, "two judged rows of four proxies");
+    assert!(changes.iter().all(|change| change.verdict == Verdict::Unknown));
 }
 
 #[test]

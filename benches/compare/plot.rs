@@ -82,7 +82,7 @@ fn axes<'a>(
     rows: &[&Row],
 ) -> Result<Chart<'a>, Box<dyn std::error::Error>> {
     let highest = rows.iter().flat_map(|row| row.values.iter().flatten()).copied().fold(0.0, f64::max);
-    let top = if highest > 0.0 { highest * 1.25 } else { 1.0 };
+    let top = if highest > 0.0 { highest * 1.4 } else { 1.0 };
     let mut chart = ChartBuilder::on(area)
         .caption(caption(rows[0]), ("sans-serif", 20))
         .margin(12)

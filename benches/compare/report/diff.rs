@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::metric::Better;
 use super::number::{percent, short};
-use super::{Report, stats};
+use super::{Report, stats, table};
 
 /// How a row changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub enum Verdict {
     Worse,
     /// The rounds of the two runs overlap.
     Noise,
-    /// Neither way is better.
-    Plain,
+    /// One round says nothing about the noise.
+    Unknown,
 }
 
 /// One peer's change in one row.
@@ -30,10 +30,10 @@ pub struct Change {
     pub verdict: Verdict,
 }
 
-/// The rows and peers that both runs have, in the order of `after`.
+/// The judged rows and the peers that both runs have, in the order of `after`.
 pub fn changes(before: &Report, after: &Report) -> Vec<Change> {
     let mut changes = Vec::new();
-    for row in &after.rows {
+    for row in after.rows.iter().filter(|row| row.metric.better() != Better::Neither) {
         let Some(old) = before.row(&row.workload, row.metric) else { continue };
         for (peer, values) in after.peers.iter().zip(&row.values) {
             let Some(place) = before.peers.iter().position(|name| name == peer) else { continue };
@@ -54,15 +54,17 @@ pub fn changes(before: &Report, after: &Report) -> Vec<Change> {
 }
 
 fn verdict(before: &[f64], after: &[f64], better: Better) -> Verdict {
-    let Some(((low, high), (new_low, new_high))) = stats::range(before).zip(stats::range(after)) else {
-        return Verdict::Plain;
+    let ranges = stats::range(before).zip(stats::range(after));
+    let enough = before.len() > 1 && after.len() > 1;
+    let Some(((low, high), (new_low, new_high))) = ranges.filter(|_| enough) else {
+        return Verdict::Unknown;
     };
-    match better {
-        Better::Neither => Verdict::Plain,
-        _ if new_low <= high && low <= new_high => Verdict::Noise,
-        Better::Lower if new_high < low => Verdict::Better,
-        Better::Higher if new_low > high => Verdict::Better,
-        Better::Lower | Better::Higher => Verdict::Worse,
+    if new_low <= high && low <= new_high {
+        Verdict::Noise
+    } else if (new_high < low) == (better == Better::Lower) {
+        Verdict::Better
+    } else {
+        Verdict::Worse
     }
 }
 
@@ -73,6 +75,11 @@ pub fn text(before: &Report, after: &Report) -> String {
         let old = before.environment.iter().find(|(other, _)| other == name);
         if let Some((_, old)) = old.filter(|(_, old)| old != value) {
             let _ = writeln!(out, "{name}: {old} -> {value}");
+        }
+    }
+    for (name, run) in [("before", before), ("after", after)] {
+        if let Some(warning) = table::warning(run) {
+            let _ = writeln!(out, "{name}: {warning}");
         }
     }
     let changes = changes(before, after);
@@ -91,12 +98,12 @@ fn line(out: &mut String, change: &Change) {
         Verdict::Better => "better",
         Verdict::Worse => "worse",
         Verdict::Noise => "within noise",
-        Verdict::Plain => "",
+        Verdict::Unknown => "one round only",
     };
     let Change { workload, metric, peer, .. } = change;
     let (before, after) = (short(change.before), short(change.after));
     let moved = percent(change.change);
     let text =
-        format!("{workload:<14} {metric:<26} {peer:<15} {before:>10} -> {after:>10} {moved:>9}  {verdict}");
+        format!("{workload:<14} {metric:<28} {peer:<15} {before:>10} -> {after:>10} {moved:>9}  {verdict}");
     let _ = writeln!(out, "{}", text.trim_end());
 }

@@ -101,7 +101,7 @@ fn cells(report: &Report, row: &Row) -> Vec<String> {
 }
 
 /// Says so when other processes had a share of the two cores.
-fn warning(report: &Report) -> Option<String> {
+pub fn warning(report: &Report) -> Option<String> {
     let kept = |row: &&Row| matches!(row.metric, Metric::ProxyWaited | Metric::LoadWaited);
     let medians =
         report.rows.iter().filter(kept).flat_map(|row| &row.values).filter_map(|v| stats::median(v));
