@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 /// The version of HAProxy whose language and behaviour this proxy follows.
-pub const HAPROXY_VERSION: &str = "3.5.0";
+pub const HAPROXY_VERSION: &str = "3.5-dev5";
+
+/// Its branch.
+pub const HAPROXY_BRANCH: &str = "3.5";
 
 /// Where an expansion stands, for `.FILE`, `.LINE` and `.SECTION`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,9 +70,8 @@ impl Environment {
 
     /// Adds the variables HAProxy defines before it reads a file (configuration manual, section 2.3).
     pub fn predefine(&mut self, files: &[&str], local_peer: &str, master_worker: bool) {
-        let branch = HAPROXY_VERSION.rsplit_once('.').map_or(HAPROXY_VERSION, |(branch, _)| branch);
         self.set("HAPROXY_STARTUP_VERSION", HAPROXY_VERSION);
-        self.set("HAPROXY_BRANCH", branch);
+        self.set("HAPROXY_BRANCH", HAPROXY_BRANCH);
         self.set("HAPROXY_CFGFILES", files.join(";"));
         self.preset("HAPROXY_LOCALPEER", local_peer);
         if master_worker {

@@ -6,7 +6,7 @@ use crate::config::conditional::FEATURES;
 use crate::stats::RELEASE_DATE;
 
 /// The HAProxy release whose behaviour is the reference.
-pub const COMPATIBLE: &str = "3.5-dev5";
+pub const COMPATIBLE: &str = crate::config::environment::HAPROXY_VERSION;
 
 /// HAProxy's number with Pronk's behind it: `3.5-dev5-pronk0.1.0`.
 pub fn number() -> String {
