@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::advice;
 use super::balance_line::Asked;
-use super::diagnostic::{Diagnostic, Form, Report, Severity};
+use super::diagnostic::{Diagnostic, Form, Report, Severity, Span};
 use super::global::GlobalDraft;
 use super::lexer::Line;
 use super::model::{
@@ -264,8 +264,8 @@ fn index(at: usize) -> u16 {
 }
 
 /// A message about the configuration as a whole that shows one of its lines.
-fn bare(severity: Severity, line: &Line, word: usize, text: String) -> Diagnostic {
-    let mut diagnostic = Diagnostic::at(severity, line, line.span(word), text);
+fn bare(severity: Severity, line: &Line, span: impl Into<Span>, text: String) -> Diagnostic {
+    let mut diagnostic = Diagnostic::at(severity, line, span, text);
     diagnostic.form(Form::Bare);
     diagnostic
 }

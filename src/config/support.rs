@@ -1,5 +1,7 @@
 //! What the keyword table says of one keyword of one line, said to the user.
 
+use std::ops::Range;
+
 use super::diagnostic::Report;
 use super::keyword::{self, Arity, Ignored, Keyword, Places, Refusal, Support};
 use super::lexer::{Line, Modifier};
@@ -11,10 +13,15 @@ pub(super) fn find_at(places: Places, line: &Line, at: usize) -> Option<&'static
     keyword::find(places, words.iter().map(|word| word.text.as_str()))
 }
 
+/// All the words of the keyword's name at word `at`.
+pub(super) fn span(row: &Keyword, line: &Line, at: usize) -> Range<usize> {
+    line.span(at).start..line.span(at + row.length() - 1).end
+}
+
 /// Says why the keyword at word `at` is an error.
 pub(super) fn refuse(row: &Keyword, refusal: Refusal, line: &Line, at: usize, report: &mut Report) {
     let words = row.words;
-    let span = line.span(at).start..line.span(at + row.length() - 1).end;
+    let span = span(row, line, at);
     match refusal {
         Refusal::Missing { reason, remedy } => {
             report.alert(line, span, format!("'{words}' is not supported here: {reason}.")).help(remedy)
@@ -29,7 +36,7 @@ pub(super) fn refuse(row: &Keyword, refusal: Refusal, line: &Line, at: usize, re
 /// Says, as advice, that the keyword at word `at` has no effect here.
 pub(super) fn tell(row: &Keyword, why: &str, line: &Line, at: usize, report: &mut Report) {
     let text = format!("'{}' has no effect here: {why}.", row.words);
-    report.diag(line, line.span(at), text);
+    report.diag(line, span(row, line, at), text);
 }
 
 /// Whether as many words follow the keyword at word `at` as it takes; says so when not.
@@ -120,7 +127,7 @@ pub(super) fn is_honoured(row: &'static Keyword, line: &Line, at: usize, report:
         Support::Ignored(Ignored::Told(why)) => tell(row, why, line, at, report),
         Support::Ignored(Ignored::Warned(why)) => {
             let text = format!("'{}' has no effect here: {why}.", row.words);
-            report.warning(line, line.span(at), text).help("remove it, and this warning goes");
+            report.warning(line, span(row, line, at), text).help("remove it, and this warning goes");
         }
         Support::Ignored(_) => {}
     }

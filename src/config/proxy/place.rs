@@ -4,6 +4,7 @@ use super::Section;
 use crate::config::diagnostic::Report;
 use crate::config::keyword::{Keyword, Places};
 use crate::config::lexer::Line;
+use crate::config::support;
 
 /// True when the line is to be read. HAProxy warns of and skips what lacks the other side, and refuses the rest.
 pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut Report) -> bool {
@@ -14,19 +15,23 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
     let Some(side) = missing_side(section, row) else {
         let keyword = section.keyword();
         report
-            .alert(line, line.span(0), format!("'{words}' not allowed in '{keyword}' section."))
+            .alert(
+                line,
+                support::span(row, line, 0),
+                format!("'{words}' not allowed in '{keyword}' section."),
+            )
             .help("write it in the proxies that need it");
         return false;
     };
     let shown = section.shown();
     if matches!(words, "server" | "default-server") {
         report
-            .alert(line, line.span(0), format!("'{words}' not allowed because {shown} has no {side} capability."))
+            .alert(line, support::span(row, line, 0), format!("'{words}' not allowed because {shown} has no {side} capability."))
             .help("make it a 'listen' section, or write the servers into a 'backend' and name that as default_backend");
         return false;
     }
     report
-        .warning(line, line.span(0), warning(words, &shown, side))
+        .warning(line, support::span(row, line, 0), warning(words, &shown, side))
         .help(format!("remove it, or write it where there is a {side} side"));
     false
 }
@@ -43,7 +48,7 @@ pub(super) fn is_log_form_of_backend(
         return false;
     }
     let text = format!("{} : '{}' directive is ignored in backends.", section.shown(), row.words);
-    report.warning(line, line.span(1), text).help("write it in the frontend");
+    report.warning(line, support::span(row, line, 0), text).help("write it in the frontend");
     true
 }
 

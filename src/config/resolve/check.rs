@@ -7,6 +7,7 @@ use crate::config::lexer::Line;
 use crate::config::model::{Bind, LogTarget, Mode, Proxy};
 use crate::config::proxy::Section;
 use crate::config::server::cookie_warning;
+use crate::config::support;
 
 /// Refuses to proxy HTTP.
 pub(super) fn mode(section: &Section, proxy: &Proxy, report: &mut Report) {
@@ -32,13 +33,15 @@ fn tcp(section: &Section, report: &mut Report) {
         if let Some(warning) = warning(row, &shown)
             && row.places.contains(section.place())
         {
-            report.push(bare(Severity::Warning, line, 0, warning)).help("remove it from this TCP proxy");
+            report
+                .push(bare(Severity::Warning, line, support::span(row, line, 0), warning))
+                .help("remove it from this TCP proxy");
         }
     }
     if section.settings.stats.is_some() {
         let text = keyword::STATS_WARNING.replace("{proxy}", &shown);
         report
-            .push(bare(Severity::Warning, &section.line, 1, text))
+            .push(bare(Severity::Warning, &section.line, section.line.span(1), text))
             .help("the page needs a section of its own with 'mode http'");
     }
     if let Some((Asked::NeedsHttp, line)) = &section.settings.balance
@@ -48,12 +51,14 @@ fn tcp(section: &Section, report: &mut Report) {
             "Layer 7 hash not possible for {shown} (needs 'mode http'). Falling back to round robin."
         );
         report
-            .push(bare(Severity::Warning, line, 1, text))
+            .push(bare(Severity::Warning, line, line.span(1), text))
             .help("'balance source' keeps a client on its server");
     }
     for server in section.servers.iter().filter(|server| server.cookie) {
         let text = cookie_warning(&shown, &server.server.name);
-        report.push(bare(Severity::Warning, &server.line, 1, text)).help("remove 'cookie' from the line");
+        report
+            .push(bare(Severity::Warning, &server.line, server.line.span(1), text))
+            .help("remove 'cookie' from the line");
     }
 }
 
@@ -79,7 +84,7 @@ fn http(section: &Section, proxy: &Proxy, report: &mut Report) {
     match (proxies_to, &proxy.stats) {
         (Some(line), _) => {
             let text = format!("{shown} would proxy HTTP (mode http), which is not supported here.");
-            report.push(bare(Severity::Alert, line, 0, text)).help(
+            report.push(bare(Severity::Alert, line, line.span(0), text)).help(
                 "Impala's protocols are TCP, HiveServer2 over HTTP included: write 'mode tcp'; \
                  'mode http' is only for the stats page",
             );
@@ -87,7 +92,7 @@ fn http(section: &Section, proxy: &Proxy, report: &mut Report) {
         (None, None) if section.is_frontend() && !section.binds.is_empty() => {
             let text = format!("{shown} has 'mode http' and nothing to answer with.");
             report
-                .push(bare(Severity::Alert, &section.line, 0, text))
+                .push(bare(Severity::Alert, &section.line, section.line.span(0), text))
                 .help("write 'stats enable' for the stats page, or 'mode tcp'");
         }
         _ => {}
@@ -108,7 +113,7 @@ fn log_form(section: &Section, proxy: &Proxy, report: &mut Report) {
     if proxy.logs.is_empty() {
         let text = format!("log format ignored for {shown} since it has no log address.");
         report
-            .push(bare(Severity::Warning, &section.line, 1, text))
+            .push(bare(Severity::Warning, &section.line, section.line.span(1), text))
             .help("write 'log global' with a 'log' line in global, or a 'log' line here");
     }
 }
@@ -119,7 +124,7 @@ fn entries(section: &Section, report: &mut Report) {
         let text =
             format!("{shown} has no 'bind' directive. Please declare it as a backend if this was intended.");
         report
-            .push(bare(Severity::Warning, &section.line, 1, text))
+            .push(bare(Severity::Warning, &section.line, section.line.span(1), text))
             .help("write where it listens, as in: bind :21050");
     }
 }
@@ -156,7 +161,7 @@ fn timeouts(section: &Section, proxy: &Proxy, report: &mut Report) {
         "without them a peer that vanished holds its connection for ever: set 'timeout {}'",
         missing.join("', 'timeout ")
     );
-    report.push(bare(Severity::Warning, &section.line, 1, text)).help(help);
+    report.push(bare(Severity::Warning, &section.line, section.line.span(1), text)).help(help);
 }
 
 /// Indices are 16 bits wide.
@@ -174,7 +179,7 @@ pub(super) fn size(
         }
         let text = format!("too many {what}: {count}, and {most} are possible.");
         match line {
-            Some(line) => report.push(bare(Severity::Alert, line, 0, text)),
+            Some(line) => report.push(bare(Severity::Alert, line, line.span(0), text)),
             None => report.push(Diagnostic::bare(Severity::Alert, text)),
         };
     };
