@@ -1,4 +1,4 @@
-//! What haproxy.cfg means, as plain data: the result of [`super::resolve`], read by every layer.
+//! What haproxy.cfg means, as plain data: the result of resolving a draft, read by every layer.
 //!
 //! Nothing here refers to the text it came from; positions live in diagnostics only. Vectors are
 //! indexed by the newtypes below. Times are milliseconds, sizes bytes, unless the name says otherwise.

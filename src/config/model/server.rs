@@ -12,7 +12,7 @@ pub struct Server {
     pub id: u32,
     /// As written, for host names and the stats page.
     pub host: String,
-    /// Where to connect; port 0 with [`Server::port_offset`]: relative to the client's port.
+    /// Where to connect; a mapped one is relative to the client's port.
     pub address: ServerAddress,
     /// `weight`, 0 to 256.
     pub weight: u16,

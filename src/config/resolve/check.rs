@@ -138,7 +138,7 @@ fn precedence(section: &Section, report: &mut Report) {
             section.shown()
         );
         report
-            .push(bare(Severity::Warning, line, 0, text))
+            .push(bare(Severity::Warning, line, line.span(0), text))
             .help(format!("remove one of the two; the first server is on line {}", server.line.number));
     }
 }
