@@ -2,10 +2,12 @@
 //! and a syslog collector. Every wait has a deadline, every port comes from the kernel.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod echo;
 pub mod peer;
 pub mod port;
 pub mod proxy;
 pub mod server;
+pub mod stream;
 pub mod syslog;
 
 use std::time::{Duration, Instant};

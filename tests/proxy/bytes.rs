@@ -1,0 +1,199 @@
+//! Every byte arrives, in order, once, whatever the rhythm of reader and writer.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::gateway::Gateway;
+use crate::support::PATIENCE;
+use crate::support::echo::{Threads, drain};
+use crate::support::peer::{End, Peer};
+use crate::support::server::Server;
+use crate::support::stream::Bytes;
+
+/// Pipes that two workers may keep for the next session, two descriptors each.
+const POOLED: usize = 4 * 64;
+
+#[test]
+fn two_gibibytes_arrive_unchanged() {
+    const TOTAL: u64 = 2 << 30;
+    let source = Threads::start(|mut stream| {
+        Bytes::seeded(1).send(&mut stream, TOTAL, 256 * 1024).expect("all of it is taken");
+    });
+    let gateway = Gateway::to(source.port());
+    let began = Instant::now();
+    let mut client = gateway.connect();
+    client.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    let received = Bytes::seeded(1).receive(&mut client.stream, 256 * 1024);
+    assert_eq!(received, TOTAL);
+    println!("2 GiB compared in {:.1} s", began.elapsed().as_secs_f64());
+    drop(client);
+    gateway.assert_descriptors_return(POOLED);
+}
+
+#[test]
+fn two_hundred_transfers_at_once() {
+    let server = Threads::echo();
+    let gateway = Gateway::to(server.port());
+    let mut random = fastrand::Rng::with_seed(200);
+    let transfers: Vec<_> = (0..200u64)
+        .map(|seed| {
+            let (size, address) = (random.u64(1..2_000_000), gateway.address());
+            thread::spawn(move || {
+                (size, transfer(seed, size, TcpStream::connect(address).expect("accepted")))
+            })
+        })
+        .collect();
+    let mut total = 0;
+    for transfer in transfers {
+        let (sent, received) = transfer.join().expect("the bytes are the same");
+        assert_eq!(sent, received);
+        total += sent;
+    }
+    println!("200 transfers, {total} bytes each way");
+    gateway.assert_descriptors_return(POOLED);
+}
+
+/// Sends `size` bytes and FIN while reading them back; how many came back.
+fn transfer(seed: u64, size: u64, stream: TcpStream) -> u64 {
+    let mut reader = stream.try_clone().expect("a second handle");
+    reader.set_read_timeout(Some(Duration::from_secs(60))).expect("a read timeout");
+    let writer = thread::spawn(move || {
+        let mut stream = stream;
+        let piece = fastrand::Rng::with_seed(seed).usize(1..50_000);
+        Bytes::seeded(seed).send(&mut stream, size, piece).expect("all of it is taken");
+        stream.shutdown(std::net::Shutdown::Write).expect("still connected");
+    });
+    let received = Bytes::seeded(seed).receive(&mut reader, 64 * 1024);
+    writer.join().expect("the writer is done");
+    received
+}
+
+#[test]
+fn one_byte_at_a_time() {
+    const COUNT: u64 = 5_000;
+    let server = Threads::start(|mut stream| {
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        let received = Bytes::seeded(3).receive(&mut stream, 1);
+        // A wrong number shows at the client, which receives as many back.
+        let _ = Bytes::seeded(4).send(&mut stream, received, 1);
+    });
+    let gateway = Gateway::to(server.port());
+    let mut client = gateway.connect();
+    client.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    Bytes::seeded(3).send(&mut client.stream, COUNT, 1).expect("all of it is taken");
+    client.finish();
+    assert_eq!(Bytes::seeded(4).receive(&mut client.stream, 1), COUNT);
+}
+
+#[test]
+fn a_slow_reader_slows_only_its_sender() {
+    const TOTAL: u64 = 48 << 20;
+    let source = Threads::start(|mut stream| {
+        if stream.read(&mut [0; 1]).is_ok_and(|n| n == 1) {
+            // Fails if the reader is given up on, and then it receives too little.
+            let _ = Bytes::seeded(5).send(&mut stream, TOTAL, 256 * 1024);
+        }
+    });
+    let gateway = Gateway::to(source.port());
+    let before = gateway.proxy.resident_kib();
+    let mut slow = gateway.connect();
+    slow.send(b"s");
+    let mut expected = Bytes::seeded(5);
+    let mut received = 0;
+    let mut grown = 0;
+    for _ in 0..50 {
+        let mut window = Read::take(&mut slow.stream, 16 * 1024);
+        received += expected.receive(&mut window, 16 * 1024);
+        grown = grown.max(gateway.proxy.resident_kib().saturating_sub(before));
+        thread::sleep(Duration::from_millis(5));
+    }
+    // Meanwhile another session on the same workers is not held up.
+    let mut quick = gateway.connect();
+    quick.send(b"q");
+    quick.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    let began = Instant::now();
+    assert_eq!(Bytes::seeded(5).receive(&mut quick.stream, 256 * 1024), TOTAL);
+    println!("slow: {received} bytes so far; quick: {TOTAL} in {:?}; memory +{grown} KiB", began.elapsed());
+    slow.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    received += expected.receive(&mut slow.stream, 256 * 1024);
+    assert_eq!(received, TOTAL);
+    assert!(
+        grown < 16 * 1024,
+        "a slow reader cost {grown} KiB: what it does not read must stay with its sender"
+    );
+}
+
+#[test]
+fn half_closes_pass_both_ways() {
+    const TOTAL: u64 = 3_000_000;
+    let server = Threads::start(|mut stream| {
+        let received = Bytes::seeded(6).receive(&mut stream, 10_000);
+        // The answer is as long as the request was: the client counts it.
+        let _ = Bytes::seeded(7).send(&mut stream, received, 10_000);
+    });
+    let gateway = Gateway::to(server.port());
+    let mut client = gateway.connect();
+    client.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    Bytes::seeded(6).send(&mut client.stream, TOTAL, 10_000).expect("all of it is taken");
+    client.finish();
+    assert_eq!(Bytes::seeded(7).receive(&mut client.stream, 10_000), TOTAL);
+    drop(client);
+
+    // The server first.
+    let server = Server::listening();
+    let gateway = Gateway::to(server.port());
+    let mut client = gateway.connect();
+    let mut session = server.accept();
+    session.send(b"greeting");
+    session.finish();
+    assert_eq!(client.end(PATIENCE), (8, End::Fin));
+    client.send(b"still heard");
+    assert_eq!(session.receive_text(11), "still heard");
+    client.close();
+    assert_eq!(session.end(PATIENCE), (0, End::Fin));
+    gateway.assert_descriptors_return(POOLED);
+}
+
+#[test]
+fn resets_end_the_session_on_both_sides() {
+    let server = Server::listening();
+    let gateway = Gateway::to(server.port());
+    let pair = || {
+        let mut client = gateway.connect();
+        client.send(b"q");
+        let mut session = server.accept();
+        assert_eq!(session.receive_text(1), "q");
+        (client, session)
+    };
+    let (client, mut session): (Peer, Peer) = pair();
+    client.reset();
+    assert_eq!(session.end(PATIENCE), (0, End::Reset), "a client's reset is passed on, as HAProxy does");
+    let (mut client, session) = pair();
+    session.reset();
+    assert_eq!(
+        client.end(PATIENCE),
+        (0, End::Fin),
+        "a server's reset is a FIN to the client, as HAProxy does"
+    );
+    drop(client);
+    gateway.assert_descriptors_return(POOLED);
+}
+
+#[test]
+fn bytes_before_the_end_are_not_lost() {
+    // The server writes and closes at once; the client reads late.
+    let server = Threads::start(|mut stream| {
+        let _ = stream.write_all(&[b'x'; 200_000]);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        drain(&mut stream);
+    });
+    let gateway = Gateway::to(server.port());
+    let mut clients: Vec<Peer> = (0..50).map(|_| gateway.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.end(PATIENCE), (200_000, End::Fin));
+    }
+    drop(clients);
+    gateway.assert_descriptors_return(POOLED);
+}

@@ -1,0 +1,93 @@
+//! At a limit connections wait; when it is gone they are served, and nobody has to restart anything.
+
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::gateway::Gateway;
+use crate::support::echo::Threads;
+use crate::support::peer::{End, Peer};
+use crate::support::{PATIENCE, wait_for};
+
+const POOLED: usize = 256;
+
+/// Lets every client that is served go, until all have been. Their order is the workers' business.
+fn assert_all_are_served(mut waiting: Vec<Peer>) {
+    let all = wait_for(Duration::from_secs(30), || {
+        waiting.retain_mut(|client| match client.end(Duration::from_millis(1)) {
+            (0, End::Open) => true,
+            (1, End::Open) => false,
+            other => panic!("a waiting client saw {other:?}"),
+        });
+        waiting.is_empty().then_some(())
+    });
+    assert!(all.is_some(), "{} clients are never served", waiting.len());
+}
+
+#[test]
+fn above_maxconn_clients_wait_and_are_served() {
+    let server = Threads::naming(b'1');
+    let backend = format!("  server s1 127.0.0.1:{}", server.port());
+    for (global, defaults) in [("  maxconn 50", "  backlog 1024"), ("", "  maxconn 50\n  backlog 1024")] {
+        let gateway = Gateway::start(global, defaults, &backend);
+        let before = server.served();
+        let mut waiting: Vec<Peer> = (0..150).map(|_| gateway.connect()).collect();
+        let full = wait_for(PATIENCE, || (server.served() - before >= 50).then_some(()));
+        assert!(full.is_some(), "as many as allowed are served at once");
+        // Looks on for a moment: nobody beyond the limit is served, nobody is closed.
+        let quiet = waiting.last_mut().expect("150").end(Duration::from_millis(300));
+        assert_eq!(quiet, (0, End::Open));
+        assert_eq!(server.served() - before, 50, "maxconn 50 with {global}{defaults}");
+        assert_all_are_served(waiting);
+        gateway.assert_descriptors_return(POOLED);
+    }
+}
+
+#[test]
+fn above_a_servers_maxconn_clients_queue_and_are_served() {
+    let server = Threads::naming(b'1');
+    let backend = format!("  timeout queue 30s\n  server s1 127.0.0.1:{} maxconn 10", server.port());
+    let gateway = Gateway::start("", "", &backend);
+    let mut waiting: Vec<Peer> = (0..100).map(|_| gateway.connect()).collect();
+    let full = wait_for(PATIENCE, || (server.served() >= 10).then_some(()));
+    assert!(full.is_some(), "as many as allowed are served at once");
+    assert_eq!(waiting[99].end(Duration::from_millis(300)), (0, End::Open));
+    assert_eq!(server.served(), 10);
+    assert_all_are_served(waiting);
+    gateway.assert_descriptors_return(POOLED);
+}
+
+/// Sets the soft limit on the descriptors of a running process.
+fn limit_descriptors(pid: u32, soft: &str) {
+    let set =
+        Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--nofile={soft}:")]).status();
+    assert!(set.expect("prlimit (util-linux) runs").success());
+}
+
+#[test]
+fn accepting_resumes_after_descriptors_ran_out() {
+    let server = Threads::naming(b'1');
+    let mut gateway =
+        Gateway::start("  maxconn 2000", "  retries 0", &format!("  server s1 127.0.0.1:{}", server.port()));
+    let limit = gateway.proxy.open_descriptors() + 60;
+    limit_descriptors(gateway.proxy.pid(), &limit.to_string());
+    let mut clients: Vec<Peer> = (0..200).map(|_| gateway.connect()).collect();
+    let exhausted = wait_for(PATIENCE, || (gateway.proxy.open_descriptors() >= limit - 4).then_some(()));
+    assert!(exhausted.is_some(), "{} of {limit} descriptors in use", gateway.proxy.open_descriptors());
+    // Some sessions are served; the others wait in the backlog or were told that no server could be reached.
+    assert!(clients.iter_mut().any(|client| client.receive(1) == b"1"), "some are served at the limit");
+    drop(clients);
+    gateway.assert_alive();
+    let resumed = wait_for(Duration::from_secs(20), || (gateway.connect().receive(1) == b"1").then_some(()));
+    assert!(resumed.is_some(), "new connections are served again, the limit still in place");
+    gateway.assert_descriptors_return(POOLED);
+}
+
+#[test]
+fn a_refused_connect_is_no_session() {
+    let server = Threads::naming(b'1');
+    let gateway = Gateway::to(server.port());
+    let address = gateway.address();
+    drop(gateway);
+    assert!(TcpStream::connect(address).is_err(), "the port is closed with the process");
+}
