@@ -194,11 +194,12 @@ fn character_end(rest: &str) -> usize {
     }
 }
 
-/// Blanks every item that `#[cfg(test)]` stands before.
+/// Blanks every item that `#[cfg(test)]`, or `all(test, …)`, stands before.
 fn without_tests(code: &str) -> String {
     let mut kept = String::with_capacity(code.len());
     let mut rest = code;
-    while let Some(at) = rest.find("#[cfg(test)]") {
+    while let Some(at) = ["#[cfg(test)]", "#[cfg(all(test,"].iter().filter_map(|start| rest.find(start)).min()
+    {
         let end = match rest[at..].find(['{', ';']) {
             Some(offset) if rest.as_bytes()[at + offset] == b'{' => closing(rest.as_bytes(), at + offset),
             Some(offset) => at + offset + 1,
