@@ -8,11 +8,13 @@ mod clients;
 mod failover;
 mod published;
 mod spark;
+mod standins;
 
 use std::time::Instant;
 
 use clients::{Clients, strict_shell};
 use spark::Spark;
+use support::PATIENCE;
 use support::port::Port;
 use support::proxy::{Program, Proxy};
 use support::syslog::Syslog;
@@ -104,7 +106,7 @@ fn roundrobin_takes_turns(servers: &[Spark], clients: &mut Clients) {
 }
 
 fn leastconn_evens_connections(servers: &[Spark], clients: &mut Clients) {
-    let gateway = Gateway::start("leastconn", servers);
+    let mut gateway = Gateway::start("leastconn", servers);
     let hold = format!("hold {}", gateway.port());
     let held: Vec<(String, String)> = (0..6).map(|_| numbered(&clients.ask(&hold))).collect();
     println!("leastconn, six connections held: {held:?}");
@@ -115,6 +117,11 @@ fn leastconn_evens_connections(servers: &[Spark], clients: &mut Clients) {
     let freed = held[4].1.clone();
     for (number, _) in held.iter().filter(|(_, name)| *name == freed) {
         assert_eq!(clients.ask(&format!("release {number}")), "released");
+        let ended = format!(" impala/{freed} ");
+        assert!(
+            gateway.log.line_where(PATIENCE, |line| line.contains(&ended)).is_some(),
+            "{ended} is logged"
+        );
     }
     let next: Vec<String> = (0..2).map(|_| numbered(&clients.ask(&hold)).1).collect();
     println!("leastconn, after {freed} was freed: {next:?}");
