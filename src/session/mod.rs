@@ -394,6 +394,10 @@ impl Session {
 
     fn finish(&mut self, ops: &mut impl Submit) -> Verdict {
         self.phase = Phase::Ending;
+        if self.relays.iter().any(Relay::expired) {
+            // Its source never said EOF.
+            self.abort_both(ops);
+        }
         self.settle(ops)
     }
 
@@ -405,14 +409,18 @@ impl Session {
         }
         self.phase = Phase::Ending;
         self.record(cause, stage);
-        if self.in_flight != InFlight::default() {
-            for side in Side::BOTH {
-                if !self.in_flight.has(InFlight::abort(side)) {
-                    self.submit(Op::Abort(side), ops);
-                }
+        self.abort_both(ops);
+        Verdict::Live
+    }
+
+    /// Both sides, also when nothing of the session's is in flight: a receive that was answered may
+    /// still be armed in the kernel.
+    fn abort_both(&mut self, ops: &mut impl Submit) {
+        for side in Side::BOTH {
+            if !self.in_flight.has(InFlight::abort(side)) {
+                self.submit(Op::Abort(side), ops);
             }
         }
-        self.settle(ops)
     }
 
     fn settle(&mut self, ops: &mut impl Submit) -> Verdict {

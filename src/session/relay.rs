@@ -124,6 +124,11 @@ impl Relay {
         (self.state == State::Filling).then_some(Op::Stop(self.direction))
     }
 
+    /// It ended by its source's timeout, not by EOF.
+    pub(super) fn expired(&self) -> bool {
+        self.expired
+    }
+
     /// The answer to Shutdown. A sink that is already gone needs no telling: its error shows on the way back.
     pub(super) fn on_shutdown(&mut self) -> Step {
         self.state = State::Done;

@@ -30,6 +30,8 @@ pub struct Actor {
     pub blame: Vec<Cause>,
     pub connects: u32,
     pub last_connect: Outcome,
+    /// A receive of this side was answered with bytes: the kernel may answer it again until it is aborted.
+    pub armed: [bool; 2],
     pub queued_in: Option<QueueId>,
     pub established: bool,
     /// (sent, to send, received) of each peer once its socket was closed.

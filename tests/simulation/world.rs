@@ -180,6 +180,7 @@ impl World {
             blame: Vec::new(),
             connects: 0,
             last_connect: Ok(0),
+            armed: [false; 2],
             queued_in: None,
             established: false,
             final_counts: [None; 2],
@@ -284,6 +285,12 @@ impl World {
             (Completion::Filled(_) | Completion::Drained(_), Ok(_)) => actor.ticks.activity = self.now,
             _ => {}
         }
+        match completion {
+            Completion::Filled(d) => actor.armed[d.source().index()] = matches!(outcome, Ok(1..)),
+            Completion::Held => actor.armed[Side::Client.index()] = matches!(outcome, Ok(1..)),
+            Completion::Aborted(side) => actor.armed[side.index()] = false,
+            _ => {}
+        }
         if let (Completion::ShutDown(direction), true) = (completion, outcome != Err(Errno::ECANCELED)) {
             let sink = actor.peers[direction.sink().index()].as_ref();
             ensure(sink.is_some_and(|sink| sink.got_fin), "a half-close was not carried through")?;
@@ -303,6 +310,10 @@ impl World {
         let policy = actor.policy;
         let verdict = event(&mut actor.session, &policy, &mut Collect(&mut actor.ops));
         let after = actor.session.phase();
+        if before == Phase::Queued && after == Phase::Ending {
+            self.leave_queue(at);
+        }
+        let actor = &mut self.actors[at];
         if before != after {
             actor.ticks.phase = now;
             if after == Phase::Established {
@@ -451,6 +462,8 @@ impl World {
         let actor = &mut self.actors[at];
         let busy = actor.pending.iter().any(|p| side_of(p.op) == Some(side));
         ensure(!busy, format!("{side:?} of session {} is closed with an operation in flight", actor.uid))?;
+        let armed = actor.armed[side.index()];
+        ensure(!armed, format!("{side:?} of session {} is closed while it may still receive", actor.uid))?;
         if side == Side::Client {
             ensure(actor.peers[0].is_some(), "the client's socket is closed twice")?;
             for pipe in actor.pipes.iter_mut().filter_map(Option::take) {
