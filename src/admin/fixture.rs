@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::Shared;
-use crate::config::model::{Config, Mode, ProxyKind, StatsPage};
+use crate::config::model::{
+    Bind, BindId, Config, ListenAddress, Mode, ProxyId, ProxyKind, SocketPermissions, StatsPage,
+};
 use crate::load::Load;
 use crate::stats::counters::WorkerCounters;
 use crate::stats::{Limits, Rates, Sources};
@@ -19,11 +21,33 @@ pub fn config() -> Config {
     frontend.kind = ProxyKind::Frontend;
     let mut web = backend("web", 0);
     (web.kind, web.mode, web.stats) = (ProxyKind::Listen, Mode::Http, Some(page()));
+    web.binds = vec![BindId(0)];
     let mut proxies = vec![frontend, backend("be", 2), web];
     for (proxy, id) in proxies.iter_mut().zip(2..) {
         proxy.id = id;
     }
-    Config { proxies, ..Config::default() }
+    Config { proxies, binds: vec![bind()], ..Config::default() }
+}
+
+/// The one address of `web`.
+fn bind() -> Bind {
+    Bind {
+        proxy: ProxyId(2),
+        name: None,
+        id: 1,
+        address: ListenAddress::Tcp(([127, 0, 0, 1], 8404).into()),
+        maxconn: None,
+        backlog: None,
+        interface: None,
+        transparent: false,
+        v6only: None,
+        mss: None,
+        tfo: false,
+        defer_accept: false,
+        tcp_user_timeout_ms: None,
+        permissions: SocketPermissions::default(),
+        declared_at: String::new(),
+    }
 }
 
 /// A page at `/stats` with no setting beyond that.

@@ -1,6 +1,8 @@
 //! The stats socket: the dialogue of [`Console`] over a connection, with deadlines.
 
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +19,18 @@ use crate::config::model::CliLevel;
 /// How long a client that was answered may take to close its side.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves one stats socket until the task is aborted.
-pub async fn serve(listener: Listener, level: CliLevel, shared: Shared, places: Arc<Semaphore>) {
+/// Serves one stats socket until the task is aborted. `clients` counts whom it has served.
+pub async fn serve(
+    listener: Listener,
+    level: CliLevel,
+    shared: Shared,
+    places: Arc<Semaphore>,
+    clients: Rc<Cell<u64>>,
+) {
     let patience = patience(shared.borrow().config.global.stats_timeout_ms);
     listener
         .serve(places, |mut stream| {
+            clients.set(clients.get() + 1);
             let mut console = Console::new(shared.clone(), level);
             async move {
                 if let Err(error) = converse(&mut stream, &mut console, patience).await {

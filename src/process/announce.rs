@@ -17,19 +17,22 @@ pub struct Line {
     pub text: String,
 }
 
-/// The last line of every proxy, at a soft stop.
-pub fn stopped(sources: &Sources) -> Vec<Line> {
+/// The last line of every proxy, at a soft stop; GLOBAL is what HAProxy calls the stats sockets.
+pub fn stopped(sources: &Sources, cli_clients: u64) -> Vec<Line> {
+    let text = format!("Proxy GLOBAL stopped (cumulated conns: FE: {cli_clients}, BE: {cli_clients}).");
+    let global = Line { proxy: None, level: Level::Warning, text };
     proxies(sources)
         .map(|(id, proxy)| {
             let (front, back) = totals(sources, id);
             let text = format!("Proxy {} stopped (cumulated conns: FE: {front}, BE: {back}).", proxy.name);
             Line { proxy: Some(id), level: Level::Warning, text }
         })
+        .chain(has_sockets(sources).then_some(global))
         .collect()
 }
 
 /// The state of every server and proxy, for SIGHUP.
-pub fn states(sources: &Sources) -> Vec<Line> {
+pub fn states(sources: &Sources, cli_clients: u64) -> Vec<Line> {
     let table = sources.table.load_full();
     let first = Line {
         proxy: None,
@@ -37,6 +40,12 @@ pub fn states(sources: &Sources) -> Vec<Line> {
         text: "SIGHUP received, dumping servers states.".to_owned(),
     };
     let mut lines = vec![first];
+    if has_sockets(sources) {
+        let text = format!(
+            "SIGHUP: Proxy GLOBAL has no servers. Conn: act(FE+BE): 0+0, 0 pend (0 unass), tot(FE+BE): {cli_clients}+{cli_clients}."
+        );
+        lines.push(Line { proxy: None, level: Level::Notice, text });
+    }
     for (id, proxy) in proxies(sources) {
         let notice = |text| Line { proxy: Some(id), level: Level::Notice, text };
         if proxy.kind.is_backend() {
@@ -48,6 +57,10 @@ pub fn states(sources: &Sources) -> Vec<Line> {
         lines.push(notice(proxy_line(sources, &table, id, proxy)));
     }
     lines
+}
+
+fn has_sockets(sources: &Sources) -> bool {
+    !sources.config.global.stats_sockets.is_empty()
 }
 
 fn proxies(sources: &Sources) -> impl Iterator<Item = (ProxyId, &Proxy)> {
@@ -119,7 +132,7 @@ mod tests {
         let sources = shared.borrow();
         sources.counters[0].frontend(ProxyId(0)).connections.add(3);
         sources.counters[0].backend(ProxyId(1)).sessions.add(2);
-        let lines = stopped(&sources);
+        let lines = stopped(&sources, 0);
         assert_eq!(lines.len(), 3);
         assert_eq!(lines[0].text, "Proxy fe stopped (cumulated conns: FE: 3, BE: 0).");
         assert_eq!(lines[1].text, "Proxy be stopped (cumulated conns: FE: 0, BE: 2).");
@@ -131,7 +144,7 @@ mod tests {
         let mut config = config();
         config.proxies[1].servers[1].backup = true;
         let shared = sources(config.clone());
-        let lines = states(&shared.borrow());
+        let lines = states(&shared.borrow(), 0);
         let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(
             texts,
@@ -146,12 +159,12 @@ mod tests {
         );
         config.proxies[1].servers[0].disabled = true;
         let texts: Vec<String> =
-            states(&sources(config.clone()).borrow()).into_iter().map(|line| line.text).collect();
+            states(&sources(config.clone()).borrow(), 0).into_iter().map(|line| line.text).collect();
         assert!(texts[2].starts_with("SIGHUP: Server be/s1 is DOWN."));
         assert!(texts[4].starts_with("SIGHUP: Proxy be is running on backup servers ! Conn:"));
         config.proxies[1].servers[1].disabled = true;
         let texts: Vec<String> =
-            states(&sources(config).borrow()).into_iter().map(|line| line.text).collect();
+            states(&sources(config).borrow(), 0).into_iter().map(|line| line.text).collect();
         assert!(texts[4].starts_with("SIGHUP: Proxy be has no server available ! Conn:"));
     }
 }

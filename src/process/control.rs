@@ -5,7 +5,7 @@
 //!     any state -- TERM, INT --> by that signal      any state -- a worker failed --> Failed
 //! ```
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -78,6 +78,8 @@ pub struct Control {
     services: Option<Services>,
     promise: Option<Promise>,
     serving: Vec<JoinHandle<()>>,
+    /// Clients that the stats sockets have served.
+    cli_clients: Rc<Cell<u64>>,
     ready: usize,
     ended: usize,
     stopping: bool,
@@ -96,6 +98,7 @@ impl Control {
             services: Some(services),
             promise,
             serving: Vec::new(),
+            cli_clients: Rc::default(),
             ready: 0,
             ended: 0,
             stopping: false,
@@ -179,8 +182,9 @@ impl Control {
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
         for (settings, socket) in config.global.stats_sockets.iter().zip(services.stats) {
             let listener = Listener::new(socket).map_err(failed)?;
-            let shared = Rc::clone(&self.shared);
-            let serving = admin::serve_stats_socket(listener, settings.level, shared, Arc::clone(&places));
+            let (shared, clients) = (Rc::clone(&self.shared), Rc::clone(&self.cli_clients));
+            let serving =
+                admin::serve_stats_socket(listener, settings.level, shared, Arc::clone(&places), clients);
             self.serving.push(tokio::task::spawn_local(serving));
         }
         Ok(())
@@ -190,7 +194,7 @@ impl Control {
         match asked {
             Asked::Stop(signal) => return Some(Ending::Signal(signal)),
             Asked::SoftStop => self.soft_stop(),
-            Asked::Tell => self.tell(announce::states(&self.shared.borrow())),
+            Asked::Tell => self.tell(announce::states(&self.shared.borrow(), self.cli_clients.get())),
             Asked::Ignored(name, instead) => {
                 report::event(Severity::Warning, &format!("{name} has no effect in Pronk: {instead}."));
             }
@@ -207,7 +211,7 @@ impl Control {
         for worker in &self.workers {
             worker.send(Command::SoftStop);
         }
-        self.tell(announce::stopped(&self.shared.borrow()));
+        self.tell(announce::stopped(&self.shared.borrow(), self.cli_clients.get()));
         let limit = self.shared.borrow().config.global.hard_stop_after_ms;
         self.hard_stop_at = limit.map(|ms| Instant::now() + Duration::from_millis(u64::from(ms)));
     }

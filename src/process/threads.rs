@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::error::StartError;
+use super::error::{StartError, strerror};
 use super::limits::{self, Budget};
 use super::report::{self, Severity};
 use super::runtime::ring_refused;
@@ -161,10 +161,8 @@ fn cpus(config: &Config, index: usize) -> Place {
 fn spawn(setup: Setup, place: Place, events: UnboundedSender<Event>) -> Result<(), StartError> {
     let index = setup.index;
     let body = move || {
-        let ended = match pin(index, &place) {
-            Ok(()) => work(setup, &events),
-            Err(error) => Err(error),
-        };
+        pin(index, &place);
+        let ended = work(setup, &events);
         // The receiver lives as long as the process.
         let _ = events.send(Event::Ended(ended));
     };
@@ -188,24 +186,22 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-fn pin(index: usize, place: &Place) -> Result<(), StartError> {
-    if place.cpus.is_empty() {
-        return Ok(());
+/// Failing is no reason not to serve: a configuration may have come from a larger machine.
+fn pin(index: usize, place: &Place) {
+    let Err(error) = cpu::pin(&place.cpus) else { return };
+    let (worker, cpus, reason) = (index + 1, listed(&place.cpus), strerror(&error));
+    if place.demanded {
+        let text = format!(
+            "worker {worker} cannot be bound to CPU {cpus} of cpu-map ({reason}): 'taskset -cp $$' shows the allowed ones. It runs on any."
+        );
+        report::warning(&text);
+    } else {
+        tracing::warn!(worker, cpus, reason, "not bound to a CPU");
     }
-    match cpu::pin(&place.cpus) {
-        Ok(()) => Ok(()),
-        Err(error) if place.demanded => {
-            Err(StartError::new(format!("[haproxy.main()] Cannot bind worker {} to its CPUs", index + 1))
-                .on(format!("{:?}", place.cpus))
-                .with_errno(error)
-                .with_cause("cpu-map names CPUs that are absent or not allowed for this process")
-                .with_remedy("'taskset -cp $$' shows the allowed ones; change cpu-map"))
-        }
-        Err(error) => {
-            tracing::warn!(%error, worker = index + 1, "not bound to a CPU");
-            Ok(())
-        }
-    }
+}
+
+fn listed(cpus: &[u16]) -> String {
+    cpus.iter().map(u16::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn no_thread(what: &str, error: io::Error) -> StartError {

@@ -235,3 +235,15 @@ fn unix_and_abstract_sockets_are_served() {
     client.write_all(b"by name").expect("sent");
     assert_eq!(server.accept().receive_text(7), "by name");
 }
+
+#[test]
+fn a_cpu_that_is_not_there_is_told_and_no_reason_to_stop() {
+    let port = Port::reserve();
+    let global = "  nbthread 1\n  cpu-map 1 63\n";
+    if std::thread::available_parallelism().map_or(1, usize::from) > 63 {
+        return eprintln!("skipped: this machine has CPU 63");
+    }
+    let running = Running::start(global, &format!("listen x\n  bind 127.0.0.1:{}\n", port.number));
+    let told = "worker 1 cannot be bound to CPU 63 of cpu-map (Invalid argument)";
+    assert!(running.proxy.stderr().contains(told), "{}", running.proxy.stderr());
+}

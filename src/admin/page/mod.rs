@@ -18,19 +18,26 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use super::Shared;
 use super::filter::Filter;
-use super::listener::{Listener, Stream};
+use super::listener::Listener;
 use crate::config::model::{BindId, CliLevel, Config, ProxyId, StatsPage};
 use crate::stats::{self, Row};
 use request::View;
 
-/// A client's headers must be complete within this time, also between two requests.
-const HEADER_TIME: Duration = Duration::from_secs(10);
-/// The longest life of a connection: a client that reads slowly must come again.
-const CONNECTION_TIME: Duration = Duration::from_secs(60);
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// For complete headers, also between two requests.
+    headers: Duration,
+    /// For everything: a client that reads slowly must come again.
+    connection: Duration,
+}
+
+const PATIENCE: Patience = Patience { headers: Duration::from_secs(10), connection: Duration::from_secs(60) };
 /// Headers beyond this size are refused.
 const BUFFER_SIZE: usize = 16_384;
 
@@ -47,10 +54,13 @@ pub struct Site {
 
 /// Serves one listener of a `mode http` proxy until the task is aborted.
 pub async fn serve(listener: Listener, site: Site, places: Arc<Semaphore>) {
-    listener.serve(places, |stream| client(stream, site.clone())).await;
+    listener.serve(places, |stream| client(stream, site.clone(), PATIENCE)).await;
 }
 
-async fn client(stream: Stream, site: Site) {
+async fn client<S>(stream: S, site: Site, patience: Patience)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let _counted = Counted::begin(&site);
     let service = service_fn(|request| {
         let answer = answer(&site, &request);
@@ -58,11 +68,11 @@ async fn client(stream: Stream, site: Site) {
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(patience.headers)
         .max_buf_size(BUFFER_SIZE)
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(CONNECTION_TIME, connection).await {
+    match tokio::time::timeout(patience.connection, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "stats page"),
         Err(_) => tracing::debug!("stats page: connection given up after its time"),
@@ -254,6 +264,25 @@ mod tests {
         let site = site(StatsPage { refresh: Some(Duration::from_secs(5)), ..page() });
         assert_eq!(answer(&site, &request("/stats", None)).headers()["refresh"], "5");
         assert!(!answer(&site, &request("/stats;norefresh", None)).headers().contains_key("refresh"));
+    }
+
+    /// Serves `input` on a pipe of 64 bytes; whether that came to an end by itself.
+    fn ends(input: &'static [u8]) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let (mut peer, stream) = tokio::io::duplex(64);
+            tokio::io::AsyncWriteExt::write_all(&mut peer, input).await.expect("written");
+            let short = Duration::from_millis(20);
+            let served = client(stream, site(page()), Patience { headers: short, connection: 10 * short });
+            tokio::time::timeout(Duration::from_secs(10), served).await.is_ok()
+        })
+    }
+
+    #[test]
+    fn clients_that_stall_are_given_up() {
+        assert!(ends(b"GET /stats HT"), "headers that never end");
+        assert!(ends(b"GET /stats HTTP/1.1\r\nHost: x\r\n\r\n"), "an answer that nobody reads");
+        assert!(ends(b""), "silence");
     }
 
     #[test]
