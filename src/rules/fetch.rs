@@ -74,19 +74,29 @@ fn port(address: SocketAddr) -> Sample<'static> {
     Sample::Integer(i64::from(address.port()))
 }
 
-/// The path of an HTTP/1 request whose first line is complete (RFC 9112, section 3.2).
+/// The path of an HTTP request (RFC 9112, section 3.2). Like HAProxy, of a whole head only: until the
+/// empty line is there, the request matches nothing.
 fn path(bytes: &[u8]) -> Option<&[u8]> {
     if !bytes.first()?.is_ascii_graphic() {
         return None;
     }
-    memchr::memchr(b'\n', bytes)?;
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
-    request.parse(bytes).ok()?;
-    request.version?;
-    let target = origin_form(request.path?.as_bytes())?;
+    let target = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(_)) => request.path?.as_bytes(),
+        Ok(httparse::Status::Partial) => return None,
+        Err(_) => simple_request(bytes)?,
+    };
+    let target = origin_form(target)?;
     let end = memchr::memchr(b'?', target).unwrap_or(target.len());
     Some(&target[..end])
+}
+
+/// The target of `GET target`, a request without version and headers, as HTTP/0.9 had it.
+fn simple_request(bytes: &[u8]) -> Option<&[u8]> {
+    let line = bytes[..memchr::memchr(b'\n', bytes)?].trim_ascii_end();
+    let target = line.strip_prefix(b"GET ")?;
+    (!target.is_empty() && target.iter().all(u8::is_ascii_graphic)).then_some(target)
 }
 
 /// Cuts scheme and authority off `http://host/path`; None for `*` and `host:port`.
@@ -105,16 +115,25 @@ mod tests {
 
     #[test]
     fn the_path_ends_at_the_query() {
-        assert_eq!(path(b"GET /a/b?c=/d HTTP/1.1\r\n"), Some(&b"/a/b"[..]));
-        assert_eq!(path(b"GET http://h:1/a?b HTTP/1.1\r\n"), Some(&b"/a"[..]));
-        assert_eq!(path(b"OPTIONS * HTTP/1.1\r\n"), None);
-        assert_eq!(path(b"GET http://h HTTP/1.1\r\n"), None);
+        assert_eq!(path(b"GET /a/b?c=/d HTTP/1.1\r\n\r\n"), Some(&b"/a/b"[..]));
+        assert_eq!(path(b"GET http://h:1/a?b HTTP/1.1\r\n\r\n"), Some(&b"/a"[..]));
+        assert_eq!(path(b"OPTIONS * HTTP/1.1\r\n\r\n"), None);
+        assert_eq!(path(b"GET http://h HTTP/1.1\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn only_a_whole_head_has_a_path() {
+        assert_eq!(path(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nbody"), Some(&b"/a"[..]));
+        for part in ["GET /a", "GET /a HTTP/1.1", "GET /a HTTP/1.1\r\n", "GET /a HTTP/1.1\r\nHost: h\r\n"] {
+            assert_eq!(path(part.as_bytes()), None, "{part:?}");
+        }
+        assert_eq!(path(b"GET /a\r\n"), Some(&b"/a"[..]));
     }
 
     #[test]
     fn broken_headers_are_no_request() {
-        assert_eq!(path(b"GET /a HTTP/1.1\r\n\x01\x02: x\r\n"), None);
-        assert_eq!(path(b"GET /a HTTP/7.1\r\n"), None);
-        assert_eq!(path(b"\r\nGET /a HTTP/1.1\r\n"), None);
+        assert_eq!(path(b"GET /a HTTP/1.1\r\n\x01\x02: x\r\n\r\n"), None);
+        assert_eq!(path(b"GET /a HTTP/7.1\r\n\r\n"), None);
+        assert_eq!(path(b"\r\nGET /a HTTP/1.1\r\n\r\n"), None);
     }
 }

@@ -144,16 +144,16 @@ mod tests {
     }
 
     #[test]
-    fn a_request_line_alone_is_enough_for_path() {
+    fn a_whole_request_head_has_a_path() {
         let published = ["url_static path_beg -i /static /images", "url_static path_end -i .jpg .css"];
         let holds = |bytes| condition("if url_static", &published).holds(&client("1.2.3.4:5", bytes));
-        assert!(holds("GET /static/x HTTP/1.1\r\n"));
+        assert!(holds("GET /static/x HTTP/1.1\r\n\r\n"));
         assert!(holds("GET /STATIC/x HTTP/1.1\r\nHost: a\r\n\r\n"));
-        assert!(holds("GET /a.css?v=3 HTTP/1.0\r\n"));
-        assert!(holds("GET http://host:1/static/x HTTP/1.1\r\n"));
-        assert!(!holds("GET /static/x HTTP/1.1"));
-        assert!(!holds("GET /other HTTP/1.1\r\n"));
-        assert!(!holds("CONNECT host:443 HTTP/1.1\r\n"));
+        assert!(holds("GET /a.css?v=3 HTTP/1.0\r\n\r\n"));
+        assert!(holds("GET http://host:1/static/x HTTP/1.1\r\n\r\n"));
+        assert!(!holds("GET /static/x HTTP/1.1\r\nHost: a\r\n"));
+        assert!(!holds("GET /other HTTP/1.1\r\n\r\n"));
+        assert!(!holds("CONNECT host:443 HTTP/1.1\r\n\r\n"));
         assert!(!holds(""));
     }
 

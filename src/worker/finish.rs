@@ -82,7 +82,7 @@ impl Worker {
         let server = self.sessions[slot as usize].session.server();
         let record = self.sessions[slot as usize].record;
         let entry = *self.policies.entry(record.policy);
-        self.release_server(slot);
+        let freed = self.release_slot(slot);
         if let Some(backend) = entry.backend {
             self.load.backend(backend).release();
         }
@@ -96,6 +96,10 @@ impl Worker {
         self.addresses.forget(record.local);
         self.sessions.remove(slot as usize);
         self.release_connection(record.bind, entry.frontend);
+        // Last, so that the log line does not count the session that takes the slot.
+        if let Some((id, proxy, _)) = freed {
+            self.wake_waiters(id, proxy);
+        }
     }
 
     fn write_log(&mut self, facts: &SessionRecord) {
@@ -107,16 +111,25 @@ impl Worker {
     /// Gives the session's server slot back, if it holds one, and wakes who waits for it. Returns the
     /// server's place in its backend.
     pub(super) fn release_server(&mut self, slot: u32) -> Option<u16> {
+        let (id, proxy, place) = self.release_slot(slot)?;
+        self.wake_waiters(id, proxy);
+        place
+    }
+
+    /// The slot alone: the server, its backend and its place there.
+    fn release_slot(&mut self, slot: u32) -> Option<(ServerId, ProxyId, Option<u16>)> {
         let session = &mut self.sessions[slot as usize].session;
         let id = session.server()?;
         session.released();
         self.load.server(id).release();
         let (backend, entry) = self.snapshot.server(id);
-        let proxy = backend.proxy;
         let place = (0..).zip(&backend.servers).find(|(_, server)| server.id == entry.id).map(|(at, _)| at);
-        self.wake_next(QueueId::Server(id), proxy);
-        self.wake_next(QueueId::Backend(proxy), proxy);
-        place
+        Some((id, backend.proxy, place))
+    }
+
+    fn wake_waiters(&mut self, id: ServerId, backend: ProxyId) {
+        self.wake_next(QueueId::Server(id), backend);
+        self.wake_next(QueueId::Backend(backend), backend);
     }
 
     fn session_record(&self, slot: u32, termination: Termination, early: bool) -> SessionRecord {

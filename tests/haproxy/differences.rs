@@ -1,4 +1,5 @@
-//! Where Pronk means to differ from haproxy 2.6, because HAProxy 3.5 does. Nothing else may differ.
+//! Where Pronk means to differ from haproxy 2.6: because HAProxy 3.5 does, or for the reason given.
+//! Nothing else may differ.
 
 use crate::world::Seen;
 
@@ -16,7 +17,136 @@ struct Difference {
     reason: &'static str,
 }
 
-const DIFFERENCES: &[Difference] = &[];
+const QUEUED: &str = "3.5 keeps the place of a client that has closed: only abortonclose gives it up";
+const CONNECTING: &str = "3.5 goes on connecting for a client that has closed: only abortonclose stops it";
+const LETTERS: &str = "2.6 logs no cause when the FIN came with the connection; the client did abort";
+const AT_ONCE: &str = "the connect is under way when the reset is read: the client is never waited for first";
+const PLACE: &str = "the place at which it began to wait, also when those before it gave up waiting";
+const UNREAD: &str = "bytes of the client can no longer be delivered: a reset says so, a FIN would not";
+const READ_ALL: &str = "the server has read everything it was sent: it is told so by FIN";
+
+const DIFFERENCES: &[Difference] = &[
+    Difference {
+        scenario: "client_fin_while_queued",
+        field: "log",
+        haproxy: "f b/<NOSRV> -1/-1/0 0 -- 2/2/1/0/0 0/1",
+        pronk: "f b/<NOSRV> 500/-1/500 0 sQ 2/2/1/0/0 0/1",
+        section: "4.2, option abortonclose",
+        reason: QUEUED,
+    },
+    Difference {
+        scenario: "client_fin_while_queued_later",
+        field: "log",
+        haproxy: "f b/<NOSRV> 0/-1/0 0 CQ 2/2/1/0/0 0/1",
+        pronk: "f b/<NOSRV> 1000/-1/1000 0 sQ 2/2/1/0/0 0/1",
+        section: "4.2, option abortonclose",
+        reason: QUEUED,
+    },
+    Difference {
+        scenario: "client_resets_while_queued",
+        field: "log",
+        haproxy: "f b/<NOSRV> 0/-1/0 0 CD 2/2/1/0/0 0/1",
+        pronk: "f b/<NOSRV> 500/-1/500 0 sQ 2/2/1/0/0 0/1",
+        section: "4.2, option abortonclose",
+        reason: QUEUED,
+    },
+    Difference {
+        scenario: "client_fin_while_queued_abortonclose",
+        field: "log",
+        haproxy: "f b/<NOSRV> -1/-1/0 0 -- 2/2/1/0/0 0/1",
+        pronk: "f b/<NOSRV> -1/-1/0 0 CQ 2/2/1/0/0 0/1",
+        section: "8.5",
+        reason: LETTERS,
+    },
+    Difference {
+        scenario: "client_fin_while_connecting_abortonclose",
+        field: "log",
+        haproxy: "f b/s1 0/-1/0 0 -- 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/-1/0 0 CC 1/1/0/0/0 0/0",
+        section: "8.5",
+        reason: LETTERS,
+    },
+    Difference {
+        scenario: "client_fin_while_connecting_later",
+        field: "log",
+        haproxy: "f b/s1 0/-1/0 0 CC 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/-1/500 0 sC 1/1/0/0/0 0/0",
+        section: "4.2, option abortonclose",
+        reason: CONNECTING,
+    },
+    Difference {
+        scenario: "client_fin_in_turn_around",
+        field: "log",
+        haproxy: "f b/s1 0/-1/0 0 CC 1/1/0/0/1 0/0",
+        pronk: "f b/s1 0/-1/1000 0 SC 1/1/0/0/1 0/0",
+        section: "4.2, option abortonclose",
+        reason: CONNECTING,
+    },
+    Difference {
+        scenario: "client_resets_in_turn_around",
+        field: "log",
+        haproxy: "f b/s1 0/-1/0 0 CD 1/1/0/0/1 0/0",
+        pronk: "f b/s1 0/-1/1000 0 SC 1/1/0/0/1 0/0",
+        section: "4.2, option abortonclose",
+        reason: CONNECTING,
+    },
+    Difference {
+        scenario: "client_resets_while_connecting",
+        field: "log",
+        haproxy: "f b/s1 0/-1/0 0 CD 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/-1/500 0 sC 1/1/0/0/0 0/0",
+        section: "4.2, option abortonclose",
+        reason: CONNECTING,
+    },
+    Difference {
+        scenario: "client_resets_with_data_while_connecting",
+        field: "log",
+        haproxy: "f b/s1 0/-1/0 0 CD 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/-1/500 0 sC 1/1/0/0/0 0/0",
+        section: "4.2, option abortonclose",
+        reason: CONNECTING,
+    },
+    Difference {
+        scenario: "client_resets_at_once",
+        field: "connects",
+        haproxy: "false",
+        pronk: "true",
+        section: "8.5",
+        reason: AT_ONCE,
+    },
+    Difference {
+        scenario: "client_resets_at_once",
+        field: "log",
+        haproxy: "f b/<NOSRV> -1/-1/0 0 CR 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/-1/0 0 CD 1/1/0/0/0 0/0",
+        section: "8.5",
+        reason: AT_ONCE,
+    },
+    Difference {
+        scenario: "maxqueue_reached",
+        field: "log",
+        haproxy: "f b/<NOSRV> 1000/-1/1000 0 sQ 2/2/1/0/0 0/1",
+        pronk: "f b/<NOSRV> 1000/-1/1000 0 sQ 2/2/1/0/0 0/2",
+        section: "8.2.2, backend_queue",
+        reason: PLACE,
+    },
+    Difference {
+        scenario: "server_never_reads_client_waits",
+        field: "client",
+        haproxy: "FIN",
+        pronk: "RST",
+        section: "4.2, timeout server",
+        reason: UNREAD,
+    },
+    Difference {
+        scenario: "tunnel_timeout_only_client_spoke",
+        field: "server",
+        haproxy: "RST",
+        pronk: "FIN",
+        section: "4.2, timeout tunnel",
+        reason: READ_ALL,
+    },
+];
 
 /// What Pronk must show where haproxy 2.6 showed `seen`.
 pub fn apply(scenario: &str, mut seen: Seen) -> Seen {

@@ -172,23 +172,3 @@ scenario!(hard_stop, config("", S1), one, |world| {
     world.note("exit", format!("{status:?}"));
     world.note_silence(GLANCE);
 });
-
-scenario!(
-    marked_down_shutdown_sessions,
-    config("", "  server s1 127.0.0.1:{s1} check inter 100 fall 1 on-marked-down shutdown-sessions"),
-    one,
-    |world| {
-        let mut client = world.connect();
-        client.send(b"q");
-        let mut session = loop {
-            let mut peer = world.server(1).accept();
-            if peer.receive(1) == b"q" {
-                break peer;
-            }
-        };
-        world.servers.clear();
-        world.note_end("client", &mut client, SOON);
-        world.note_end("server", &mut session, SOON);
-        world.note_log();
-    }
-);

@@ -117,39 +117,6 @@ scenario!(client_resets_while_queued, config("  timeout queue 500\n", S1_MAX), o
     drop((first, server));
 });
 
-scenario!(client_fin_while_queued_then_slot, config("  timeout queue 10s\n", S1_MAX), one, |world| {
-    let (first, server) = world.relayed();
-    let mut second = world.frozen(|world| {
-        let second = world.connect();
-        second.finish();
-        second
-    });
-    std::thread::sleep(Duration::from_millis(500));
-    drop((first, server));
-    world.note_log();
-    let reached = world.server(1).accept_within(GLANCE);
-    world.note("connects", reached.is_some());
-    if let Some(mut server) = reached {
-        world.note_end("server", &mut server, SOON);
-    }
-    world.note_end("client", &mut second, SOON);
-    world.note_log();
-});
-
-scenario!(client_resets_while_queued_then_slot, config("  timeout queue 10s\n", S1_MAX), one, |world| {
-    let (first, server) = world.relayed();
-    let second = world.connect();
-    std::thread::sleep(Duration::from_millis(50));
-    second.reset();
-    std::thread::sleep(Duration::from_millis(450));
-    drop((first, server));
-    world.note_log();
-    let reached = world.server(1).accept_within(GLANCE);
-    world.note("connects", reached.is_some());
-    drop(reached);
-    world.note_log();
-});
-
 scenario!(
     client_fin_while_queued_abortonclose,
     config("  timeout queue 10s\n  option abortonclose\n", S1_MAX),
