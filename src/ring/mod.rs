@@ -425,9 +425,16 @@ impl Ring {
     fn close(&mut self, slot: u32, side: Side, how: CloseHow) {
         let lines = &mut self.lines[slot as usize];
         debug_assert_eq!(lines.pending[side.index()], 0, "closed while the kernel works on it");
+        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
+        let heard_out = lines.line_mut(direction).flags.has(Flags::EOF);
         let Some(socket) = lines.take(side) else { return };
-        if how == CloseHow::Reset {
-            crate::sys::socket::reset_on_close(std::os::fd::AsFd::as_fd(&socket));
+        match how {
+            CloseHow::Reset => crate::sys::socket::reset_on_close(std::os::fd::AsFd::as_fd(&socket)),
+            // Unread bytes turn a close into RST; the FIN goes first, so that the peer reads an end.
+            CloseHow::Fin if !heard_out => {
+                crate::sys::socket::finish_writing(std::os::fd::AsFd::as_fd(&socket))
+            }
+            CloseHow::Fin => {}
         }
         drop(socket);
         if side == Side::Client {
