@@ -13,12 +13,14 @@
 //! A session owns no socket, reads no clock and allocates nothing. It ends only when nothing is in flight.
 
 pub mod deadline;
+mod in_flight;
 pub mod op;
 pub mod policy;
 mod relay;
 pub mod termination;
 
 use deadline::Expiry;
+use in_flight::InFlight;
 use op::{CloseHow, Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
 use policy::{Hold, Policy};
 use relay::{Relay, Step};
@@ -62,45 +64,6 @@ pub enum Verdict {
     },
     /// Over. Both sockets were closed; the slot may be reused.
     Ended(Termination),
-}
-
-/// One bit for each operation that has not been answered. A direction has at most one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct InFlight(u8);
-
-impl InFlight {
-    const CONNECT: u8 = 1 << 4;
-
-    fn direction(direction: Direction) -> u8 {
-        1 << direction.index()
-    }
-
-    fn abort(side: Side) -> u8 {
-        1 << (2 + side.index())
-    }
-
-    fn of(op: Op) -> u8 {
-        match op {
-            Op::Connect(_) => Self::CONNECT,
-            Op::Hold(_) => Self::direction(Direction::ToServer),
-            Op::Fill(d) | Op::Drain(d, _) | Op::Shutdown(d) => Self::direction(d),
-            Op::Abort(side) => Self::abort(side),
-            Op::Stop(_) | Op::Close(..) => 0,
-        }
-    }
-
-    fn answered_by(completion: Completion) -> u8 {
-        match completion {
-            Completion::Connected => Self::CONNECT,
-            Completion::Held => Self::direction(Direction::ToServer),
-            Completion::Filled(d) | Completion::Drained(d) | Completion::ShutDown(d) => Self::direction(d),
-            Completion::Aborted(side) => Self::abort(side),
-        }
-    }
-
-    fn has(self, bits: u8) -> bool {
-        self.0 & bits != 0
-    }
 }
 
 /// One client connection and its server connection. State only: addresses, times and names are its owner's.

@@ -9,12 +9,10 @@ use source::{Source, files_under, name, read, top};
 
 const FUNCTION_LINES: usize = 70;
 const FILE_LINES: usize = 500;
-/// Files that may be longer, with the length they must not exceed. It only gets shorter.
-const LONG_FILES: &[(&str, usize)] = &[("src/config/model.rs", 660)];
 const HEAD_LINES: usize = 15;
 
 /// Unsafe blocks in src. It may only fall; a rise needs a reason in the commit that changes it.
-const UNSAFE_BLOCKS: usize = 200;
+const UNSAFE_BLOCKS: usize = 40;
 
 /// Modules without sockets, files, threads, clocks and unsafe.
 const PURE: &[&str] = &["session", "balance", "rules", "config", "timers", "proxy_protocol"];
@@ -172,10 +170,7 @@ fn functions_fit_on_a_screen() {
 #[test]
 fn files_can_be_read_whole() {
     let sources = Source::all("src");
-    let limit = |path: &str| {
-        LONG_FILES.iter().find(|(long, _)| *long == path).map_or(FILE_LINES, |(_, limit)| *limit)
-    };
-    let long = sources.iter().filter(|source| source.lines_without_tests() > limit(&source.path));
+    let long = sources.iter().filter(|source| source.lines_without_tests() > FILE_LINES);
     let found = long.map(|source| format!("{}: {} lines", source.path, source.lines_without_tests()));
     report("files of more than 500 lines", found.collect());
 }
