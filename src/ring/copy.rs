@@ -211,9 +211,8 @@ impl Ring {
             return self.drain_bulk(slot, direction);
         }
         let side = direction.sink();
-        let from = line.offset as usize;
-        let bytes = &self.buffers.head(&line.queue)[from..from + len as usize];
-        let (start, generation) = (bytes.as_ptr(), self.lines[slot as usize].generation);
+        let start = self.buffers.head(&line.queue)[line.offset as usize..][..len as usize].as_ptr();
+        let generation = self.lines[slot as usize].generation;
         let Some(fd) = self.fd(slot, side) else { return };
         let entry = opcode::Send::new(fd, start, len).flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL).build();
         self.push_on(slot, side, entry, Token::of_direction(Kind::Send, direction, generation, slot));

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
@@ -429,10 +429,12 @@ impl Ring {
         let heard_out = lines.line_mut(direction).flags.has(Flags::EOF);
         let Some(socket) = lines.take(side) else { return };
         match how {
-            CloseHow::Reset => crate::sys::socket::reset_on_close(std::os::fd::AsFd::as_fd(&socket)),
-            // Unread bytes turn a close into RST; the FIN goes first, so that the peer reads an end.
+            CloseHow::Reset => crate::sys::socket::reset_on_close(socket.as_fd()),
+            // Unread bytes turn a close into RST, which would overtake what the peer is still to read: the
+            // FIN goes first, and what has arrived is thrown away.
             CloseHow::Fin if !heard_out => {
-                crate::sys::socket::finish_writing(std::os::fd::AsFd::as_fd(&socket))
+                crate::sys::socket::finish_writing(socket.as_fd());
+                crate::sys::socket::discard_unread(socket.as_fd());
             }
             CloseHow::Fin => {}
         }

@@ -146,6 +146,12 @@ impl Session {
         self.end(Cause::ServerAbort, Stage::Connect, ops)
     }
 
+    /// The only server that will do has as many waiters as it may have (`maxqueue`).
+    pub fn turned_away(&mut self, server: ServerId, ops: &mut impl Submit) -> Verdict {
+        self.server = server;
+        self.end(Cause::ServerAbort, Stage::Queue, ops)
+    }
+
     /// Ends the session for a reason of its owner's: a kill, a limit.
     pub fn kill(&mut self, cause: Cause, ops: &mut impl Submit) -> Verdict {
         let stage = self.stage();

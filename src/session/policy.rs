@@ -11,7 +11,7 @@ pub struct Policy {
     pub retries: u16,
     /// `option redispatch [N]`: see [`crate::config::model::Proxy::redispatch_every`].
     pub redispatch_every: i16,
-    /// The backend spreads by turns: with another active server a redispatch need not wait for the last retry.
+    /// Any server will do: with another active one a redispatch need not wait for the last retry.
     pub redispatch_at_once: bool,
     /// `option abortonclose`: a client that closes before it is connected to a server ends the session.
     pub abort_on_close: bool,

@@ -1,4 +1,4 @@
-//! Socket options that no library covers.
+//! Socket options and calls that no library covers.
 
 use std::io;
 use std::mem::size_of;
@@ -24,4 +24,11 @@ pub(super) fn set_defer_accept(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// IP_BIND_ADDRESS_NO_PORT: a port is chosen at connect, not at bind.
 pub(super) fn set_bind_address_no_port(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_option(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
+/// Takes at most `len` bytes off a TCP socket's queue without copying them (MSG_TRUNC, tcp(7)).
+pub(super) fn discard(fd: BorrowedFd<'_>, len: usize) {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+    // SAFETY: with MSG_TRUNC a TCP socket writes to no buffer, so a null one is never touched.
+    unsafe { libc::recv(fd.as_raw_fd(), std::ptr::null_mut(), len, flags) };
 }

@@ -192,17 +192,12 @@ pub fn open_to(route: &Route) -> io::Result<OwnedFd> {
 
 /// The peer's address; None for a Unix socket or a peer that is gone already.
 pub fn peer_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
-    SockRef::from(&fd).peer_addr().ok().and_then(|a| a.as_socket()).map(unmap)
+    SockRef::from(&fd).peer_addr().ok().and_then(|a| a.as_socket())
 }
 
 /// The socket's own address; None for a Unix socket.
 pub fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
-    SockRef::from(&fd).local_addr().ok().and_then(|a| a.as_socket()).map(unmap)
-}
-
-/// IPv4 clients of a `v4v6` socket appear as themselves.
-fn unmap(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    SockRef::from(&fd).local_addr().ok().and_then(|a| a.as_socket())
 }
 
 /// Turns on SO_KEEPALIVE (`option clitcpka`).
@@ -215,6 +210,11 @@ pub fn set_keepalive(fd: BorrowedFd<'_>) {
 pub fn reset_on_close(fd: BorrowedFd<'_>) {
     // It cannot fail on a socket; a close that sends FIN instead would still be a close.
     let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
+}
+
+/// Throws away what has arrived and was not read.
+pub fn discard_unread(fd: BorrowedFd<'_>) {
+    super::option::discard(fd, 1 << 20);
 }
 
 /// Says that no more bytes will be written (FIN). The error of a peer that is gone already shows when reading.

@@ -4,6 +4,7 @@
 //! the backlog. A multishot accept may deliver a few more before its cancellation ends.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -31,6 +32,8 @@ struct Listener {
     maxconn: Option<u32>,
     proxy_maxconn: Option<u32>,
     socket: Option<OwnedFd>,
+    /// Its address, when every client connects to the same one: no system call for each of them.
+    address: Option<SocketAddr>,
     armed: bool,
     /// Its armed accept has been told to stop.
     stopping: bool,
@@ -64,6 +67,7 @@ impl Listeners {
                 proxy,
                 maxconn: config.binds[number].maxconn,
                 proxy_maxconn: config.proxies[usize::from(proxy.0)].maxconn,
+                address: local_address(socket.as_fd()).filter(|address| !address.ip().is_unspecified()),
                 socket: Some(socket),
                 armed: false,
                 stopping: false,
@@ -202,13 +206,13 @@ impl Worker {
     }
 
     fn begin(&mut self, place: usize, socket: OwnedFd) {
-        let Listener { bind, proxy, .. } = self.listeners.all[place];
+        let Listener { bind, proxy, address, .. } = self.listeners.all[place];
         let config = &self.snapshot.config;
         if config.proxies[usize::from(proxy.0)].options.client_keepalive {
             set_keepalive(socket.as_fd());
         }
         let client = self.addresses.pack(peer_address(socket.as_fd()));
-        let local = self.addresses.pack(local_address(socket.as_fd()));
+        let local = self.addresses.pack(address.or_else(|| local_address(socket.as_fd())));
         let policy = self.policies.find(proxy, None).expect("every frontend has a policy of its own");
         let now = self.now as u32;
         let record = Record {
@@ -292,16 +296,18 @@ impl Worker {
         self.load.bind(bind).release();
         self.load.frontend(proxy).release();
         self.load.process().release();
-        let mut paused = self.peers.take_paused();
-        if paused & (1 << self.index) != 0 {
-            paused &= !(1 << self.index);
-            self.resume_listeners();
+        if self.peers.any_paused() {
+            self.wake_paused();
         }
-        while paused != 0 {
-            let worker = paused.trailing_zeros() as usize;
-            paused &= paused - 1;
-            if let Some(ring) = self.peers.ring(worker) {
-                self.ring.wake(ring);
+    }
+
+    #[cold]
+    fn wake_paused(&mut self) {
+        for worker in 0..self.peers.count() {
+            match (self.peers.unpause(worker), self.peers.ring(worker)) {
+                (true, _) if worker == self.index => self.resume_listeners(),
+                (true, Some(ring)) => self.ring.wake(ring),
+                _ => {}
             }
         }
     }

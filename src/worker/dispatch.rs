@@ -120,9 +120,11 @@ impl Worker {
                 self.enqueue(slot, backend, QueueId::Server(id));
             }
             Choice::QueueBackend => self.enqueue(slot, backend, QueueId::Backend(backend)),
-            Choice::QueueFull(_) | Choice::Nobody => {
-                self.drive(slot, |session, _, ops| session.unserved(ops));
+            Choice::QueueFull(server) => {
+                let id = self.snapshot.backend(backend).servers[usize::from(server)].id;
+                self.drive(slot, |session, _, ops| session.turned_away(id, ops));
             }
+            Choice::Nobody => self.drive(slot, |session, _, ops| session.unserved(ops)),
         }
     }
 

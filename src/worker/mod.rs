@@ -177,7 +177,7 @@ impl Worker {
         let next = [self.timers.next(), self.listeners.retry_at()].into_iter().flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
         self.ring.wait(limit)?;
-        self.now = u64::try_from(self.clock.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.now = self.clock.start.elapsed().as_millis() as u64;
         Ok(())
     }
 

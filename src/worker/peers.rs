@@ -1,26 +1,30 @@
 //! The other workers: their rings, and who waits for a connection slot of the process to be free.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 
 /// No ring yet, or no longer.
 const ABSENT: RawFd = -1;
 
-/// Shared by all workers of a process; at most 64.
+/// Shared by all workers of a process.
 #[derive(Debug)]
 pub struct Peers {
     rings: Box<[AtomicI32]>,
-    paused: AtomicU64,
+    paused: Box<[AtomicBool]>,
+    any_paused: AtomicBool,
 }
 
-/// Workers there may be: one bit each in [`Peers`].
-pub const MOST_WORKERS: usize = 64;
+/// Workers a process may have (`nbthread`).
+pub const MOST_WORKERS: usize = 256;
 
 impl Peers {
     /// For `workers` workers, none of which runs yet.
     pub fn new(workers: usize) -> Peers {
-        assert!(workers <= MOST_WORKERS, "at most {MOST_WORKERS} workers");
-        Peers { rings: (0..workers).map(|_| AtomicI32::new(ABSENT)).collect(), paused: AtomicU64::new(0) }
+        Peers {
+            rings: (0..workers).map(|_| AtomicI32::new(ABSENT)).collect(),
+            paused: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+            any_paused: AtomicBool::new(false),
+        }
     }
 
     /// How many workers there are.
@@ -44,11 +48,17 @@ impl Peers {
     /// This worker waits for a slot. It must try once more behind this call: a slot that was freed
     /// before it woke nobody.
     pub(super) fn pause(&self, worker: usize) {
-        self.paused.fetch_or(1 << worker, SeqCst);
+        self.paused[worker].store(true, SeqCst);
+        self.any_paused.store(true, SeqCst);
     }
 
-    /// The workers to wake after a slot was freed, as bits. Usually none, at the price of one load.
-    pub(super) fn take_paused(&self) -> u64 {
-        if self.paused.load(SeqCst) == 0 { 0 } else { self.paused.swap(0, SeqCst) }
+    /// Whether somebody is to be woken after a slot was freed: usually not, at the price of one load.
+    pub(super) fn any_paused(&self) -> bool {
+        self.any_paused.load(SeqCst) && self.any_paused.swap(false, SeqCst)
+    }
+
+    /// Takes the worker's pause back; true: it was paused.
+    pub(super) fn unpause(&self, worker: usize) -> bool {
+        self.paused[worker].swap(false, SeqCst)
     }
 }

@@ -82,12 +82,22 @@ impl Worker {
         }
     }
 
-    fn left(&self, queue: QueueId) {
-        match queue {
-            QueueId::Backend(proxy) => self.load.backend(proxy).leave_queue(),
-            QueueId::Server(server) => self.load.server(server).leave_queue(),
-        }
+    /// Whoever empties its FIFO passes a wake-up on that it may have been given for a slot it did not take.
+    fn left(&mut self, queue: QueueId) {
+        let backend = match queue {
+            QueueId::Backend(proxy) => {
+                self.load.backend(proxy).leave_queue();
+                proxy
+            }
+            QueueId::Server(server) => {
+                self.load.server(server).leave_queue();
+                self.snapshot.server(server).0.proxy
+            }
+        };
         self.publish_head(queue);
+        if self.queues.head(queue).is_none() {
+            self.wake_next(queue, backend);
+        }
     }
 
     /// Serves this worker's waiters of one queue while there are slots.

@@ -122,6 +122,21 @@ fn a_refusing_server_is_passed_over_with_redispatch() {
 }
 
 #[test]
+fn a_client_that_spoke_to_no_server_gets_fin() {
+    let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gateway = Gateway::start(1, &[refusing], |config| {
+        proxy(config).retries = 1;
+        proxy(config).timeouts.connect_ms = Some(50);
+    });
+    for _ in 0..20 {
+        let mut client = gateway.connect();
+        client.write_all(b"a query that nobody hears").unwrap();
+        assert_eq!(read_some(&mut client), b"", "the end is FIN, not RST");
+    }
+    gateway.settle();
+}
+
+#[test]
 fn beyond_maxconn_connections_wait_and_none_is_lost() {
     let gateway = Gateway::start(2, &[name(b"x")], |config| config.global.maxconn = Some(3));
     let mut clients: Vec<TcpStream> = (0..20).map(|_| gateway.connect()).collect();
