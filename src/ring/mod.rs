@@ -1,8 +1,8 @@
 //! The io_uring of one worker: operations in, completions out, and nothing else knows that it exists.
 //!
-//! Small exchanges are received by a multishot request into buffers that the kernel picks ([`buffers`])
-//! and sent plainly ([`copy`]); bulk moves by splice(2) on readiness ([`bulk`]). The session sees one
-//! Fill/Drain pair in both. Two ledgers: the session counts its operations, [`lines`] the kernel requests
+//! Small exchanges are received by a multishot request into buffers that the kernel picks (`buffers`)
+//! and sent plainly (`copy`); bulk moves by splice(2) on readiness (`bulk`). The session sees one
+//! Fill/Drain pair in both. Two ledgers: the session counts its operations, `lines` the kernel requests
 //! per socket, since a multishot receive stays armed through many operations.
 //!
 //! Invariant: a socket is closed only when the kernel holds no request on it.

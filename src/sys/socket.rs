@@ -48,29 +48,21 @@ pub struct Buffers {
     pub send: Option<u32>,
 }
 
-/// Opens, binds and listens. An inherited descriptor is only duplicated: it listens already.
+/// Opens, binds and listens. A Unix path must be free; an inherited descriptor is only duplicated, since it
+/// listens already.
 ///
 /// # Errors
 /// What the kernel says: EADDRINUSE, EACCES for a privileged port, EADDRNOTAVAIL, ...
 pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
     match address {
         ListenAddress::Tcp(address) => listen_tcp(*address, options).map(OwnedFd::from),
-        ListenAddress::Unix(path) => listen_unix(path),
+        ListenAddress::Unix(path) => UnixListener::bind(path).map(OwnedFd::from),
         ListenAddress::Abstract(name) => {
             let address = std::os::unix::net::SocketAddr::from_abstract_name(abstract_name(name)?)?;
             UnixListener::bind_addr(&address).map(OwnedFd::from)
         }
         ListenAddress::Fd(fd) => super::descriptor::duplicate(*fd),
     }
-}
-
-/// A stale socket file is what a crashed process leaves behind: it is replaced, any other file is not.
-fn listen_unix(path: &Path) -> io::Result<OwnedFd> {
-    use std::os::unix::fs::FileTypeExt;
-    if std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket()) {
-        std::fs::remove_file(path)?;
-    }
-    UnixListener::bind(path).map(OwnedFd::from)
 }
 
 fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {

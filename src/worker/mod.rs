@@ -3,8 +3,8 @@
 //! ```text
 //!   wait -> clock -> table -> completions -> timers -> (repeat)
 //! ```
-//! The loop is [`Worker::turn`]. [`admission`] decides whether and where a connection becomes a session,
-//! [`dispatch`] which server it gets, [`queues`] who waits for one, [`finish`] what is left to do at its end.
+//! The loop is `Worker::turn`. `admission` decides whether and where a connection becomes a session,
+//! `dispatch` which server it gets, `queues` who waits for one, `finish` what is left to do at its end.
 //! Nothing on the road of an established session allocates, locks, formats or logs.
 
 mod admission;
