@@ -11,8 +11,8 @@ use crate::support::peer::Peer;
 use crate::support::proxy::{Program, Proxy};
 use crate::support::{PATIENCE, wait_for};
 
-const IMPALA_DOCUMENTATION: &str = include_str!("../haproxy/published/impala-documentation-bind.cfg");
-const CLUSTER_GUIDE: &str = include_str!("../haproxy/published/cluster-guide-bind.cfg");
+const IMPALA_DOCUMENTATION: &str = include_str!("../haproxy/published/impala-documentation.cfg");
+const CLUSTER_GUIDE: &str = include_str!("../haproxy/published/cluster-guide.cfg");
 
 pub fn configurations_run(servers: &[Spark], clients: &mut Clients) {
     impala_documentation(servers, clients);

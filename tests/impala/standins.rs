@@ -28,10 +28,7 @@ impl Demo {
         let gateway = line_of(&mut output, "gateway");
         let ports: Vec<u16> = gateway.split_whitespace().filter_map(port).collect();
         let [beeswax, hs2] = ports[..] else { panic!("two addresses in {gateway:?}") };
-        // The table of its own queries ends with a line for each; the third is the last.
-        for _ in 0..3 {
-            line_of(&mut output, "coord");
-        }
+        line_of(&mut output, "Running");
         Demo { child, beeswax, hs2, _output: output }
     }
 }
@@ -44,13 +41,13 @@ impl Drop for Demo {
     }
 }
 
-/// The next line that holds `word` and, for a coordinator, is one of the answers.
+/// The next line whose first word is this.
 fn line_of(output: &mut impl BufRead, word: &str) -> String {
     loop {
         let mut line = String::new();
         let read = output.read_line(&mut line).expect("text");
         assert!(read > 0, "pronk demo has ended before it printed {word}");
-        if line.split_whitespace().any(|part| part.starts_with(word)) {
+        if line.split_whitespace().next() == Some(word) {
             return line;
         }
     }

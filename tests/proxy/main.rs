@@ -5,6 +5,7 @@ mod support;
 
 mod bytes;
 mod faults;
+mod first_bytes;
 mod gateway;
 mod idle;
 mod limits;
