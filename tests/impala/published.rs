@@ -73,7 +73,7 @@ fn impala_documentation(servers: &[Spark], clients: &mut Clients) {
     let through_jdbc: Vec<String> = (0..3).map(|_| clients.ask(&format!("pyhive {jdbc}"))).collect();
     println!("Impala's documentation, source: {through_jdbc:?}");
     assert!(through_jdbc.iter().all(|name| *name == through_jdbc[0] && name.starts_with("coord")));
-    let anonymous = http(stats, "GET / HTTP/1.0\r\n\r\n");
+    let anonymous = http(stats, "GET /haproxy?stats HTTP/1.0\r\n\r\n");
     assert!(anonymous.contains(" 401 "), "{anonymous}");
     // username:password
     let table = http(
