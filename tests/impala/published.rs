@@ -1,13 +1,14 @@
 //! The two configurations that people publish, run as they stand but for addresses and the pid file,
 //! in front of real servers.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use crate::clients::{Clients, strict_shell};
 use crate::rotation;
 use crate::spark::Spark;
 use crate::support::echo::Threads;
 use crate::support::peer::Peer;
+use crate::support::port::has_listener;
 use crate::support::proxy::{Program, Proxy};
 use crate::support::{PATIENCE, wait_for};
 
@@ -43,10 +44,9 @@ fn addressed(config: &str, ports: &[(&str, u16)], servers: &[(&str, u16)]) -> St
 
 fn start(config: &str, port: u16) -> Proxy {
     let mut proxy = Proxy::spawn(&Program::Pronk, config, &["-db"]);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let accepts = wait_for(PATIENCE, || {
         assert_eq!(proxy.exit_status(), None, "it ended: {}\n{config}", proxy.stderr());
-        TcpStream::connect(address).ok()
+        has_listener(port).then_some(())
     });
     assert!(accepts.is_some(), "it does not listen: {}\n{config}", proxy.stderr());
     proxy

@@ -25,16 +25,20 @@ impl Port {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.number))
     }
 
-    /// Whether somebody listens there, found without connecting (which the proxy would log).
     pub fn has_listener(&self) -> bool {
-        let table = fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
-        let wanted = format!("0100007F:{:04X}", self.number);
-        let any = format!("00000000:{:04X}", self.number);
-        table.lines().any(|line| {
-            let mut fields = line.split_whitespace().skip(1);
-            let local = fields.next();
-            let listening = fields.nth(1) == Some("0A");
-            listening && (local == Some(&wanted) || local == Some(&any))
-        })
+        has_listener(self.number)
     }
+}
+
+/// Whether somebody listens on this port, found without connecting (which a proxy would log and count).
+pub fn has_listener(port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
+    let wanted = format!("0100007F:{port:04X}");
+    let any = format!("00000000:{port:04X}");
+    table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let local = fields.next();
+        let listening = fields.nth(1) == Some("0A");
+        listening && (local == Some(&wanted) || local == Some(&any))
+    })
 }
