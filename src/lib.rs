@@ -13,7 +13,7 @@
 //!
 //! # Layers, top to bottom
 //!
-//! Arrows point down only; `tests/tidy.rs` reads every `crate::` path and enforces it.
+//! Arrows point down only; `tests/tidy` reads every `crate::` path and enforces it.
 //!
 //! ```text
 //!             main · cli · demo

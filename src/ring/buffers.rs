@@ -41,6 +41,8 @@ pub(super) struct Buffers {
     size: usize,
     capacity: u16,
     published: u16,
+    /// Of these, how many wait in queues.
+    held: u16,
     tail: u16,
     next: Box<[u16]>,
     len: Box<[u32]>,
@@ -70,6 +72,7 @@ impl Buffers {
             size,
             capacity,
             published: 0,
+            held: 0,
             tail: 0,
             next: vec![NONE; usize::from(capacity)].into_boxed_slice(),
             len: vec![0; usize::from(capacity)].into_boxed_slice(),
@@ -132,8 +135,14 @@ impl Buffers {
         tail.store(self.tail, Ordering::Release);
     }
 
+    /// Buffers that the kernel may pick.
+    pub(super) fn free(&self) -> u16 {
+        self.published - self.held
+    }
+
     /// Gives a buffer back to the kernel.
     pub(super) fn recycle(&mut self, index: u16) {
+        self.held -= 1;
         self.publish(index);
         self.flush();
     }
@@ -141,6 +150,7 @@ impl Buffers {
     /// Takes note of a buffer that the kernel filled with `len` bytes.
     pub(super) fn push(&mut self, queue: &mut Queue, index: u16, len: u32) {
         debug_assert!(len as usize <= self.size);
+        self.held += 1;
         self.next[usize::from(index)] = NONE;
         self.len[usize::from(index)] = len;
         if queue.count == 0 {

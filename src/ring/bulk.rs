@@ -36,8 +36,10 @@ impl Ring {
     fn turn_to_small(&mut self, slot: u32, direction: Direction) {
         let line = self.lines[slot as usize].line_mut(direction);
         debug_assert_eq!(line.offset, 0, "bytes are left in the pipe");
-        self.pipes.put(line.pipe, true);
-        line.pipe = pipes::NONE;
+        if line.pipe != pipes::NONE {
+            self.pipes.put(line.pipe, true);
+            line.pipe = pipes::NONE;
+        }
         line.streak = 0;
         line.flags.clear(Flags::BULK);
     }
@@ -52,15 +54,30 @@ impl Ring {
         }
     }
 
+    /// The pipe is held only while bytes may be in it: a session that waits holds none.
     fn splice_in(&mut self, slot: u32, direction: Direction) -> Answer {
+        if self.lines[slot as usize].line(direction).pipe == pipes::NONE {
+            let Some(pipe) = self.pipes.take() else {
+                self.turn_to_small(slot, direction);
+                self.receive(slot, direction);
+                return None;
+            };
+            self.lines[slot as usize].line_mut(direction).pipe = pipe;
+        }
         let lines = &mut self.lines[slot as usize];
         let source = lines.socket(direction.source())?;
         let result = self.pipes.pipe(lines.line(direction).pipe).fill(source, SPLICE_LEN);
         let line = lines.line_mut(direction);
         let outcome = match result {
             Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {
+                self.pipes.put(line.pipe, true);
+                line.pipe = pipes::NONE;
                 self.await_readable(slot, direction);
                 return None;
+            }
+            Ok(0) => {
+                line.flags.set(Flags::EOF);
+                Ok(0)
             }
             Ok(moved) => {
                 line.offset = moved as u32;
@@ -84,7 +101,9 @@ impl Ring {
 
     pub(super) fn on_readable(&mut self, slot: u32, direction: Direction, result: i32) -> Answer {
         let lines = &mut self.lines[slot as usize];
-        if result < 0 || lines.aborting[direction.source().index()] {
+        let unwanted =
+            lines.aborting[direction.source().index()] || lines.line(direction).flags.has(Flags::STOPPED);
+        if result < 0 || unwanted {
             let had = lines.line_mut(direction).flags.take(Flags::FILL);
             return had.then_some((Completion::Filled(direction), Err(Errno::ECANCELED)));
         }

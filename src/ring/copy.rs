@@ -182,7 +182,21 @@ impl Ring {
     /// The pool was empty: enlarge it, or wait on the list until a buffer comes back.
     #[cold]
     fn on_starved(&mut self, slot: u32, direction: Direction) -> Answer {
+        // It may have been told to stop meanwhile.
+        if let Some(answer) = self.serve_fill(slot, direction) {
+            return Some(answer);
+        }
         if !self.buffers.grow() {
+            let lines = &self.lines[slot as usize];
+            // A pipe needs no buffer: only those that find none wait.
+            if lines.line(direction).flags.has(Flags::FILL)
+                && !lines.aborting[direction.source().index()]
+                && self.pipes.allowed()
+                && self.turn_to_bulk(slot, direction)
+            {
+                self.fill_bulk(slot, direction);
+                return None;
+            }
             let flags = &mut self.lines[slot as usize].line_mut(direction).flags;
             if flags.has(Flags::FILL | Flags::HOLD) && !flags.has(Flags::STARVED) {
                 flags.set(Flags::STARVED);
@@ -194,12 +208,14 @@ impl Ring {
         None
     }
 
-    /// A buffer came back: the one that waited longest may receive again.
+    /// Buffers came back: those that waited longest may receive again, as many as there are buffers. One
+    /// whose source is silent takes none, so the rest of the list has its chance in the next turn.
     #[cold]
-    fn feed_starved(&mut self) {
-        while let Some((slot, direction)) = self.starved.pop_front() {
+    pub(super) fn feed_starved(&mut self) {
+        for _ in 0..self.buffers.free() {
+            let Some((slot, direction)) = self.starved.pop_front() else { return };
             if self.lines[slot as usize].line_mut(direction).flags.take(Flags::STARVED) {
-                return self.resume_receiving(slot, direction);
+                self.resume_receiving(slot, direction);
             }
         }
     }
@@ -228,9 +244,6 @@ impl Ring {
             if line.offset >= self.buffers.head_len(&line.queue) {
                 line.offset = 0;
                 self.buffers.pop(&mut line.queue);
-                if !self.starved.is_empty() {
-                    self.feed_starved();
-                }
             }
         }
         Some((Completion::Drained(direction), outcome))

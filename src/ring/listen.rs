@@ -11,8 +11,9 @@ use super::{Event, Ring, outcome};
 impl Ring {
     /// Accepts from a listening socket until [`Ring::stop_listening`] or an error. The socket must stay open.
     pub fn listen(&mut self, listener: u32, socket: RawFd) {
-        let entry =
-            opcode::AcceptMulti::new(Fd(socket)).flags(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).build();
+        let entry = opcode::Accept::new(Fd(socket), std::ptr::null_mut(), std::ptr::null_mut())
+            .flags(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)
+            .build();
         self.push(entry.user_data(Token::plain(Kind::Accept, listener).pack()));
     }
 
@@ -38,6 +39,11 @@ impl Ring {
         let entry = opcode::MsgRingData::new(Fd(ring), socket, tag, None).build();
         self.hand_overs.push_back((listener, socket));
         self.push(entry.user_data(Token::plain(Kind::Sent, socket as u32).pack()));
+    }
+
+    /// Whether a hand-over may still come back.
+    pub fn is_handing_over(&self) -> bool {
+        !self.hand_overs.is_empty()
     }
 
     /// Tells another worker that a slot may be free.

@@ -10,18 +10,19 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
+use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
-use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
+use crate::session::op::{Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
 use crate::sys::socket::Route;
 
 mod buffers;
 mod bulk;
 mod copy;
+mod ending;
 mod lines;
 mod listen;
 mod pipes;
@@ -213,7 +214,11 @@ impl Ring {
     /// # Errors
     /// What io_uring_enter says, other than the timeout and interruptions.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let nothing_ready = self.ready.is_empty() && self.glances.is_empty();
+        if !self.starved.is_empty() {
+            self.feed_starved();
+        }
+        let hungry = !self.starved.is_empty() && self.buffers.free() > 0;
+        let nothing_ready = self.ready.is_empty() && self.glances.is_empty() && !hungry;
         let result = match timeout {
             None if nothing_ready => self.uring.submit_and_wait(1).map(drop),
             Some(limit) if nothing_ready && !limit.is_zero() => {
@@ -222,9 +227,16 @@ impl Ring {
             }
             _ => self.enter(),
         };
-        self.addresses.clear();
+        self.forget_addresses();
         match result {
-            Err(e) if matches!(e.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => Ok(()),
+            Err(e)
+                if matches!(
+                    e.raw_os_error(),
+                    Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)
+                ) =>
+            {
+                Ok(())
+            }
             other => other,
         }?;
         self.collect();
@@ -318,9 +330,16 @@ impl Ring {
             // Full: hand over what is there. EBUSY means that completions overflow; they are kept by the
             // kernel, and the entries go out with the next attempt.
             match self.enter() {
-                Ok(()) => self.addresses.clear(),
+                Ok(()) => self.forget_addresses(),
                 Err(_) => self.collect_more(),
             }
+        }
+    }
+
+    /// Connect addresses are needed until their entries are the kernel's, which an enter may not achieve.
+    fn forget_addresses(&mut self) {
+        if self.uring.submission().is_empty() {
+            self.addresses.clear();
         }
     }
 
@@ -346,8 +365,10 @@ impl Ring {
         };
         if self.addresses.len() == ADDRESSES {
             // Their entries must be gone before the addresses are.
-            while self.enter().is_err() {
-                self.collect_more();
+            while !self.uring.submission().is_empty() {
+                if self.enter().is_err() {
+                    self.collect_more();
+                }
             }
             self.addresses.clear();
         }
@@ -378,86 +399,6 @@ impl Ring {
                 self.ready.push_back(Ready { slot, completion: Completion::Held, outcome: Ok(0) });
             }
         }
-    }
-
-    fn shutdown(&mut self, slot: u32, direction: Direction) {
-        if let Some(sink) = self.lines[slot as usize].socket(direction.sink()) {
-            crate::sys::socket::finish_writing(sink);
-        }
-        self.answer(slot, Completion::ShutDown(direction), Ok(0));
-    }
-
-    fn abort(&mut self, slot: u32, side: Side) {
-        let lines = &mut self.lines[slot as usize];
-        lines.aborting[side.index()] = true;
-        if lines.pending[side.index()] > 0
-            && let Some(fd) = self.fd(slot, side)
-        {
-            let entry = opcode::AsyncCancel2::new(CancelBuilder::fd(fd).all()).build();
-            self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
-        }
-        self.settle_abort(slot, side);
-    }
-
-    /// Answers an abort once the socket has no kernel request left, and before it what still waits.
-    fn settle_abort(&mut self, slot: u32, side: Side) {
-        let lines = &mut self.lines[slot as usize];
-        if !lines.aborting[side.index()] || lines.pending[side.index()] > 0 {
-            return;
-        }
-        lines.aborting[side.index()] = false;
-        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
-        let flags = &mut lines.line_mut(direction).flags;
-        let (filling, holding) = (flags.take(Flags::FILL), flags.take(Flags::HOLD));
-        let draining = lines.line_mut(direction.other()).flags.take(Flags::DRAIN);
-        if filling {
-            self.answer(slot, Completion::Filled(direction), Err(Errno::ECANCELED));
-        }
-        if holding {
-            self.answer(slot, Completion::Held, Err(Errno::ECANCELED));
-        }
-        if draining {
-            self.answer(slot, Completion::Drained(direction.other()), Err(Errno::ECANCELED));
-        }
-        self.answer(slot, Completion::Aborted(side), Ok(0));
-    }
-
-    fn close(&mut self, slot: u32, side: Side, how: CloseHow) {
-        let lines = &mut self.lines[slot as usize];
-        debug_assert_eq!(lines.pending[side.index()], 0, "closed while the kernel works on it");
-        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
-        let heard_out = lines.line_mut(direction).flags.has(Flags::EOF);
-        let Some(socket) = lines.take(side) else { return };
-        match how {
-            CloseHow::Reset => crate::sys::socket::reset_on_close(socket.as_fd()),
-            // Unread bytes turn a close into RST, which would overtake what the peer is still to read: the
-            // FIN goes first, and what has arrived is thrown away.
-            CloseHow::Fin if !heard_out => {
-                crate::sys::socket::finish_writing(socket.as_fd());
-                crate::sys::socket::discard_unread(socket.as_fd());
-            }
-            CloseHow::Fin => {}
-        }
-        drop(socket);
-        if side == Side::Client {
-            for direction in Direction::BOTH {
-                self.reset_line(slot, direction);
-            }
-        }
-    }
-
-    /// Gives back what the direction holds; the client's close is the session's last act or nearly so.
-    fn reset_line(&mut self, slot: u32, direction: Direction) {
-        let line = self.lines[slot as usize].line_mut(direction);
-        while line.queue.count > 0 {
-            self.buffers.pop(&mut line.queue);
-        }
-        if line.pipe != pipes::NONE {
-            self.pipes.put(line.pipe, line.offset == 0);
-            line.pipe = pipes::NONE;
-        }
-        line.flags = Flags::default();
-        (line.error, line.streak, line.offset) = (0, 0, 0);
     }
 }
 

@@ -153,7 +153,10 @@ impl Worker {
 
     /// Keeps the connection, or gives it to the least loaded worker when this one is crowded.
     fn place(&mut self, number: u32, socket: OwnedFd) {
-        match self.less_crowded() {
+        let full = self.listeners.find(number).is_none_or(|listener| !listener.parked.is_empty())
+            || self.load.process().live() >= self.maxconn;
+        let other = if full { None } else { self.less_crowded() };
+        match other.and_then(|worker| self.peers.announce(worker)) {
             Some(ring) => {
                 self.counters.process().handed_over.add(1);
                 self.ring.hand_over(ring, number, socket);
@@ -162,7 +165,7 @@ impl Worker {
         }
     }
 
-    fn less_crowded(&self) -> Option<std::os::fd::RawFd> {
+    fn less_crowded(&self) -> Option<usize> {
         let workers = self.peers.count();
         if workers < 2 {
             return None;
@@ -173,8 +176,7 @@ impl Worker {
         if own < mean + CROWDED_BY.max(mean / 8) {
             return None;
         }
-        let least = (0..workers).min_by_key(|&worker| live(worker))?;
-        self.peers.ring(least).filter(|_| least != self.index)
+        (0..workers).min_by_key(|&worker| live(worker)).filter(|&least| least != self.index)
     }
 
     /// Makes the connection a session, or parks it when a limit is reached.
@@ -190,16 +192,18 @@ impl Worker {
     /// One slot of the process, the frontend and the address; all or none.
     fn take_slots(&self, place: usize) -> bool {
         let listener = &self.listeners.all[place];
+        let (bind, frontend) = (self.load.bind(listener.bind), self.load.frontend(listener.proxy));
+        // The narrowest first: a slot of the process is never held for a moment by who cannot use it.
+        if bind.take(listener.maxconn).is_none() {
+            return false;
+        }
+        if frontend.take(listener.proxy_maxconn).is_none() {
+            bind.release();
+            return false;
+        }
         if self.load.process().take(Some(self.maxconn)).is_none() {
-            return false;
-        }
-        if self.load.frontend(listener.proxy).take(listener.proxy_maxconn).is_none() {
-            self.load.process().release();
-            return false;
-        }
-        if self.load.bind(listener.bind).take(listener.maxconn).is_none() {
-            self.load.frontend(listener.proxy).release();
-            self.load.process().release();
+            frontend.release();
+            bind.release();
             return false;
         }
         true
@@ -252,8 +256,6 @@ impl Worker {
     fn pause(&mut self, place: usize) {
         self.counters.process().maxconn_reached.add(1);
         self.disarm(place);
-        self.peers.pause(self.index);
-        // A slot that was freed before the pause was known woke nobody: look once more.
         self.resume(place);
     }
 
@@ -262,7 +264,10 @@ impl Worker {
         while !self.listeners.all[place].parked.is_empty() {
             if !self.take_slots(place) {
                 self.peers.pause(self.index);
-                return;
+                // A slot that was freed before the pause was known woke nobody: look once more.
+                if !self.take_slots(place) {
+                    return;
+                }
             }
             let socket = self.listeners.all[place].parked.pop_front().expect("checked to be there");
             self.begin(place, socket);
@@ -315,6 +320,7 @@ impl Worker {
     /// Soft stop: what the kernel has queued is still served, then the sockets are closed.
     pub(super) fn close_listeners(&mut self) {
         self.listeners.closing = true;
+        self.peers.close(self.index);
         for place in 0..self.listeners.all.len() {
             if self.listeners.all[place].armed {
                 self.disarm(place);

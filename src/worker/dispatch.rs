@@ -59,9 +59,6 @@ impl Worker {
             Verdict::Ended(termination) => return self.finish(slot, termination),
             Verdict::Choose => return self.choose_backend(slot),
             Verdict::Redispatch { optional, pause } => {
-                if before != Phase::TurnAround {
-                    self.count_retry(slot);
-                }
                 return self.redispatch(slot, optional, pause);
             }
             Verdict::Live => {}

@@ -45,9 +45,9 @@ impl Worker {
             counters.last_session_ms.raise(stamp);
         }
         self.counters.server(server).sessions.add(1);
-        if session.retries() > 0 && session.server() != Some(server) {
-            self.counters.backend(backend).redispatches.add(1);
-            self.counters.server(server).redispatches.add(1);
+        let Some(former) = session.last_server().filter(|_| session.retries() > 0) else { return };
+        for counters in [self.counters.backend(backend), self.counters.server(former)] {
+            if former == server { &counters.retries } else { &counters.redispatches }.add(1);
         }
     }
 

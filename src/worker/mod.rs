@@ -44,6 +44,9 @@ use policies::Policies;
 use queues::Queues;
 use record::{Addresses, Record};
 
+/// How often the table is looked at while somebody waits for a server: a new one wakes nobody.
+const TABLE_LOOK: Duration = Duration::from_millis(20);
+
 /// The process's clock: every worker counts milliseconds from the same start.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -176,6 +179,8 @@ impl Worker {
     fn wait(&mut self) -> io::Result<()> {
         let next = [self.timers.next(), self.listeners.retry_at()].into_iter().flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
+        let look = self.queues.waiting().then_some(TABLE_LOOK);
+        let limit = [limit, look].into_iter().flatten().min();
         self.ring.wait(limit)?;
         self.now = self.clock.start.elapsed().as_millis() as u64;
         Ok(())
@@ -194,9 +199,11 @@ impl Worker {
         match event {
             Event::Completed { slot, completion, outcome } => self.on_completed(slot, completion, outcome),
             Event::Accepted { listener, result, armed } => self.on_accepted(listener, result, armed),
-            Event::HandedOver { listener, socket } | Event::Returned { listener, socket } => {
+            Event::HandedOver { listener, socket } => {
+                self.peers.arrived(self.index);
                 self.admit(listener, socket);
             }
+            Event::Returned { listener, socket } => self.admit(listener, socket),
             Event::Woken => self.on_woken(),
             Event::Mail => self.on_mail(),
         }
@@ -281,7 +288,10 @@ impl Worker {
         match self.stop {
             None => false,
             Some(Command::HardStop) => true,
-            Some(Command::SoftStop) => self.sessions.is_empty() && self.listeners.are_closed(),
+            Some(Command::SoftStop) => {
+                let moving = self.peers.expects(self.index) || self.ring.is_handing_over();
+                self.sessions.is_empty() && self.listeners.are_closed() && !moving
+            }
         }
     }
 
@@ -298,7 +308,6 @@ impl Worker {
     }
 }
 
-/// Receive buffers for half of the worker's share of sessions at most, and no fewer than one batch.
 /// Pipes that one worker may have: its part of `maxpipes`, else enough for half of its sessions.
 pub fn pipes(config: &Config, maxconn: u32, workers: usize) -> usize {
     let share = |whole: u32| (whole as usize).div_ceil(workers.max(1));
@@ -309,6 +318,7 @@ pub fn pipes(config: &Config, maxconn: u32, workers: usize) -> usize {
     }
 }
 
+/// Receive buffers: as many as the worker's share of sessions, and no fewer than one batch.
 fn ring_settings(config: &Config, maxconn: u32, workers: usize) -> Settings {
     let tune = &config.global.tune;
     let share = (maxconn as usize).div_ceil(workers.max(1));

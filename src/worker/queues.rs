@@ -28,6 +28,10 @@ pub(super) struct Queues {
 }
 
 impl Queues {
+    pub(super) fn waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
     fn head(&self, queue: QueueId) -> Option<Waiter> {
         self.fifos.get(&queue)?.front().copied()
     }

@@ -31,7 +31,7 @@ pub struct Gateway {
     /// One for each worker.
     pub counters: Vec<Arc<WorkerCounters>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
-    _publisher: TablePublisher,
+    pub _publisher: TablePublisher,
 }
 
 impl Gateway {

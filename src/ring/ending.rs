@@ -1,0 +1,93 @@
+//! The end of a direction, of what is in flight on a socket, and of the socket.
+
+use std::os::fd::AsFd;
+
+use io_uring::opcode;
+use io_uring::types::CancelBuilder;
+
+use super::lines::Flags;
+use super::token::{Kind, Token};
+use super::{Ring, pipes};
+use crate::session::op::{CloseHow, Completion, Direction, Errno, Side};
+
+impl Ring {
+    pub(super) fn shutdown(&mut self, slot: u32, direction: Direction) {
+        if let Some(sink) = self.lines[slot as usize].socket(direction.sink()) {
+            crate::sys::socket::finish_writing(sink);
+        }
+        self.answer(slot, Completion::ShutDown(direction), Ok(0));
+    }
+
+    pub(super) fn abort(&mut self, slot: u32, side: Side) {
+        let lines = &mut self.lines[slot as usize];
+        lines.aborting[side.index()] = true;
+        if lines.pending[side.index()] > 0
+            && let Some(fd) = self.fd(slot, side)
+        {
+            let entry = opcode::AsyncCancel2::new(CancelBuilder::fd(fd).all()).build();
+            self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
+        }
+        self.settle_abort(slot, side);
+    }
+
+    /// Answers an abort once the socket has no kernel request left, and before it what still waits.
+    pub(super) fn settle_abort(&mut self, slot: u32, side: Side) {
+        let lines = &mut self.lines[slot as usize];
+        if !lines.aborting[side.index()] || lines.pending[side.index()] > 0 {
+            return;
+        }
+        lines.aborting[side.index()] = false;
+        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
+        let flags = &mut lines.line_mut(direction).flags;
+        let (filling, holding) = (flags.take(Flags::FILL), flags.take(Flags::HOLD));
+        let draining = lines.line_mut(direction.other()).flags.take(Flags::DRAIN);
+        if filling {
+            self.answer(slot, Completion::Filled(direction), Err(Errno::ECANCELED));
+        }
+        if holding {
+            self.answer(slot, Completion::Held, Err(Errno::ECANCELED));
+        }
+        if draining {
+            self.answer(slot, Completion::Drained(direction.other()), Err(Errno::ECANCELED));
+        }
+        self.answer(slot, Completion::Aborted(side), Ok(0));
+    }
+
+    pub(super) fn close(&mut self, slot: u32, side: Side, how: CloseHow) {
+        let lines = &mut self.lines[slot as usize];
+        debug_assert_eq!(lines.pending[side.index()], 0, "closed while the kernel works on it");
+        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
+        let heard_out = lines.line_mut(direction).flags.has(Flags::EOF);
+        let Some(socket) = lines.take(side) else { return };
+        match how {
+            CloseHow::Reset => crate::sys::socket::reset_on_close(socket.as_fd()),
+            // Unread bytes turn a close into RST, which would overtake what the peer is still to read: the
+            // FIN goes first, and what has arrived is thrown away.
+            CloseHow::Fin if !heard_out => {
+                crate::sys::socket::finish_writing(socket.as_fd());
+                crate::sys::socket::discard_unread(socket.as_fd());
+            }
+            CloseHow::Fin => {}
+        }
+        drop(socket);
+        if side == Side::Client {
+            for direction in Direction::BOTH {
+                self.reset_line(slot, direction);
+            }
+        }
+    }
+
+    /// Gives back what the direction holds; the client's close is the session's last act or nearly so.
+    fn reset_line(&mut self, slot: u32, direction: Direction) {
+        let line = self.lines[slot as usize].line_mut(direction);
+        while line.queue.count > 0 {
+            self.buffers.pop(&mut line.queue);
+        }
+        if line.pipe != pipes::NONE {
+            self.pipes.put(line.pipe, line.offset == 0);
+            line.pipe = pipes::NONE;
+        }
+        line.flags = Flags::default();
+        (line.error, line.streak, line.offset) = (0, 0, 0);
+    }
+}
