@@ -8,7 +8,7 @@ use crate::sys::pipe::Pipe;
 pub(super) const NONE: u16 = u16::MAX;
 
 /// Idle pipes kept for the next bulk transfer; more are closed.
-const KEPT: usize = 256;
+const KEPT: usize = 64;
 
 /// A new pipe that got less than this is not worth the switch.
 const SMALLEST: usize = 65_536;
