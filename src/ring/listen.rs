@@ -9,7 +9,8 @@ use super::token::{Kind, Token};
 use super::{Event, Ring, outcome};
 
 impl Ring {
-    /// Accepts from a listening socket until [`Ring::stop_listening`] or an error. The socket must stay open.
+    /// Accepts one connection from a listening socket; [`Event::Accepted`] says when to ask for the next one.
+    /// The socket must stay open.
     pub fn listen(&mut self, listener: u32, socket: RawFd) {
         let entry = opcode::Accept::new(Fd(socket), std::ptr::null_mut(), std::ptr::null_mut())
             .flags(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)

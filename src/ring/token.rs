@@ -11,7 +11,7 @@ use crate::session::op::{Direction, Side};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Kind {
-    /// Multishot accept on a listener.
+    /// Accept on a listener, one connection at a time.
     Accept = 1,
     /// Multishot receive; the part is a direction.
     Receive,

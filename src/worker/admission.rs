@@ -1,7 +1,7 @@
 //! From an accepted socket to a session: limits, placement across workers, and pausing when full.
 //!
-//! A connection that may not become a session yet is parked, never closed: with the kernel's queue it is
-//! the backlog. A multishot accept may deliver a few more before its cancellation ends.
+//! A connection that may not become a session yet is parked, never closed. Accepts are made one at a time, so
+//! that a burst beyond maxconn stays in the kernel's queue and costs no descriptor.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
