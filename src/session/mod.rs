@@ -152,9 +152,13 @@ impl Session {
         self.end(Cause::ServerAbort, Stage::Queue, ops)
     }
 
-    /// Ends the session for a reason of its owner's: a kill, a limit.
+    /// Ends the session for a reason of its owner's: it was killed, its server went down. As in HAProxy the
+    /// stage of one that relays is that of its connection.
     pub fn kill(&mut self, cause: Cause, ops: &mut impl Submit) -> Verdict {
-        let stage = self.stage();
+        let stage = match self.stage() {
+            Stage::Data => Stage::Connect,
+            stage => stage,
+        };
         self.end(cause, stage, ops)
     }
 

@@ -18,6 +18,8 @@ const LAYERS: &[&[&str]] = &[
     &["balance", "table"],
     &["sys", "impala"],
     &["session", "ring", "tls", "stats", "log"],
+    // What control and worker send each other.
+    &["worker::mailbox"],
     &["worker", "health", "admin", "demo"],
     &["process"],
     &["cli"],
