@@ -7,7 +7,7 @@ use crate::source::{Source, is_word, line_of, word_positions};
 /// An entry with `::` is plain data taken out of its parent's layer.
 const LAYERS: &[&[&str]] = &[
     // Plain data, and the errors everybody may return.
-    &["config::model", "session::op", "session::termination", "process::error"],
+    &["config::model", "session::op", "session::termination", "process::error", "chunks"],
     // The one file that names tokio-uring: the control and the health thread start from it.
     &["process::runtime"],
     &["log::record", "stats::counters"],
