@@ -158,6 +158,8 @@ fn bind() -> Bind {
         proxy: ProxyId(0),
         name: None,
         id: 1,
+        custom_id: false,
+        removed: false,
         address: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
         maxconn: None,
         backlog: None,
