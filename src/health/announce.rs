@@ -22,6 +22,8 @@ pub struct Judged {
     /// After this check.
     pub standing: Standing,
     pub turn: Option<Turn>,
+    /// It was up, to get no new session.
+    pub was_stopping: bool,
     /// The counter moved, or the outcome is another than before: what log-health-checks reports.
     pub news: bool,
 }
@@ -44,7 +46,7 @@ impl Announcer {
     pub fn tell(&self, target: &Target, judged: &Judged, left: Option<Left>, table: &Snapshot) {
         let (settings, _) = self.named(target.proxy, target.server);
         let every_check = settings.options.log_health_checks;
-        let subject = self.subject(target, table);
+        let subject = self.subject(target.proxy, target.server, table);
         if matches!(judged.outcome, Outcome::SourceRefused(_)) {
             let text = lines::source_refused(&settings.name);
             (self.console.alert)(&format!("{text} Aborting."));
@@ -55,11 +57,12 @@ impl Announcer {
             self.warn(target.proxy, Level::Notice, text);
         }
         if let (Some(turn), Some(left)) = (judged.turn, left) {
-            let reason = (!every_check).then(|| judged.seen());
-            let level = if turn == Turn::Up { Level::Notice } else { Level::Alert };
-            self.warn(target.proxy, level, lines::state_change(subject, turn, reason, left));
+            let reason = if every_check { String::new() } else { lines::reason(judged.seen()) };
+            let quiet = turn == Turn::Up || judged.was_stopping || subject.drained;
+            let level = if quiet { Level::Notice } else { Level::Alert };
+            self.warn(target.proxy, level, lines::state_change(subject, turn, &reason, left));
             if turn == Turn::Down && left.active + left.backup == 0 {
-                self.mourn(target.proxy, settings);
+                self.mourn(target.proxy);
             }
         }
     }
@@ -74,13 +77,16 @@ impl Announcer {
         self.warn(proxy, Level::Warning, text);
     }
 
-    fn mourn(&self, proxy: ProxyId, settings: &Proxy) {
+    /// The last server of a backend is gone.
+    pub fn mourn(&self, proxy: ProxyId) {
+        let settings = &self.config.proxies[usize::from(proxy.0)];
         let listen = settings.kind == ProxyKind::Listen;
         (self.console.alert)(&lines::no_server(listen, &settings.name, true));
         self.log.notice(Some(proxy), Level::Emerg, lines::no_server(listen, &settings.name, false));
     }
 
-    fn warn(&self, proxy: ProxyId, level: Level, text: String) {
+    /// Says a line on standard error and in the logs of `proxy`.
+    pub fn warn(&self, proxy: ProxyId, level: Level, text: String) {
         (self.console.warning)(&text);
         self.log.notice(Some(proxy), level, text);
     }
@@ -90,9 +96,10 @@ impl Announcer {
         (settings, &settings.servers[usize::from(server)])
     }
 
-    fn subject(&self, target: &Target, table: &Snapshot) -> Subject<'_> {
-        let (settings, server) = self.named(target.proxy, target.server);
-        let entry = &table.backend(target.proxy).servers[usize::from(target.server)];
+    /// Who a line is about.
+    pub fn subject(&self, proxy: ProxyId, server: u16, table: &Snapshot) -> Subject<'_> {
+        let entry = &table.backend(proxy).servers[usize::from(server)];
+        let (settings, server) = self.named(proxy, server);
         Subject {
             proxy: &settings.name,
             server: &server.name,

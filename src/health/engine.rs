@@ -7,16 +7,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
+use crate::config::model::ProxyId;
 use crate::load::Load;
-use crate::table::{CheckReport, Health, ServerEntry, ServerState, TablePublisher};
+use crate::table::{CheckReport, Checks, Health, ServerEntry, ServerState, TablePublisher};
 
 use super::announce::{Announcer, Judged};
+use super::order::Asked;
 use super::outcome::Outcome;
 use super::probe::probe;
 use super::schedule::{Schedule, first_checks_ms, spread_ms};
 use super::tally::Tally;
 use super::target::{Target, targets};
 use super::verdict::Turn;
+
+mod obey;
+mod service;
 
 /// Checks under way at once; more wait for one to end.
 const IN_FLIGHT: usize = 4096;
@@ -78,7 +83,7 @@ impl Engine {
             engine.targets.iter().map(|target| engine.entry(target).state.check.clone()).collect();
         for (proxy, server) in unreachable {
             let now_ms = engine.now_ms();
-            engine.publisher.update(proxy, server, |state| state.health = Health::Unchecked, now_ms);
+            engine.publisher.update(proxy, server, |state| state.checks = Checks::Off, now_ms);
             engine.announcer.tell_unchecked(proxy, server);
         }
         engine.schedule_first_checks();
@@ -86,12 +91,14 @@ impl Engine {
     }
 
     /// Until `stop` is sent or dropped.
-    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+    pub(super) async fn run(mut self, mut orders: UnboundedReceiver<Asked>, mut stop: oneshot::Receiver<()>) {
         // As many messages as checks are under way: the channel needs no bound of its own.
         let (results, mut finished) = unbounded_channel();
         loop {
             tokio::select! {
                 () = self.turn(&results, &mut finished) => {}
+                // One at a time: whoever gives many orders delays no check.
+                Some(asked) = orders.recv() => self.answer(asked),
                 _ = &mut stop => return,
             }
         }
@@ -119,7 +126,11 @@ impl Engine {
     }
 
     fn entry(&self, target: &Target) -> &ServerEntry {
-        &self.publisher.snapshot().backend(target.proxy).servers[usize::from(target.server)]
+        self.entry_at(target.proxy, target.server)
+    }
+
+    fn entry_at(&self, proxy: ProxyId, server: u16) -> &ServerEntry {
+        &self.publisher.snapshot().backend(proxy).servers[usize::from(server)]
     }
 
     /// When something is to be done without a check having ended.
@@ -153,10 +164,10 @@ impl Engine {
             let Some((target, due_ms)) = self.schedule.pop(now_ms) else { return };
             self.note_delay(now_ms - due_ms);
             // A server in maintenance is not checked, and keeps its place in the schedule.
-            if self.entry(&self.targets[target as usize]).state.admin.maint {
-                self.schedule_next(target);
-            } else {
+            if self.entry(&self.targets[target as usize]).state.is_checked() {
                 self.begin(target, results.clone());
+            } else {
+                self.schedule_next(target);
             }
         }
     }
@@ -171,7 +182,8 @@ impl Engine {
 
     fn begin(&mut self, target: u32, results: UnboundedSender<Done>) {
         let Target { address, timeout_ms, .. } = &self.targets[target as usize];
-        let (address, timeout) = (address.clone(), Duration::from_millis(u64::from(*timeout_ms)));
+        let Some(address) = address.clone() else { return self.schedule_next(target) };
+        let timeout = Duration::from_millis(u64::from(*timeout_ms));
         self.in_flight += 1;
         self.reports[target as usize].running = true;
         self.unreported.insert(target);
@@ -186,14 +198,16 @@ impl Engine {
 
     /// Judges checks that ended, publishes all changes of sides at once, then tells them one by one.
     fn finish(&mut self, ended: Vec<Done>) {
-        let judged: Vec<Judged> = ended.into_iter().map(|done| self.judge(done)).collect();
+        let judged: Vec<Judged> = ended.into_iter().filter_map(|done| self.judge(done)).collect();
         let before = self.publisher.shared().load_full();
         self.publish_turns(&judged);
         let after = self.publisher.snapshot();
         let mut tally = Tally::default();
         for judged in &judged {
             let target = &self.targets[judged.target as usize];
-            let left = judged.turn.map(|turn| tally.left(&before, after, target, turn, &self.load));
+            let left = judged
+                .turn
+                .map(|turn| tally.left(&before, after, (target.proxy, target.server), turn, &self.load));
             self.announcer.tell(target, judged, left, after);
         }
         for judged in &judged {
@@ -201,13 +215,25 @@ impl Engine {
         }
     }
 
-    fn judge(&mut self, done: Done) -> Judged {
+    /// None: the server went into maintenance, or its checks were switched off, while the check ran.
+    fn judge(&mut self, done: Done) -> Option<Judged> {
         self.in_flight -= 1;
         self.ended += 1;
         let Done { target, outcome, duration_ms } = done;
-        let standing = &mut self.targets[target as usize].standing;
-        let change = if outcome.passed() { standing.pass() } else { standing.fail() };
+        self.unreported.insert(target);
+        let state = &self.entry(&self.targets[target as usize]).state;
+        let (checked, was_stopping) = (state.is_checked(), state.health == Health::Stopping);
         let report = &mut self.reports[target as usize];
+        report.running = false;
+        if !checked {
+            self.schedule_next(target);
+            return None;
+        }
+        let standing = &mut self.targets[target as usize].standing;
+        let mut change = if outcome.passed() { standing.pass() } else { standing.fail() };
+        if was_stopping && outcome.passed() {
+            change.turn = Some(Turn::Up);
+        }
         let news = change.moved || report.status != outcome.status();
         report.fails += u64::from(!outcome.passed() && change.moved);
         report.downs += u64::from(change.turn == Some(Turn::Down));
@@ -215,9 +241,8 @@ impl Engine {
         report.duration_ms = Some(duration_ms);
         report.desc = outcome.info();
         report.health = standing.health;
-        report.running = false;
-        self.unreported.insert(target);
-        Judged { target, outcome, duration_ms, standing: *standing, turn: change.turn, news }
+        let (standing, turn) = (*standing, change.turn);
+        Some(Judged { target, outcome, duration_ms, standing, turn, was_stopping, news })
     }
 
     fn publish_turns(&mut self, judged: &[Judged]) {
@@ -225,9 +250,9 @@ impl Engine {
         let mut changes = Vec::new();
         for (at, turn) in judged.iter().filter_map(|judged| Some((judged.target, judged.turn?))) {
             let target = &self.targets[at as usize];
-            if turn == Turn::Up {
-                let down_ms = now_ms.saturating_sub(self.entry(target).state.since_ms);
-                self.reports[at as usize].downtime_ms += down_ms;
+            let state = &self.entry(target).state;
+            if state.health == Health::Down {
+                self.reports[at as usize].downtime_ms += now_ms.saturating_sub(state.since_ms);
             }
             let report = self.reports[at as usize].clone();
             self.unreported.remove(&at);
@@ -530,7 +555,7 @@ mod tests {
             rig.line(),
             "Server b/s1 has neither service port nor check port. Check has been disabled."
         );
-        rig.until("unchecked", |rig| rig.entry(0).state.health == Health::Unchecked);
+        rig.until("unchecked", |rig| rig.entry(0).state.checks == Checks::Off);
         rig.thread.stop();
     }
 

@@ -3,6 +3,13 @@
 use super::outcome::Outcome;
 use super::verdict::{Standing, Turn};
 
+mod service;
+
+pub use service::{drains, enters_maintenance, goes_on_draining, leaves_drain, leaves_maintenance, stopping};
+
+/// Why a server changed sides, when `set server … health` said so.
+pub const BY_CLI: &str = ", changed from CLI";
+
 /// Who a line is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
@@ -39,6 +46,38 @@ impl Subject<'_> {
     fn path(&self) -> String {
         format!("{}/{}", self.proxy, self.server)
     }
+
+    /// How its line begins.
+    fn server(&self) -> String {
+        let backup = if self.backup { "Backup " } else { "" };
+        format!("{backup}Server {}", self.path())
+    }
+}
+
+impl Left {
+    /// Behind the change of a server that is down now.
+    fn of_down(&self) -> String {
+        let Left { active, backup, sessions, requeued, queued } = self;
+        let running = self.running_on_backup();
+        format!(
+            "{active} active and {backup} backup servers left.{running} {sessions} sessions active, \
+             {requeued} requeued, {queued} remaining in queue."
+        )
+    }
+
+    /// Behind any other change.
+    fn of_up(&self) -> String {
+        let Left { active, backup, requeued, queued, .. } = self;
+        let running = self.running_on_backup();
+        format!(
+            "{active} active and {backup} backup servers online.{running} {requeued} sessions requeued, \
+             {queued} total in queue."
+        )
+    }
+
+    fn running_on_backup(&self) -> &'static str {
+        if self.active == 0 && self.backup > 0 { " Running on backup." } else { "" }
+    }
 }
 
 /// `option log-health-checks`.
@@ -55,22 +94,12 @@ pub fn health_check(subject: Subject<'_>, seen: Seen<'_>, standing: Standing) ->
     format!("Health check for {backup}server {} {verb}{reason}, status: {n}/{of} {state}.", subject.path())
 }
 
-/// A server went up or down. The reason is left out when the check's own line has just said it.
-pub fn state_change(subject: Subject<'_>, turn: Turn, seen: Option<Seen<'_>>, left: Left) -> String {
-    let backup = if subject.backup { "Backup " } else { "" };
-    let reason = seen.map(reason).unwrap_or_default();
-    let running = if left.active == 0 && left.backup > 0 { " Running on backup." } else { "" };
-    let Left { active, backup: backups, sessions, requeued, queued } = left;
-    let path = subject.path();
+/// A server went up or down. `reason` is left out when the check's own line has just said it.
+pub fn state_change(subject: Subject<'_>, turn: Turn, reason: &str, left: Left) -> String {
+    let server = subject.server();
     match turn {
-        Turn::Down => format!(
-            "{backup}Server {path} is DOWN{reason}. {active} active and {backups} backup servers left.{running} \
-             {sessions} sessions active, {requeued} requeued, {queued} remaining in queue."
-        ),
-        Turn::Up => format!(
-            "{backup}Server {path} is UP{reason}. {active} active and {backups} backup servers online.{running} \
-             {requeued} sessions requeued, {queued} total in queue."
-        ),
+        Turn::Down => format!("{server} is DOWN{reason}. {}", left.of_down()),
+        Turn::Up => format!("{server} is UP{reason}. {}", left.of_up()),
     }
 }
 
@@ -86,7 +115,8 @@ pub fn source_refused(proxy: &str) -> String {
     format!("Cannot bind to source address before connect() for backend {proxy}.")
 }
 
-fn reason(seen: Seen<'_>) -> String {
+/// Why a check let a server change sides.
+pub fn reason(seen: Seen<'_>) -> String {
     let info = seen.outcome.info();
     let info = if info.is_empty() { String::new() } else { format!(", info: \"{info}\"") };
     format!(", reason: {}{info}, check duration: {}ms", seen.outcome.description(), seen.duration_ms)
@@ -107,7 +137,7 @@ mod tests {
         let seen = Seen { outcome: &Outcome::Refused(libc::ECONNREFUSED), duration_ms: 0 };
         let left = Left { active: 1, backup: 1, ..Left::default() };
         assert_eq!(
-            state_change(subject(false), Turn::Down, Some(seen), left),
+            state_change(subject(false), Turn::Down, &reason(seen), left),
             "Server l1/a is DOWN, reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS \
              (Connection refused)\", check duration: 0ms. 1 active and 1 backup servers left. 0 sessions \
              active, 0 requeued, 0 remaining in queue."
@@ -115,7 +145,7 @@ mod tests {
         let seen = Seen { outcome: &Outcome::TimedOut, duration_ms: 403 };
         let left = Left { backup: 1, sessions: 2, requeued: 3, queued: 4, active: 0 };
         assert_eq!(
-            state_change(subject(false), Turn::Down, Some(seen), left),
+            state_change(subject(false), Turn::Down, &reason(seen), left),
             "Server l1/a is DOWN, reason: Layer4 timeout, check duration: 403ms. 0 active and 1 backup servers \
              left. Running on backup. 2 sessions active, 3 requeued, 4 remaining in queue."
         );
@@ -126,12 +156,12 @@ mod tests {
         let seen = Seen { outcome: &Outcome::Passed, duration_ms: 0 };
         let left = Left { active: 1, ..Left::default() };
         assert_eq!(
-            state_change(subject(true), Turn::Up, Some(seen), left),
+            state_change(subject(true), Turn::Up, &reason(seen), left),
             "Backup Server l1/a is UP, reason: Layer4 check passed, check duration: 0ms. 1 active and 0 backup \
              servers online. 0 sessions requeued, 0 total in queue."
         );
         assert_eq!(
-            state_change(subject(false), Turn::Up, None, left),
+            state_change(subject(false), Turn::Up, "", left),
             "Server l1/a is UP. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
         );
     }

@@ -9,6 +9,7 @@
 mod announce;
 mod engine;
 mod lines;
+mod order;
 mod outcome;
 mod probe;
 mod schedule;
@@ -29,6 +30,8 @@ use crate::process::error::StartError;
 use crate::process::runtime;
 use crate::table::TablePublisher;
 
+pub use order::{Asked, Forced, Order, Port, Remote, Reply, ServerChange, Service, Weight, channel};
+
 use announce::Announcer;
 use engine::Engine;
 
@@ -45,9 +48,15 @@ pub struct Console {
 pub struct HealthThread {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
+    remote: Remote,
 }
 
 impl HealthThread {
+    /// Gives orders to it.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
     /// Whether the thread is gone although nobody stopped it: it panicked.
     pub fn has_ended(&self) -> bool {
         self.thread.is_finished()
@@ -71,6 +80,7 @@ pub fn start(
     console: Console,
 ) -> Result<HealthThread, StartError> {
     let (stop, stopped) = oneshot::channel();
+    let (remote, orders) = channel();
     let (ready, outcome) = sync_channel(1);
     let announcer = Announcer { config: Arc::clone(&publisher.snapshot().config), log, console };
     let body = move || {
@@ -78,7 +88,7 @@ pub fn start(
         let checks = async move {
             // The receiver waits below until this line.
             let _ = running.send(Ok(()));
-            Engine::new(publisher, announcer, load, clock).run(stopped).await;
+            Engine::new(publisher, announcer, load, clock).run(orders, stopped).await;
         };
         if let Err(refused) = runtime::run("health", checks) {
             let _ = ready.send(Err(refused));
@@ -87,7 +97,7 @@ pub fn start(
     let failed = |error| StartError::new("cannot start the health thread").with_errno(error);
     let thread = thread::Builder::new().name("health".to_owned()).spawn(body).map_err(failed)?;
     match outcome.recv() {
-        Ok(Ok(())) => Ok(HealthThread { stop, thread }),
+        Ok(Ok(())) => Ok(HealthThread { stop, thread, remote }),
         Ok(Err(refused)) => Err(refused),
         Err(_) => Err(StartError::new("the health thread ended before it began")),
     }

@@ -7,7 +7,6 @@ use crate::load::Load;
 use crate::table::{Backend, ServerEntry, Snapshot};
 
 use super::lines::Left;
-use super::target::Target;
 use super::verdict::Turn;
 
 /// Usable active and backup servers by backend, counted on from the snapshot before the changes.
@@ -15,22 +14,22 @@ use super::verdict::Turn;
 pub struct Tally(HashMap<ProxyId, (u32, u32)>);
 
 impl Tally {
-    /// After `target`'s change, the next in order.
+    /// After this server's change, the next in order.
     pub fn left(
         &mut self,
         before: &Snapshot,
         after: &Snapshot,
-        target: &Target,
+        (proxy, server): (ProxyId, u16),
         turn: Turn,
         load: &Load,
     ) -> Left {
-        let (old, new) = (before.backend(target.proxy), after.backend(target.proxy));
-        let entry = &new.servers[usize::from(target.server)];
-        let was_usable = old.servers[usize::from(target.server)].usable();
-        let (active, backup) = self.0.entry(target.proxy).or_insert((old.active, old.backup));
+        let (old, new) = (before.backend(proxy), after.backend(proxy));
+        let entry = &new.servers[usize::from(server)];
+        let was_usable = old.servers[usize::from(server)].usable();
+        let (active, backup) = self.0.entry(proxy).or_insert((old.active, old.backup));
         let count = if entry.backup { &mut *backup } else { &mut *active };
         *count = (*count + u32::from(entry.usable())).saturating_sub(u32::from(was_usable));
-        let redispatch = after.config.proxies[usize::from(target.proxy.0)].redispatch_every != 0;
+        let redispatch = after.config.proxies[usize::from(proxy.0)].redispatch_every != 0;
         let (requeued, queued) = queues(new, entry, turn, load, redispatch);
         let sessions = load.server(entry.id).live();
         Left { active: *active, backup: *backup, sessions, requeued, queued }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::model::{Check, Config, Proxy, ProxyId, Server, ServerAddress, Timeouts};
+use crate::config::model::{Check, Config, Proxy, ProxyId, ServerAddress, Timeouts};
 
 use super::schedule::Pace;
 use super::verdict::Standing;
@@ -26,10 +26,22 @@ pub enum Address {
 pub struct Target {
     pub proxy: ProxyId,
     pub server: u16,
-    pub address: Address,
+    /// Its settings now: `set server … check-addr` and `check-port` change them.
+    pub check: Check,
+    /// None: the port is the client's, and no `port` says another.
+    pub address: Option<Address>,
     pub pace: Pace,
     pub timeout_ms: u32,
     pub standing: Standing,
+}
+
+impl Target {
+    /// Aims at where the server is now.
+    pub fn aim(&mut self, config: &Config, server: &ServerAddress) {
+        let settings = &config.proxies[usize::from(self.proxy.0)];
+        let source = settings.servers[usize::from(self.server)].source.or(settings.source);
+        self.address = address(source, server, self.check);
+    }
 }
 
 /// Every server that is checked, in file order, and those that cannot be: as `(proxy, server)`.
@@ -41,19 +53,21 @@ pub fn targets(config: &Config) -> (Vec<Target>, Vec<(ProxyId, u16)>) {
         }
         for (at, server) in (0..).zip(&settings.servers) {
             let Some(check) = server.check else { continue };
-            match address(settings, server, check) {
-                Some(address) => targets.push(target(proxy, at, settings, check, address)),
-                None => unreachable.push((proxy, at)),
+            let address = address(server.source.or(settings.source), &server.address, check);
+            if address.is_none() {
+                unreachable.push((proxy, at));
             }
+            targets.push(target(proxy, at, settings, check, address));
         }
     }
     (targets, unreachable)
 }
 
-fn target(proxy: ProxyId, server: u16, settings: &Proxy, check: Check, address: Address) -> Target {
+fn target(proxy: ProxyId, server: u16, settings: &Proxy, check: Check, address: Option<Address>) -> Target {
     Target {
         proxy,
         server,
+        check,
         address,
         pace: Pace {
             inter_ms: check.inter_ms,
@@ -73,15 +87,14 @@ fn connect_timeout_ms(timeouts: &Timeouts, inter_ms: u32) -> u32 {
 }
 
 /// None: the port is the client's, and no `port` says another.
-fn address(settings: &Proxy, server: &Server, check: Check) -> Option<Address> {
-    let source = server.source.or(settings.source);
+fn address(source: Option<SocketAddr>, server: &ServerAddress, check: Check) -> Option<Address> {
     let tcp = |to| Address::Tcp { to, source };
-    let (ip, port) = match &server.address {
+    let (ip, port) = match server {
         ServerAddress::Tcp(address) => (Some(address.ip()), Some(address.port())),
         ServerAddress::TcpMapped(ip, _) => (Some(*ip), None),
         ServerAddress::Unix(_) | ServerAddress::Abstract(_) => (None, None),
     };
-    match (check.address.or(ip), check.port.or(port), &server.address) {
+    match (check.address.or(ip), check.port.or(port), server) {
         (Some(ip), Some(port), _) => Some(tcp(SocketAddr::new(ip, port))),
         (None, _, unix @ (ServerAddress::Unix(_) | ServerAddress::Abstract(_))) => {
             Some(Address::Unix(unix.clone()))
@@ -93,6 +106,7 @@ fn address(settings: &Proxy, server: &Server, check: Check) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::model::Server;
     use crate::table::fixture;
 
     fn check() -> Check {
@@ -109,7 +123,7 @@ mod tests {
 
     fn one(server: Server) -> Option<Address> {
         let check = server.check.unwrap();
-        address(&fixture::backend("b", 0), &server, check)
+        address(None, &server.address, check)
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl Standing {
         Change { moved, turn: (was_up && !self.is_up()).then_some(Turn::Down) }
     }
 
+    /// The operator says where it stands; no more than steady.
+    pub fn force(&mut self, health: u16) {
+        self.health = health.min(self.best());
+    }
+
     fn best(self) -> u16 {
         self.rise.saturating_add(self.fall - 1)
     }

@@ -1,7 +1,7 @@
 //! Words: the states of rows, the descriptions of checks, the names of algorithms.
 
 use crate::config::model::Balance;
-use crate::table::{Health, ServerState};
+use crate::table::{Checks, Health, ServerState};
 
 use super::value::Value;
 
@@ -9,22 +9,24 @@ use super::value::Value;
 pub(super) fn server(state: &ServerState) -> Value {
     let check = &state.check;
     let full = check.rise + check.fall.saturating_sub(1);
-    let checked = state.health != Health::Unchecked;
+    let checked = state.checks == Checks::On;
     if state.admin.maint {
         return Value::text("MAINT");
     }
-    if state.health == Health::Down {
-        return match check.health {
-            0 => Value::text("DOWN"),
-            passed => Value::text(format!("DOWN {passed}/{}", check.rise)),
-        };
-    }
-    let word = if state.admin.drain { "DRAIN" } else { "UP" };
+    let word = match state.health {
+        Health::Down if checked && check.health > 0 => {
+            return Value::text(format!("DOWN {}/{}", check.health, check.rise));
+        }
+        Health::Down => return Value::text("DOWN"),
+        Health::Stopping => "NOLB",
+        Health::Up if state.admin.drain => "DRAIN",
+        Health::Up => "UP",
+    };
     if checked && check.health < full {
         let left = (check.health + 1).saturating_sub(check.rise);
         return Value::text(format!("{word} {left}/{}", check.fall));
     }
-    Value::text(if checked || state.admin.drain { word } else { "no check" })
+    Value::text(if checked || word != "UP" { word } else { "no check" })
 }
 
 /// What a check's status word means (`check_desc`).

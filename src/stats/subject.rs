@@ -2,7 +2,7 @@
 
 use crate::config::model::{Bind, BindId, ListenAddress, Mode, Proxy, ProxyId, Server, ServerAddress};
 use crate::load::Cell;
-use crate::table::{Backend, ServerEntry};
+use crate::table::{Backend, Checks, ServerEntry};
 
 use super::counters::{BackendCounters, Counter, FrontendCounters, TimeAverage};
 use super::rates::Rate;
@@ -256,7 +256,7 @@ impl Subject<'_> {
     /// `downtime`: seconds in all.
     pub(super) fn downtime(&self) -> Value {
         match self.entity {
-            Entity::Server(entry, server) if server.check.is_some() => {
+            Entity::Server(entry, _) if entry.state.checks == Checks::On => {
                 let state = &entry.state;
                 let running = if state.up() { 0 } else { self.now_ms.saturating_sub(state.since_ms) };
                 seconds(state.check.downtime_ms + running)
@@ -271,7 +271,7 @@ impl Subject<'_> {
     /// `chkdown`: changes from up to down.
     pub(super) fn downs(&self) -> Value {
         match self.entity {
-            Entity::Server(entry, server) if server.check.is_some() => entry.state.check.downs.into(),
+            Entity::Server(entry, _) if entry.state.checks == Checks::On => entry.state.check.downs.into(),
             Entity::Backend(_) => self.sources.rates.availability(self.id).downs.into(),
             _ => Value::Empty,
         }
@@ -280,7 +280,7 @@ impl Subject<'_> {
     /// Something of a server whose check is switched on, also while it rests in maintenance.
     pub(super) fn checked(&self, read: fn(&ServerEntry) -> Value) -> Value {
         match self.entity {
-            Entity::Server(entry, server) if server.check.is_some() => read(entry),
+            Entity::Server(entry, _) if entry.state.checks == Checks::On => read(entry),
             _ => Value::Empty,
         }
     }
@@ -288,9 +288,7 @@ impl Subject<'_> {
     /// Something of a server that is being checked now.
     pub(super) fn checking(&self, read: fn(&ServerEntry) -> Value) -> Value {
         match self.entity {
-            Entity::Server(entry, server) if server.check.is_some() && !entry.state.admin.maint => {
-                read(entry)
-            }
+            Entity::Server(entry, _) if entry.state.is_checked() => read(entry),
             _ => Value::Empty,
         }
     }

@@ -14,7 +14,6 @@ use crate::session::op::ServerId;
 
 mod backend;
 mod publisher;
-mod replace;
 mod state;
 
 #[cfg(test)]
@@ -22,8 +21,7 @@ pub use crate::load::fixture;
 
 pub use backend::{Backend, ServerEntry, WEIGHT_STEPS};
 pub use publisher::TablePublisher;
-use replace::Former;
-pub use state::{Admin, CheckReport, Health, ServerState};
+pub use state::{Admin, CheckReport, Checks, Health, ServerState};
 
 /// Everything a worker decides by, at one moment.
 #[derive(Clone, Debug)]
@@ -33,17 +31,7 @@ pub struct Snapshot {
     /// Counts up by one with every published snapshot.
     pub generation: u64,
     backends: Vec<Option<Arc<Backend>>>,
-    /// By server cell.
-    places: Arc<[Place]>,
-}
-
-/// Whose a server cell is.
-#[derive(Clone, Debug)]
-enum Place {
-    /// Of server number `.1` of a backend.
-    Server(ProxyId, u16),
-    /// Of a server that is gone, and may still have sessions.
-    Former(Arc<Former>),
+    by_id: Arc<[(ProxyId, u16)]>,
 }
 
 impl Snapshot {
@@ -54,26 +42,16 @@ impl Snapshot {
         backend.expect("the configuration names only proxies with a backend side as backends")
     }
 
-    /// All backends of the configuration, in the order of their proxies.
+    /// All backends, in file order.
     pub fn backends(&self) -> impl Iterator<Item = &Backend> {
-        let today = |backend: &&Backend| !self.config.proxies[usize::from(backend.proxy.0)].removed;
-        self.backends.iter().flatten().map(Arc::as_ref).filter(today)
+        self.backends.iter().flatten().map(Arc::as_ref)
     }
 
-    /// A server and the backend it belongs to; one that is gone as it was last.
+    /// A server and the backend it belongs to.
     pub fn server(&self, server: ServerId) -> (&Backend, &ServerEntry) {
-        match &self.places[server.0 as usize] {
-            &Place::Server(proxy, at) => {
-                let backend = self.backend(proxy);
-                (backend, &backend.servers[usize::from(at)])
-            }
-            Place::Former(former) => (self.backend(former.proxy), &former.entry),
-        }
-    }
-
-    /// How many server cells there are: every [`ServerId`] in use is below it.
-    pub fn server_ids(&self) -> usize {
-        self.places.len()
+        let (proxy, at) = self.by_id[server.0 as usize];
+        let backend = self.backend(proxy);
+        (backend, &backend.servers[usize::from(at)])
     }
 }
 
@@ -184,7 +162,7 @@ mod tests {
         assert!(!backend.servers[0].state.up());
         let checked = &backend.servers[1].state;
         assert_eq!((checked.health, checked.check.health, checked.check.status), (Health::Up, 2, "INI"));
-        assert_eq!(backend.servers[2].state.health, Health::Unchecked);
+        assert_eq!(backend.servers[2].state.checks, Checks::Absent);
     }
 
     #[test]

@@ -7,12 +7,23 @@ use crate::config::model::Server;
 /// What the checks say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// No check: counts as up.
-    Unchecked,
-    /// Passing, or not yet failed often enough.
+    /// Passing, or not yet failed often enough; without checks: always, unless the operator says otherwise.
     Up,
-    /// Failed `fall` times.
+    /// Up, but to get no new session.
+    Stopping,
+    /// Failed `fall` times, said to be down by the operator, or in maintenance.
     Down,
+}
+
+/// Whether a server's `check` is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// None is configured.
+    Absent,
+    /// `disable health`, or there is no port to check.
+    Off,
+    /// Checked, but in maintenance.
+    On,
 }
 
 /// What the operator says.
@@ -20,6 +31,8 @@ pub enum Health {
 pub struct Admin {
     /// Out of service: no session, no check.
     pub maint: bool,
+    /// The configuration had put it out of service.
+    pub disabled: bool,
     /// No new session; those that run continue.
     pub drain: bool,
 }
@@ -31,6 +44,8 @@ pub struct ServerState {
     pub health: Health,
     /// By the operator.
     pub admin: Admin,
+    /// Whether checks decide the health.
+    pub checks: Checks,
     /// When health or admin last changed, process clock; kept by [`super::TablePublisher::update`].
     pub since_ms: u64,
     /// For the statistics.
@@ -40,7 +55,7 @@ pub struct ServerState {
 /// The last check and the counts over all of them (columns 37-39 and 66-68 of `show stat`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// `check_status` (`INI`, `L4OK`, `L4TOUT`, `L4CON`, …); empty: not checked.
+    /// `check_status` (`INI`, `L4OK`, `L4TOUT`, `L4CON`, …).
     pub status: &'static str,
     /// `check_code`.
     pub code: Option<u16>,
@@ -67,19 +82,14 @@ pub struct CheckReport {
 impl ServerState {
     /// At the start: in service unless `disabled`; one failed check takes a checked server down.
     pub fn initial(server: &Server) -> ServerState {
-        let check = match server.check {
-            None => CheckReport::default(),
-            Some(check) => CheckReport {
-                status: "INI",
-                health: check.rise,
-                rise: check.rise,
-                fall: check.fall,
-                ..CheckReport::default()
-            },
-        };
+        // A server that is not checked has these too, and shows them in `show servers state`.
+        let (rise, fall) = server.check.map_or((2, 3), |check| (check.rise, check.fall));
+        let health = if server.disabled { 0 } else { rise };
+        let check = CheckReport { status: "INI", health, rise, fall, ..CheckReport::default() };
         ServerState {
-            health: if server.check.is_some() { Health::Up } else { Health::Unchecked },
-            admin: Admin { maint: server.disabled, drain: false },
+            health: if server.disabled { Health::Down } else { Health::Up },
+            admin: Admin { maint: server.disabled, disabled: server.disabled, drain: false },
+            checks: if server.check.is_some() { Checks::On } else { Checks::Absent },
             since_ms: 0,
             check,
         }
@@ -88,5 +98,15 @@ impl ServerState {
     /// Whether it is in service and answers; a draining server is.
     pub fn up(&self) -> bool {
         self.health != Health::Down && !self.admin.maint
+    }
+
+    /// Whether it answers and is not to be given up.
+    pub fn running(&self) -> bool {
+        self.health == Health::Up && !self.admin.maint
+    }
+
+    /// Whether checks are made now.
+    pub fn is_checked(&self) -> bool {
+        self.checks == Checks::On && !self.admin.maint
     }
 }
