@@ -1,36 +1,65 @@
 //! One client of a stats socket: command lines in, answers out. Knows no socket.
 
-use super::Shared;
-use super::dialogue::commands;
-use super::filter::Filter;
-use super::table::{self, Row, Verb};
-use crate::config::model::{CliLevel, ListenAddress};
-use crate::stats;
+use std::time::Duration;
+
+use super::Powers;
+use super::answer::SeverityOutput;
+use super::command;
+use super::dialogue::{Line, commands};
+use crate::config::model::CliLevel;
 
 /// What follows an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Prompt {
-    /// One line, then the end.
+pub enum Prompt {
+    /// `prompt n`: one line, then the end.
     OneShot,
     /// `prompt i`: further lines, no sign.
     Interactive,
-    /// `prompt`: further lines after `> `.
+    /// `prompt p`: further lines after `> `.
     Sign,
+}
+
+/// What must be switched on before certain commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `experimental-mode`
+    Experimental,
+    /// `expert-mode`
+    Expert,
 }
 
 /// A client's state between its lines.
 #[derive(Debug)]
 pub struct Console {
-    shared: Shared,
+    powers: Powers,
     level: CliLevel,
     prompt: Prompt,
+    timed: bool,
+    modes: [bool; 2],
+    severity_output: SeverityOutput,
+    patience: Duration,
     over: bool,
 }
 
 impl Console {
-    /// A client of a socket with this level.
-    pub fn new(shared: Shared, level: CliLevel) -> Console {
-        Console { shared, level, prompt: Prompt::OneShot, over: false }
+    /// A client of a socket with this level, that may be silent for as long as `stats timeout` says.
+    pub fn new(powers: Powers, level: CliLevel) -> Console {
+        let ms = powers.shared.borrow().config.global.stats_timeout_ms;
+        Console {
+            powers,
+            level,
+            prompt: Prompt::OneShot,
+            timed: false,
+            modes: [false; 2],
+            severity_output: SeverityOutput::Nothing,
+            patience: patience(ms),
+            over: false,
+        }
+    }
+
+    /// What its commands act on.
+    pub fn powers(&self) -> &Powers {
+        &self.powers
     }
 
     /// Whether the connection ends after the answer, when no other line has arrived already.
@@ -43,112 +72,116 @@ impl Console {
         self.over
     }
 
+    /// `quit`.
+    pub fn end(&mut self) {
+        self.over = true;
+    }
+
+    /// What this client may do.
+    pub fn level(&self) -> CliLevel {
+        self.level
+    }
+
+    /// The same, in words.
+    pub fn level_name(&self) -> &'static str {
+        level_name(self.level)
+    }
+
+    /// `user` and `operator`: never back up.
+    pub fn lower(&mut self, level: CliLevel) {
+        self.level = self.level.min(level);
+    }
+
+    /// How long it may be silent, or not read.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// `set timeout cli`.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// `set severity-output`.
+    pub fn set_severity_output(&mut self, output: SeverityOutput) {
+        self.severity_output = output;
+    }
+
+    /// Whether a mode is on.
+    pub fn has(&self, mode: Mode) -> bool {
+        self.modes[mode as usize]
+    }
+
+    /// Switches a mode.
+    pub fn set(&mut self, mode: Mode, on: bool) {
+        self.modes[mode as usize] = on;
+    }
+
+    /// `prompt n|i|p`.
+    pub fn set_prompt(&mut self, prompt: Prompt) {
+        self.prompt = prompt;
+    }
+
+    /// `prompt`.
+    pub fn toggle_prompt(&mut self) {
+        self.prompt = if self.prompt == Prompt::Sign { Prompt::OneShot } else { Prompt::Sign };
+    }
+
+    /// `prompt timed`.
+    pub fn toggle_timed(&mut self) {
+        self.timed = !self.timed;
+    }
+
     /// The answers to one line; an empty line ends each.
-    pub fn answer(&mut self, line: &str) -> String {
+    pub async fn answer(&mut self, line: Line) -> String {
         let mut out = String::new();
-        if line.trim().is_empty() && !self.is_one_shot() {
-            return self.sign().to_owned();
+        if line.text.trim().is_empty() && !self.is_one_shot() {
+            return self.sign();
         }
-        for command in commands(line) {
+        // None of the commands here takes a payload: it is read so that it is not taken for commands.
+        for command in &commands(&line.text) {
             if self.over {
                 break;
             }
-            out.push_str(&self.execute(&command));
+            let answer = command::run(self, command).await;
+            out.push_str(&answer.marked(self.severity_output));
             if !self.over {
                 out.push('\n');
             }
         }
-        out.push_str(self.sign());
+        out.push_str(&self.sign());
         out
     }
 
-    fn sign(&self) -> &'static str {
-        if self.prompt == Prompt::Sign && !self.over { "> " } else { "" }
-    }
-
-    fn execute(&mut self, command: &[String]) -> String {
-        match table::find(command) {
-            None => unknown(command),
-            Some((row, _)) if row.level > self.level => "Permission denied\n".to_owned(),
-            Some((row, arguments)) => self.follow(row, arguments),
-        }
-    }
-
-    fn follow(&mut self, row: &Row, arguments: &[String]) -> String {
-        match row.verb {
-            Verb::Help => {
-                format!("The following commands are valid at this level:\n{}", table::help(arguments))
-            }
-            Verb::Prompt => self.change_prompt(arguments),
-            Verb::Quit => {
-                self.over = true;
-                String::new()
-            }
-            Verb::ShowInfo => match arguments.iter().find(|word| FORMATS.contains(&word.as_str())) {
-                Some(format) => missing(&format!("{} {format}", row.words)),
-                None => stats::info(&self.shared.borrow()),
+    fn sign(&self) -> String {
+        match self.prompt {
+            Prompt::Sign if !self.over => match self.timed {
+                true => format!("{}> ", uptime(self.powers.shared.borrow().now_ms() / 1000)),
+                false => "> ".to_owned(),
             },
-            Verb::ShowStat => self.show_stat(arguments),
-            Verb::ShowVersion => format!("{}\n", env!("CARGO_PKG_VERSION")),
-            Verb::ShowLevel => format!("{}\n", level_name(self.level)),
-            Verb::ShowSockets => self.show_sockets(),
-            Verb::Lower(level) => {
-                self.level = self.level.min(level);
-                String::new()
-            }
-            Verb::Missing => missing(row.words),
+            _ => String::new(),
         }
     }
 
-    fn change_prompt(&mut self, arguments: &[String]) -> String {
-        self.prompt = match (arguments.first().map(String::as_str), self.prompt) {
-            (None, Prompt::Sign) | (Some("n"), _) => Prompt::OneShot,
-            (None, _) | (Some("p"), _) => Prompt::Sign,
-            (Some("i"), _) => Prompt::Interactive,
-            (Some(other), _) => return missing(&format!("prompt {other}")),
-        };
-        String::new()
-    }
-
-    fn show_stat(&self, arguments: &[String]) -> String {
-        if let Some(format) = arguments.iter().find(|word| FORMATS.contains(&word.as_str())) {
-            return missing(&format!("show stat {format}"));
-        }
-        let sources = self.shared.borrow();
-        match Filter::read(arguments, &sources.config) {
-            Some(filter) => stats::csv_of(filter.apply(stats::rows(&sources), self.level)),
-            None => "No such proxy.\n".to_owned(),
-        }
-    }
-
-    fn show_sockets(&self) -> String {
-        let mut out = String::from("# socket lvl processes\n");
-        for socket in &self.shared.borrow().config.global.stats_sockets {
-            let (address, level) = (shown(&socket.address), level_name(socket.level));
-            out.push_str(&format!("{address} {level} all\n"));
-        }
-        out
+    /// What asks for the next line of a payload.
+    pub fn continuation(&self) -> &'static str {
+        if self.prompt == Prompt::Sign { "+ " } else { "" }
     }
 }
 
-/// Renderings of statistics that are not available.
-const FORMATS: [&str; 4] = ["typed", "json", "desc", "float"];
-
-fn missing(what: &str) -> String {
-    format!("'{what}' is not available in Pronk {}.\n", env!("CARGO_PKG_VERSION"))
+/// `[days:hours:minutes:seconds]`
+fn uptime(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    format!("[{days}:{hours:02}:{:02}:{:02}]", seconds / 60 % 60, seconds % 60)
 }
 
-fn unknown(command: &[String]) -> String {
-    let similar = table::help(command);
-    let all = table::help(&[]);
-    let introduction = match similar == all {
-        true => "Unknown command. Please enter one of the following commands only:",
-        false => "Unknown command, but maybe one of the following ones is a better match:",
-    };
-    format!("{introduction}\n{similar}")
+/// `stats timeout`; 0 in the configuration: none, which a day comes near enough.
+fn patience(ms: u32) -> Duration {
+    if ms == 0 { Duration::from_secs(86_400) } else { Duration::from_millis(u64::from(ms)) }
 }
 
-fn level_name(level: CliLevel) -> &'static str {
+/// A level in words.
+pub fn level_name(level: CliLevel) -> &'static str {
     match level {
         CliLevel::User => "user",
         CliLevel::Operator => "operator",
@@ -156,94 +189,81 @@ fn level_name(level: CliLevel) -> &'static str {
     }
 }
 
-fn shown(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Tcp(address) if address.is_ipv4() => format!("ipv4@{address}"),
-        ListenAddress::Tcp(address) => format!("ipv6@{address}"),
-        ListenAddress::Unix(path) => format!("unix@{}", path.display()),
-        ListenAddress::Abstract(name) => format!("abns@{name}"),
-        ListenAddress::Fd(fd) => format!("fd@{fd}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::fixture::shared;
-
-    fn console(level: CliLevel) -> Console {
-        Console::new(shared(), level)
-    }
+    use crate::admin::fixture::{ask, console};
 
     #[test]
     fn every_answer_ends_with_an_empty_line() {
         for line in
             ["show info", "show stat", "help", "bogus", "set server a/b state maint", "show cli level"]
         {
-            let answer = console(CliLevel::Admin).answer(line);
+            let answer = ask(&mut console(CliLevel::Admin), line);
             assert!(answer.ends_with("\n\n") && answer.len() > 3, "{line}: {answer:?}");
         }
-        assert_eq!(console(CliLevel::Admin).answer("operator"), "\n");
+        assert_eq!(ask(&mut console(CliLevel::Admin), "operator"), "\n");
     }
 
     #[test]
     fn a_line_holds_several_commands() {
-        let answer = console(CliLevel::Admin).answer("show cli level;operator;show cli level");
+        let answer = ask(&mut console(CliLevel::Admin), "show cli level;operator;show cli level");
         assert_eq!(answer, "admin\n\n\noperator\n\n");
     }
 
     #[test]
     fn the_level_never_rises() {
         let mut console = console(CliLevel::User);
-        assert_eq!(console.answer("operator;show cli level"), "\nuser\n\n");
-        assert_eq!(console.answer("disable server a/b"), "Permission denied\n\n");
+        assert_eq!(ask(&mut console, "operator;show cli level"), "Permission denied\n\nuser\n\n");
+        assert_eq!(ask(&mut console, "disable server a/b"), "Permission denied\n\n");
     }
 
     #[test]
     fn what_haproxy_knows_is_refused_by_name() {
-        let answer = console(CliLevel::Admin).answer("set weight be/s1 10");
-        assert!(answer.contains("'set weight' is not available"), "{answer}");
-        assert!(
-            console(CliLevel::User).answer("show stat json").contains("'show stat json' is not available")
-        );
+        let answer = ask(&mut console(CliLevel::Admin), "set rate-limit connections global 10");
+        assert!(answer.contains("'set rate-limit' is not available"), "{answer}");
+        let answer = ask(&mut console(CliLevel::User), "show stat json");
+        assert!(answer.contains("'show stat json' is not available"), "{answer}");
     }
 
     #[test]
     fn unknown_commands_are_answered_as_in_haproxy() {
-        let answer = console(CliLevel::Admin).answer("show inof");
+        let answer = ask(&mut console(CliLevel::Admin), "show inof");
         assert!(
             answer.starts_with("Unknown command, but maybe one of the following ones is a better match:\n")
         );
-        let answer = console(CliLevel::Admin).answer("");
+        let answer = ask(&mut console(CliLevel::Admin), "");
         assert!(answer.starts_with("Unknown command. Please enter one of the following commands only:\n"));
     }
 
     #[test]
     fn prompt_keeps_the_connection() {
         let mut console = console(CliLevel::Admin);
-        assert_eq!(console.answer("prompt"), "\n> ");
+        assert_eq!(ask(&mut console, "prompt"), "\n> ");
         assert!(!console.is_one_shot());
-        assert_eq!(console.answer("show cli level"), "admin\n\n> ");
-        assert_eq!(console.answer(""), "> ");
-        assert_eq!(console.answer("show cli level;quit;show cli level"), "admin\n\n");
+        assert_eq!(ask(&mut console, "show cli level"), "admin\n\n> ");
+        assert_eq!(ask(&mut console, ""), "> ");
+        assert_eq!(ask(&mut console, "prompt timed"), "\n[0:00:00:00]> ");
+        assert_eq!(ask(&mut console, "prompt i timed"), "\n");
+        assert_eq!(ask(&mut console, "prompt"), "\n> ");
+        assert_eq!(ask(&mut console, "show cli level;quit;show cli level"), "admin\n\n");
         assert!(console.is_over());
     }
 
     #[test]
-    fn show_stat_is_narrowed_by_its_arguments() {
-        let lines = |line: &str| console(CliLevel::Admin).answer(line).lines().count();
-        // The header and the closing empty line come with every answer.
-        assert_eq!(lines("show stat"), 2 + 6);
-        assert_eq!(lines("show stat be 4 -1"), 2 + 2);
-        assert_eq!(lines("show stat be 4 2"), 2 + 1);
-        assert_eq!(lines("show stat 2 1 0"), 2 + 1);
-        assert_eq!(lines("show stat -1 2 0"), 2 + 2);
-        assert_eq!(console(CliLevel::Admin).answer("show stat nosuch 1 1"), "No such proxy.\n\n");
+    fn a_client_changes_its_own_timeout() {
+        let mut console = console(CliLevel::User);
+        assert_eq!(console.patience(), Duration::from_secs(10));
+        assert_eq!(ask(&mut console, "set timeout cli 1m"), "\n");
+        assert_eq!(console.patience(), Duration::from_secs(60));
+        assert_eq!(ask(&mut console, "set timeout cli"), "Expects an integer value.\n\n");
+        assert_eq!(ask(&mut console, "set timeout cli x"), "Invalid timeout value.\n\n");
     }
 
     #[test]
-    fn users_do_not_see_addresses() {
-        assert!(console(CliLevel::Operator).answer("show stat").contains("127.0.0.1:"));
-        assert!(!console(CliLevel::User).answer("show stat").contains("127.0.0.1:"));
+    fn messages_are_marked_on_request() {
+        let mut console = console(CliLevel::Admin);
+        let answer = ask(&mut console, "set severity-output number;get weight be/none;show cli level");
+        assert_eq!(answer, "\n[3]: No such server.\n\n[6]: admin\n\n");
     }
 }

@@ -3,24 +3,53 @@
 /// The longest command line, bytes; HAProxy's is one buffer too.
 pub const LONGEST_LINE: usize = 16_384;
 
+/// The longest payload, bytes.
+pub const LONGEST_PAYLOAD: usize = 1 << 20;
+
 /// Bytes received and not yet understood.
 #[derive(Debug, Default)]
 pub struct Dialogue {
     received: Vec<u8>,
     ended: bool,
+    /// A line that ended with `<<`, and what came after it so far.
+    unfinished: Option<Unfinished>,
+}
+
+/// What a client says at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Commands joined by `;`, without the line's end.
+    pub text: String,
+    /// The lines that followed `<<`.
+    pub payload: Option<String>,
+}
+
+#[derive(Debug)]
+struct Unfinished {
+    line: Line,
+    /// The line that ends the payload; empty without a pattern.
+    end: String,
 }
 
 /// The next thing in a dialogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// One line, without its end: commands joined by `;`.
-    Line(String),
+    /// A whole line, with its payload.
+    Line(Line),
+    /// A line that a payload follows, or one of its lines: more must come.
+    Continued,
     /// Nothing complete yet.
     More,
     /// The client will say no more.
     End,
-    /// A line beyond [`LONGEST_LINE`].
+    /// A line beyond [`LONGEST_LINE`], or a payload beyond [`LONGEST_PAYLOAD`].
     TooLong,
+}
+
+impl From<&str> for Line {
+    fn from(text: &str) -> Line {
+        Line { text: text.to_owned(), payload: None }
+    }
 }
 
 impl Dialogue {
@@ -44,13 +73,43 @@ impl Dialogue {
         }
         let line: Vec<u8> = self.received.drain(..length).collect();
         let text = String::from_utf8_lossy(&line);
-        Next::Line(text.trim_end_matches(['\n', '\r']).to_owned())
+        self.take(text.trim_end_matches(['\n', '\r']))
+    }
+
+    fn take(&mut self, text: &str) -> Next {
+        match self.unfinished.take() {
+            None => match payload_follows(text) {
+                None => Next::Line(text.into()),
+                Some((command, end)) => {
+                    let line = Line { text: command.to_owned(), payload: Some(String::new()) };
+                    self.unfinished = Some(Unfinished { line, end: end.to_owned() });
+                    Next::Continued
+                }
+            },
+            Some(unfinished) if text == unfinished.end => Next::Line(unfinished.line),
+            Some(mut unfinished) => {
+                let payload = unfinished.line.payload.get_or_insert_default();
+                payload.push_str(text);
+                payload.push('\n');
+                if payload.len() > LONGEST_PAYLOAD {
+                    return Next::TooLong;
+                }
+                self.unfinished = Some(unfinished);
+                Next::Continued
+            }
+        }
     }
 
     /// Whether a complete line waits: several may be sent at once.
     pub fn has_line(&self) -> bool {
         memchr::memchr(b'\n', &self.received).is_some()
     }
+}
+
+/// The command and the pattern of a line whose last word is `<<` or `<<PATTERN`.
+fn payload_follows(text: &str) -> Option<(&str, &str)> {
+    let (command, last) = text.trim_end().rsplit_once(' ')?;
+    Some((command, last.strip_prefix("<<")?))
 }
 
 /// The commands of a line: split at `;`, where a backslash takes the next character literally.
@@ -89,11 +148,11 @@ mod tests {
             dialogue.receive(&[*byte]);
         }
         assert!(dialogue.has_line());
-        assert_eq!(dialogue.next(), Next::Line("show info".to_owned()));
+        assert_eq!(dialogue.next(), Next::Line("show info".into()));
         assert_eq!(dialogue.next(), Next::More);
         dialogue.receive(b"at");
         dialogue.receive(b"");
-        assert_eq!(dialogue.next(), Next::Line("show stat".to_owned()));
+        assert_eq!(dialogue.next(), Next::Line("show stat".into()));
         assert_eq!(dialogue.next(), Next::End);
     }
 
@@ -105,6 +164,42 @@ mod tests {
         let mut dialogue = Dialogue::default();
         dialogue.receive(&[vec![b'x'; LONGEST_LINE + 1], b"\n".to_vec()].concat());
         assert_eq!(dialogue.next(), Next::TooLong);
+    }
+
+    #[test]
+    fn a_payload_ends_with_an_empty_line_or_its_pattern() {
+        let line = |text: &str, payload: &str| {
+            Next::Line(Line { text: text.to_owned(), payload: Some(payload.to_owned()) })
+        };
+        let mut dialogue = Dialogue::default();
+        dialogue.receive(b"add map #0 <<\na b\nc d\n\nset x <<END\n\none\nEND\nshow info\n");
+        let all: Vec<Next> = std::iter::repeat_with(|| dialogue.next()).take(9).collect();
+        let more = || Next::Continued;
+        let expected = [
+            more(),
+            more(),
+            more(),
+            line("add map #0", "a b\nc d\n"),
+            more(),
+            more(),
+            more(),
+            line("set x", "\none\n"),
+            Next::Line("show info".into()),
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_payload_has_a_limit() {
+        let mut dialogue = Dialogue::default();
+        dialogue.receive(b"add map #0 <<\n");
+        assert_eq!(dialogue.next(), Next::Continued);
+        let mut next = Next::Continued;
+        while next == Next::Continued {
+            dialogue.receive(&[&[b'x'; 1023][..], b"\n"].concat());
+            next = dialogue.next();
+        }
+        assert_eq!(next, Next::TooLong);
     }
 
     #[test]

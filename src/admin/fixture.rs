@@ -5,10 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::Shared;
+use super::console::Console;
+use super::dialogue::Line;
+use super::{Powers, Shared};
 use crate::config::model::{
-    Bind, BindId, Config, ListenAddress, Mode, ProxyId, ProxyKind, SocketPermissions, StatsPage,
+    Bind, BindId, CliLevel, Config, ListenAddress, Mode, ProxyId, ProxyKind, SocketPermissions, StatsPage,
 };
+use crate::health;
 use crate::load::Load;
 use crate::stats::counters::WorkerCounters;
 use crate::stats::{Limits, Rates, Sources};
@@ -35,8 +38,6 @@ fn bind() -> Bind {
         proxy: ProxyId(2),
         name: None,
         id: 1,
-        custom_id: false,
-        removed: false,
         address: ListenAddress::Tcp(([127, 0, 0, 1], 8404).into()),
         maxconn: None,
         backlog: None,
@@ -94,4 +95,20 @@ pub fn sources(config: Config) -> Shared {
         boot_ms: 0,
         stopping: false,
     }))
+}
+
+/// Runs a future as the control thread would.
+pub fn local<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, future)
+}
+
+/// A client with this level of a process whose health thread has ended.
+pub fn console(level: CliLevel) -> Console {
+    Console::new(Powers { shared: shared(), health: health::channel().0 }, level)
+}
+
+/// The answer to one line.
+pub fn ask(console: &mut Console, line: &str) -> String {
+    local(console.answer(Line::from(line)))
 }

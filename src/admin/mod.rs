@@ -3,13 +3,14 @@
 //! Everything here runs as tasks of the control thread. Each connection is a task of its own with
 //! deadlines for reading and writing, so that a slow or hostile client waits alone.
 
+mod answer;
+mod command;
 mod console;
 mod dialogue;
 mod filter;
 mod listener;
 mod page;
 mod sockets;
-mod table;
 
 #[cfg(test)]
 pub mod fixture;
@@ -17,6 +18,7 @@ pub mod fixture;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::health;
 use crate::stats::Sources;
 
 pub use listener::Listener;
@@ -25,3 +27,12 @@ pub use sockets::serve as serve_stats_socket;
 
 /// The statistics, shared by the tasks of the control thread.
 pub type Shared = Rc<RefCell<Sources>>;
+
+/// What the commands of the stats sockets act on.
+#[derive(Clone, Debug)]
+pub struct Powers {
+    /// The statistics.
+    pub shared: Shared,
+    /// Servers' states, which the health thread alone changes.
+    pub health: health::Remote,
+}

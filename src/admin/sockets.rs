@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Shared;
+use super::Powers;
 use super::console::Console;
 use super::dialogue::{Dialogue, LONGEST_LINE, Next};
 use super::listener::Listener;
@@ -23,17 +23,16 @@ const LINGER: Duration = Duration::from_secs(1);
 pub async fn serve(
     listener: Listener,
     level: CliLevel,
-    shared: Shared,
+    powers: Powers,
     places: Arc<Semaphore>,
     clients: Rc<Cell<u64>>,
 ) {
-    let patience = patience(shared.borrow().config.global.stats_timeout_ms);
     listener
         .serve(places, |mut stream| {
             clients.set(clients.get() + 1);
-            let mut console = Console::new(shared.clone(), level);
+            let mut console = Console::new(powers.clone(), level);
             async move {
-                if let Err(error) = converse(&mut stream, &mut console, patience).await {
+                if let Err(error) = converse(&mut stream, &mut console).await {
                     tracing::debug!(%error, "stats socket");
                 }
             }
@@ -41,13 +40,8 @@ pub async fn serve(
         .await;
 }
 
-/// `stats timeout`; 0 in the configuration: none, which a day comes near enough.
-fn patience(ms: u32) -> Duration {
-    if ms == 0 { Duration::from_secs(86_400) } else { Duration::from_millis(u64::from(ms)) }
-}
-
 /// One client from its first byte to the end. A half-closed client still gets every answer.
-async fn converse<S>(stream: &mut S, console: &mut Console, patience: Duration) -> io::Result<()>
+async fn converse<S>(stream: &mut S, console: &mut Console) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -56,20 +50,23 @@ where
     loop {
         match dialogue.next() {
             Next::Line(line) => {
-                let answer = console.answer(&line);
-                write(stream, answer.as_bytes(), patience).await?;
+                let answer = console.answer(line).await;
+                write(stream, answer.as_bytes(), console.patience()).await?;
                 if console.is_over() || (console.is_one_shot() && !dialogue.has_line()) {
                     break;
                 }
             }
+            Next::Continued => {
+                write(stream, console.continuation().as_bytes(), console.patience()).await?;
+            }
             Next::More => {
-                let read = within(patience, stream.read(&mut buffer)).await?;
+                let read = within(console.patience(), stream.read(&mut buffer)).await?;
                 dialogue.receive(&buffer[..read]);
             }
             Next::End => break,
             Next::TooLong => {
                 let text = format!("A command line may be {LONGEST_LINE} bytes long at most.\n\n");
-                write(stream, text.as_bytes(), patience).await?;
+                write(stream, text.as_bytes(), console.patience()).await?;
                 break;
             }
         }
@@ -112,17 +109,21 @@ async fn within<T>(patience: Duration, step: impl Future<Output = io::Result<T>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::fixture::shared;
+    use crate::admin::fixture::{console, local};
+
+    /// A client that gives up after `ms`.
+    fn impatient(ms: u64) -> Console {
+        let mut console = console(CliLevel::Admin);
+        console.set_patience(Duration::from_millis(ms));
+        console
+    }
 
     /// Sends `input`, ends the sending side, and returns what came back.
-    fn talk(input: &'static [u8], patience: Duration) -> (io::Result<()>, Vec<u8>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, async move {
+    fn talk(input: &'static [u8]) -> (io::Result<()>, Vec<u8>) {
+        local(async move {
             let (mut client, mut server) = tokio::io::duplex(64);
-            let mut console = Console::new(shared(), CliLevel::Admin);
-            let served =
-                tokio::task::spawn_local(async move { converse(&mut server, &mut console, patience).await });
+            let mut console = console(CliLevel::Admin);
+            let served = tokio::task::spawn_local(async move { converse(&mut server, &mut console).await });
             let mut answer = Vec::new();
             client.write_all(input).await.expect("written");
             client.shutdown().await.expect("half-closed");
@@ -136,38 +137,41 @@ mod tests {
 
     #[test]
     fn a_half_closed_client_gets_the_whole_answer() {
-        let (result, answer) = talk(b"show stat\n", Duration::from_secs(10));
+        let (result, answer) = talk(b"show stat\n");
         assert!(result.is_ok());
         assert!(answer.len() > 1000 && answer.ends_with(b"\n\n"));
     }
 
     #[test]
     fn lines_sent_at_once_are_all_answered() {
-        let (_, answer) = talk(b"show cli level\nshow cli level\n", Duration::from_secs(10));
+        let (_, answer) = talk(b"show cli level\nshow cli level\n");
         assert_eq!(answer, b"admin\n\nadmin\n\n");
-        let (_, answer) = talk(b"prompt\nshow cli level\nquit\nshow cli level\n", Duration::from_secs(10));
+        let (_, answer) = talk(b"prompt\nshow cli level\nquit\nshow cli level\n");
         assert_eq!(answer, b"\n> admin\n\n> ");
     }
 
     #[test]
+    fn a_payload_is_asked_for_line_by_line() {
+        let (_, answer) = talk(b"prompt\nadd map #0 <<\na b\n\nquit\n");
+        let answer = String::from_utf8(answer).expect("text");
+        assert!(answer.starts_with("\n> + + 'add map' is not available"), "{answer}");
+    }
+
+    #[test]
     fn a_client_that_does_not_read_is_given_up() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let result = runtime.block_on(async {
+        let result = local(async {
             let (mut client, mut server) = tokio::io::duplex(64);
-            let mut console = Console::new(shared(), CliLevel::Admin);
             client.write_all(b"show info\n").await.expect("written");
-            converse(&mut server, &mut console, Duration::from_millis(20)).await
+            converse(&mut server, &mut impatient(20)).await
         });
         assert_eq!(result.expect_err("given up").kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
     fn a_silent_client_is_given_up() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let result = runtime.block_on(async {
+        let result = local(async {
             let (_client, mut server) = tokio::io::duplex(64);
-            converse(&mut server, &mut Console::new(shared(), CliLevel::User), Duration::from_millis(20))
-                .await
+            converse(&mut server, &mut impatient(20)).await
         });
         assert_eq!(result.expect_err("given up").kind(), io::ErrorKind::TimedOut);
     }

@@ -6,7 +6,6 @@
 
 pub mod address;
 mod advice;
-pub mod align;
 mod arguments;
 mod balance_line;
 mod bind;

@@ -24,12 +24,12 @@ use super::limits::PAGE_CONNECTIONS;
 use super::report::{self, Severity};
 use super::signals::{self, Asked};
 use super::threads::{Event, Threads};
-use crate::admin::{self, Listener, Shared, Site};
+use crate::admin::{self, Listener, Powers, Shared, Site};
 use crate::config::model::BindId;
 use crate::health::HealthThread;
 use crate::log::{Level, LogHandle};
 use crate::sys::signal::{die_of, unblock_all};
-use crate::worker::mailbox::{Command, Crew, Returns};
+use crate::worker::{Command, MailboxSender};
 
 /// How long cut workers may take to return; then the process ends without them.
 const CUT_TIME: Duration = Duration::from_secs(2);
@@ -71,8 +71,7 @@ impl Ending {
 /// The control thread's state.
 pub struct Control {
     shared: Shared,
-    crew: Crew,
-    returns: Option<Returns>,
+    workers: Vec<MailboxSender>,
     events: UnboundedReceiver<Event>,
     health: HealthThread,
     log: LogHandle,
@@ -92,8 +91,7 @@ impl Control {
     pub fn new(threads: Threads, services: Services, promise: Option<Promise>) -> Control {
         Control {
             shared: Rc::new(RefCell::new(threads.sources)),
-            crew: threads.crew,
-            returns: Some(threads.returns),
+            workers: threads.workers,
             events: threads.events,
             health: threads.health,
             log: threads.log,
@@ -110,15 +108,7 @@ impl Control {
 
     /// Runs to the end of the process.
     pub async fn run(mut self) -> Ending {
-        let returns = self.returns.take().map(|returns| {
-            tokio::task::spawn_local(async {
-                if let Err(error) = returns.deliver().await {
-                    tracing::error!(%error, "answers of workers are not delivered");
-                }
-            })
-        });
         let ending = self.watch().await;
-        returns.iter().for_each(JoinHandle::abort);
         self.serving.iter().for_each(JoinHandle::abort);
         self.cut_workers().await;
         self.health.stop();
@@ -153,11 +143,11 @@ impl Control {
         match event {
             Event::Ready => {
                 self.ready += 1;
-                if self.ready == self.crew.count() { self.on_started() } else { None }
+                if self.ready == self.workers.len() { self.on_started() } else { None }
             }
             Event::Ended(Ok(())) if self.stopping => {
                 self.ended += 1;
-                (self.ended == self.crew.count()).then_some(Ending::Finished)
+                (self.ended == self.workers.len()).then_some(Ending::Finished)
             }
             Event::Ended(result) => {
                 self.ended += 1;
@@ -192,9 +182,9 @@ impl Control {
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
         for (settings, socket) in config.global.stats_sockets.iter().zip(services.stats) {
             let listener = Listener::new(socket).map_err(failed)?;
-            let (shared, clients) = (Rc::clone(&self.shared), Rc::clone(&self.cli_clients));
-            let serving =
-                admin::serve_stats_socket(listener, settings.level, shared, Arc::clone(&places), clients);
+            let powers = Powers { shared: Rc::clone(&self.shared), health: self.health.remote() };
+            let (places, clients) = (Arc::clone(&places), Rc::clone(&self.cli_clients));
+            let serving = admin::serve_stats_socket(listener, settings.level, powers, places, clients);
             self.serving.push(tokio::task::spawn_local(serving));
         }
         Ok(())
@@ -218,7 +208,9 @@ impl Control {
         }
         self.shared.borrow_mut().stopping = true;
         self.serving.drain(..).for_each(|serving| serving.abort());
-        self.crew.tell(|| Command::SoftStop);
+        for worker in &self.workers {
+            worker.send(Command::SoftStop);
+        }
         self.tell(announce::stopped(&self.shared.borrow(), self.cli_clients.get()));
         let limit = self.shared.borrow().config.global.hard_stop_after_ms;
         self.hard_stop_at = limit.map(|ms| Instant::now() + Duration::from_millis(u64::from(ms)));
@@ -248,9 +240,11 @@ impl Control {
 
     /// Workers that still run return at once; their sessions are reset by the kernel.
     async fn cut_workers(&mut self) {
-        self.crew.tell(|| Command::HardStop);
+        for worker in &self.workers {
+            worker.send(Command::HardStop);
+        }
         let deadline = Instant::now() + CUT_TIME;
-        while self.ended < self.crew.count() {
+        while self.ended < self.workers.len() {
             match timeout_at(deadline, self.events.recv()).await {
                 Ok(Some(Event::Ended(_))) => self.ended += 1,
                 Ok(Some(Event::Ready)) => {}

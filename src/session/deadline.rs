@@ -61,7 +61,6 @@ impl Session {
             Phase::Holding => client(),
             Phase::Established => earlier(client(), self.side_deadline(Side::Server, policy, ticks)),
             Phase::Choosing | Phase::Abandoning | Phase::Ending => None,
-            Phase::Parking | Phase::Halting | Phase::Parked => None,
         }
     }
 

@@ -10,8 +10,7 @@
 mod admission;
 mod dispatch;
 mod finish;
-pub mod mailbox;
-mod orders;
+mod mailbox;
 mod peers;
 mod policies;
 mod queues;
@@ -39,7 +38,7 @@ use crate::table::{Snapshot, TableReader};
 use crate::timers::Wheel;
 
 use admission::Listeners;
-use mailbox::Mailbox;
+pub use mailbox::{Command, Mailbox, MailboxSender, mailbox};
 pub use peers::{MOST_WORKERS, Peers};
 use policies::Policies;
 use queues::Queues;
@@ -81,15 +80,6 @@ pub struct Setup {
     pub maxconn: u32,
 }
 
-/// How the worker is to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// When its sessions have.
-    Soft,
-    /// Now.
-    Hard,
-}
-
 /// A session and what is known of it.
 struct Entry {
     session: Session,
@@ -117,9 +107,7 @@ struct Worker {
     now: u64,
     maxconn: u32,
     random: fastrand::Rng,
-    stop: Option<Stop>,
-    /// The bell has rung, or more orders wait than one turn takes.
-    mail_waits: bool,
+    stop: Option<Command>,
 }
 
 /// Runs one worker on the calling thread until it is told to stop; `ready` is called when it accepts.
@@ -170,7 +158,6 @@ impl Worker {
             maxconn: setup.maxconn,
             random: fastrand::Rng::new(),
             stop: None,
-            mail_waits: false,
         })
     }
 
@@ -180,9 +167,6 @@ impl Worker {
         self.refresh_table();
         while let Some(event) = self.ring.next_event() {
             self.on_event(event);
-        }
-        if self.mail_waits {
-            self.on_mail();
         }
         while let Some(slot) = self.timers.pop(self.now) {
             self.on_timer(slot);
@@ -196,8 +180,7 @@ impl Worker {
         let next = [self.timers.next(), self.listeners.retry_at()].into_iter().flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
         let look = self.queues.waiting().then_some(TABLE_LOOK);
-        let at_once = self.mail_waits.then_some(Duration::ZERO);
-        let limit = [limit, look, at_once].into_iter().flatten().min();
+        let limit = [limit, look].into_iter().flatten().min();
         self.ring.wait(limit)?;
         self.now = self.clock.start.elapsed().as_millis() as u64;
         Ok(())
@@ -222,7 +205,7 @@ impl Worker {
             }
             Event::Returned { listener, socket } => self.admit(listener, socket),
             Event::Woken => self.on_woken(),
-            Event::Mail => self.mail_waits = true,
+            Event::Mail => self.on_mail(),
         }
     }
 
@@ -283,6 +266,19 @@ impl Worker {
         }
     }
 
+    fn on_mail(&mut self) {
+        self.mailbox.silence();
+        while let Some(command) = self.mailbox.next() {
+            if self.stop.is_none() {
+                self.close_listeners();
+            }
+            self.stop = Some(command);
+            if command == Command::HardStop {
+                return;
+            }
+        }
+    }
+
     fn on_woken(&mut self) {
         self.resume_listeners();
         self.serve_queues();
@@ -291,8 +287,8 @@ impl Worker {
     fn is_done(&self) -> bool {
         match self.stop {
             None => false,
-            Some(Stop::Hard) => true,
-            Some(Stop::Soft) => {
+            Some(Command::HardStop) => true,
+            Some(Command::SoftStop) => {
                 let moving = self.peers.expects(self.index) || self.ring.is_handing_over();
                 self.sessions.is_empty() && self.listeners.are_closed() && !moving
             }

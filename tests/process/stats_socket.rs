@@ -49,7 +49,7 @@ fn commands_are_one_shot_unless_prompted() {
             .starts_with("Unknown command. Please enter one of the following commands only:\n")
     );
     assert!(running.ask("help").starts_with("The following commands are valid at this level:\n"));
-    assert!(running.ask("set server x/s1 state maint").contains("'set server' is not available"));
+    assert!(running.ask("show tasks").contains("'show tasks' is not available"));
     let mut stream = UnixStream::connect(running.socket()).expect("connected");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut say = |line: &str, expected: &str| {

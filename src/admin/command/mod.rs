@@ -1,0 +1,75 @@
+//! The commands of the stats sockets: a family a file, each with its rows and one `run`.
+
+mod basics;
+mod missing;
+mod process;
+mod servers;
+mod states;
+mod statistics;
+mod table;
+
+use super::answer::Answer;
+use super::console::Console;
+use crate::config::model::CliLevel;
+
+pub use table::Row;
+use table::find;
+
+/// A file of this folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Basics,
+    Process,
+    Servers,
+    States,
+    Statistics,
+    /// Known to HAProxy, refused by name here.
+    Missing,
+}
+
+/// All commands.
+const FAMILIES: &[(Family, &[Row])] = &[
+    (Family::Basics, basics::ROWS),
+    (Family::Process, process::ROWS),
+    (Family::Servers, servers::ROWS),
+    (Family::States, states::ROWS),
+    (Family::Statistics, statistics::ROWS),
+    (Family::Missing, missing::ROWS),
+];
+
+/// A command as it was typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed<'a> {
+    /// What it is.
+    pub row: &'static Row,
+    /// The words after the row's own.
+    pub arguments: &'a [String],
+}
+
+impl Typed<'_> {
+    /// An argument; empty when there is none.
+    pub fn word(&self, at: usize) -> &str {
+        self.arguments.get(at).map_or("", String::as_str)
+    }
+}
+
+/// Follows a command of one line.
+pub async fn run(console: &mut Console, command: &[String]) -> Answer {
+    let Some((family, row, arguments)) = find(command) else { return table::unknown(command) };
+    if row.level > console.level() {
+        return Answer::refusal("Permission denied");
+    }
+    let typed = Typed { row, arguments };
+    match family {
+        Family::Basics => basics::run(console, typed),
+        Family::Process => process::run(console, typed),
+        Family::Servers => servers::run(console, typed).await,
+        Family::States => states::run(console, typed),
+        Family::Statistics => statistics::run(console, typed),
+        Family::Missing => Answer::missing(row.words),
+    }
+}
+
+const fn row(words: &'static str, arguments: &'static str, doc: &'static str, level: CliLevel) -> Row {
+    Row { words, arguments, doc, level }
+}
