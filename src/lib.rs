@@ -42,6 +42,7 @@
 //! | [`worker`] | the event loop, admission, dispatch, queues |
 //! | [`table`], [`load`] | the snapshot all workers read; the live counts outside it |
 //! | [`timers`] | the wheel of deadlines |
+//! | [`chunks`] | the list that only grows, under the counts and counters |
 //! | [`health`] | checks, verdicts, the only publisher of the table |
 //! | [`log`], [`stats`] | session lines and process messages; counters, CSV, info |
 //! | [`admin`] | stats sockets and the stats page |
@@ -71,6 +72,7 @@ extern crate self as pronk;
 
 pub mod admin;
 pub mod balance;
+pub mod chunks;
 pub mod cli;
 pub mod config;
 pub mod demo;

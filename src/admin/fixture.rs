@@ -38,6 +38,8 @@ fn bind() -> Bind {
         proxy: ProxyId(2),
         name: None,
         id: 1,
+        custom_id: false,
+        removed: false,
         address: ListenAddress::Tcp(([127, 0, 0, 1], 8404).into()),
         maxconn: None,
         backlog: None,

@@ -157,6 +157,8 @@ impl BindOptions {
             proxy: ProxyId(0),
             name: self.name.clone(),
             id: 0,
+            custom_id: false,
+            removed: false,
             address,
             maxconn: self.maxconn,
             backlog: self.backlog,

@@ -6,6 +6,7 @@
 
 pub mod address;
 mod advice;
+pub mod align;
 mod arguments;
 mod balance_line;
 mod bind;

@@ -73,6 +73,8 @@ impl<'a> Resolver<'a> {
         Proxy {
             name: section.name.clone(),
             id: self.ids[at],
+            custom_id: section.id.is_some(),
+            removed: false,
             kind,
             mode: section.mode(),
             disabled: settings.disabled,
@@ -115,7 +117,8 @@ impl<'a> Resolver<'a> {
             for bind in &line.binds {
                 let id = line.id.unwrap_or_else(|| ids.next());
                 own.push(BindId(index(self.binds.len())));
-                self.binds.push(Bind { proxy: owner, id, ..bind.clone() });
+                let custom_id = line.id.is_some();
+                self.binds.push(Bind { proxy: owner, id, custom_id, ..bind.clone() });
             }
         }
         own
@@ -150,6 +153,7 @@ impl<'a> Resolver<'a> {
         }
         let numbered = |line: &ServerLine, ids: &mut Ids| Server {
             id: line.id.unwrap_or_else(|| ids.next()),
+            custom_id: line.id.is_some(),
             maxconn: line.server.maxconn.max(line.server.minconn),
             ..line.server.clone()
         };

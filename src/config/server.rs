@@ -366,6 +366,7 @@ impl ServerOptions {
         Server {
             name: name.to_owned(),
             id: 0,
+            custom_id: false,
             host: written.to_owned(),
             address,
             weight: self.weight,

@@ -52,6 +52,12 @@ impl Cell {
         self.peak.load(Relaxed)
     }
 
+    /// For another owner: what was reached before is not its own. Only while nobody counts here.
+    pub fn forget_peaks(&self) {
+        self.peak.store(0, Relaxed);
+        self.peak_waiting.store(0, Relaxed);
+    }
+
     /// Draws the next turn of the round robin: 0, 1, 2, … over all workers.
     pub fn turn(&self) -> u64 {
         self.turns.fetch_add(1, Relaxed)

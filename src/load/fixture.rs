@@ -7,6 +7,8 @@ pub fn backend(name: &str, servers: usize) -> Proxy {
     Proxy {
         name: name.to_owned(),
         id: 2,
+        custom_id: false,
+        removed: false,
         kind: ProxyKind::Backend,
         mode: Mode::Tcp,
         disabled: false,
@@ -38,6 +40,7 @@ pub fn server(id: u32) -> Server {
     Server {
         name: format!("s{id}"),
         id,
+        custom_id: false,
         host: "127.0.0.1".to_owned(),
         address: ServerAddress::Tcp(([127, 0, 0, 1], 21000 + id as u16).into()),
         weight: 1,

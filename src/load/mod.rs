@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicU32;
 
 use crossbeam_utils::CachePadded;
 
+use crate::chunks::Chunks;
 use crate::config::model::{BindId, Config, ProxyId};
 use crate::session::op::ServerId;
 
@@ -22,11 +23,11 @@ pub mod fixture;
 mod heads;
 #[cfg(all(test, px_loom))]
 mod model;
-mod places;
+mod place;
 mod sync;
 
 pub use cell::Cell;
-use places::{Place, Places};
+use place::Place;
 
 /// Where a session may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,30 +42,36 @@ pub enum QueueId {
 #[derive(Debug)]
 pub struct Load {
     process: CachePadded<Cell>,
-    frontends: Box<[CachePadded<Cell>]>,
-    binds: Box<[CachePadded<Cell>]>,
-    backends: Box<[Place]>,
-    servers: Places,
+    frontends: Chunks<CachePadded<Cell>>,
+    binds: Chunks<CachePadded<Cell>>,
+    backends: Chunks<Place>,
+    servers: Chunks<Place>,
     workers_live: Box<[CachePadded<AtomicU32>]>,
-}
-
-fn cells(n: usize) -> Box<[CachePadded<Cell>]> {
-    (0..n).map(|_| CachePadded::default()).collect()
 }
 
 impl Load {
     /// All zero, with a cell for everything that `config` names.
     pub fn new(config: &Config, workers: usize) -> Load {
-        let servers = Places::new(workers);
-        servers.extend_to(config.proxies.iter().map(|proxy| proxy.servers.len()).sum());
-        Load {
+        let load = Load {
             process: CachePadded::default(),
-            frontends: cells(config.proxies.len()),
-            binds: cells(config.binds.len()),
-            backends: config.proxies.iter().map(|_| Place::new(workers)).collect(),
-            servers,
+            frontends: Chunks::default(),
+            binds: Chunks::default(),
+            backends: Chunks::default(),
+            servers: Chunks::default(),
             workers_live: (0..workers).map(|_| CachePadded::default()).collect(),
-        }
+        };
+        load.make_room(config, config.proxies.iter().map(|proxy| proxy.servers.len()).sum());
+        load
+    }
+
+    /// Adds what is missing for all proxies and binds of `config` and for server cells below `servers`. To be
+    /// called before a snapshot with them is published.
+    pub fn make_room(&self, config: &Config, servers: usize) {
+        let place = || Place::new(self.workers_live.len());
+        self.frontends.extend_to(config.proxies.len(), CachePadded::default);
+        self.binds.extend_to(config.binds.len(), CachePadded::default);
+        self.backends.extend_to(config.proxies.len(), place);
+        self.servers.extend_to(servers, place);
     }
 
     /// Server cells there is room for; every [`ServerId`] in use is below it.
@@ -79,17 +86,17 @@ impl Load {
 
     /// Sessions that a proxy's frontend side accepted.
     pub fn frontend(&self, proxy: ProxyId) -> &Cell {
-        &self.frontends[usize::from(proxy.0)]
+        self.frontends.at(usize::from(proxy.0))
     }
 
     /// Sessions that one address accepted.
     pub fn bind(&self, bind: BindId) -> &Cell {
-        &self.binds[usize::from(bind.0)]
+        self.binds.at(usize::from(bind.0))
     }
 
     /// Sessions in a proxy's backend side, and those waiting for any of its servers.
     pub fn backend(&self, proxy: ProxyId) -> &Cell {
-        &self.backends[usize::from(proxy.0)].cell
+        &self.backends.at(usize::from(proxy.0)).cell
     }
 
     /// Sessions that hold a slot of a server, and those waiting for it alone.
@@ -117,7 +124,7 @@ impl Load {
 
     fn place(&self, queue: QueueId) -> &Place {
         match queue {
-            QueueId::Backend(proxy) => &self.backends[usize::from(proxy.0)],
+            QueueId::Backend(proxy) => self.backends.at(usize::from(proxy.0)),
             QueueId::Server(server) => self.servers.at(server.0 as usize),
         }
     }
@@ -152,5 +159,16 @@ mod tests {
         assert!(load.server_capacity() >= 140);
         load.server(ServerId(139)).take(None);
         assert_eq!((load.server(ServerId(139)).live(), load.server(ServerId(138)).live()), (1, 0));
+    }
+
+    #[test]
+    fn what_a_later_configuration_adds_gets_cells_and_the_others_keep_theirs() {
+        let load = Load::new(&config(&[1]), 2);
+        load.backend(ProxyId(0)).take(None);
+        load.make_room(&config(&[1; 40]), 300);
+        load.frontend(ProxyId(39)).take(None);
+        load.server(ServerId(299)).take(None);
+        assert_eq!(load.backend(ProxyId(0)).live(), 1);
+        assert_eq!(load.next_waiter(QueueId::Backend(ProxyId(39))), None);
     }
 }

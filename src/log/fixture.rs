@@ -28,6 +28,8 @@ fn bind() -> Bind {
         proxy: ProxyId(0),
         name: None,
         id: 2,
+        custom_id: false,
+        removed: false,
         address: ListenAddress::Tcp(([127, 0, 0, 1], 5000).into()),
         maxconn: None,
         backlog: None,

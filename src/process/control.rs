@@ -29,7 +29,7 @@ use crate::config::model::BindId;
 use crate::health::HealthThread;
 use crate::log::{Level, LogHandle};
 use crate::sys::signal::{die_of, unblock_all};
-use crate::worker::{Command, MailboxSender};
+use crate::worker::mailbox::{Command, Crew, Returns};
 
 /// How long cut workers may take to return; then the process ends without them.
 const CUT_TIME: Duration = Duration::from_secs(2);
@@ -71,7 +71,8 @@ impl Ending {
 /// The control thread's state.
 pub struct Control {
     shared: Shared,
-    workers: Vec<MailboxSender>,
+    crew: Crew,
+    returns: Option<Returns>,
     events: UnboundedReceiver<Event>,
     health: HealthThread,
     log: LogHandle,
@@ -91,7 +92,8 @@ impl Control {
     pub fn new(threads: Threads, services: Services, promise: Option<Promise>) -> Control {
         Control {
             shared: Rc::new(RefCell::new(threads.sources)),
-            workers: threads.workers,
+            crew: threads.crew,
+            returns: Some(threads.returns),
             events: threads.events,
             health: threads.health,
             log: threads.log,
@@ -108,7 +110,15 @@ impl Control {
 
     /// Runs to the end of the process.
     pub async fn run(mut self) -> Ending {
+        let returns = self.returns.take().map(|returns| {
+            tokio::task::spawn_local(async {
+                if let Err(error) = returns.deliver().await {
+                    tracing::error!(%error, "answers of workers are not delivered");
+                }
+            })
+        });
         let ending = self.watch().await;
+        returns.iter().for_each(JoinHandle::abort);
         self.serving.iter().for_each(JoinHandle::abort);
         self.cut_workers().await;
         self.health.stop();
@@ -143,11 +153,11 @@ impl Control {
         match event {
             Event::Ready => {
                 self.ready += 1;
-                if self.ready == self.workers.len() { self.on_started() } else { None }
+                if self.ready == self.crew.count() { self.on_started() } else { None }
             }
             Event::Ended(Ok(())) if self.stopping => {
                 self.ended += 1;
-                (self.ended == self.workers.len()).then_some(Ending::Finished)
+                (self.ended == self.crew.count()).then_some(Ending::Finished)
             }
             Event::Ended(result) => {
                 self.ended += 1;
@@ -208,9 +218,7 @@ impl Control {
         }
         self.shared.borrow_mut().stopping = true;
         self.serving.drain(..).for_each(|serving| serving.abort());
-        for worker in &self.workers {
-            worker.send(Command::SoftStop);
-        }
+        self.crew.tell(|| Command::SoftStop);
         self.tell(announce::stopped(&self.shared.borrow(), self.cli_clients.get()));
         let limit = self.shared.borrow().config.global.hard_stop_after_ms;
         self.hard_stop_at = limit.map(|ms| Instant::now() + Duration::from_millis(u64::from(ms)));
@@ -240,11 +248,9 @@ impl Control {
 
     /// Workers that still run return at once; their sessions are reset by the kernel.
     async fn cut_workers(&mut self) {
-        for worker in &self.workers {
-            worker.send(Command::HardStop);
-        }
+        self.crew.tell(|| Command::HardStop);
         let deadline = Instant::now() + CUT_TIME;
-        while self.ended < self.workers.len() {
+        while self.ended < self.crew.count() {
             match timeout_at(deadline, self.events.recv()).await {
                 Ok(Some(Event::Ended(_))) => self.ended += 1,
                 Ok(Some(Event::Ready)) => {}

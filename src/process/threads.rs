@@ -23,7 +23,8 @@ use crate::stats::counters::WorkerCounters;
 use crate::stats::{Limits, Rates, Sources};
 use crate::sys::cpu;
 use crate::table::TablePublisher;
-use crate::worker::{self, Clock, MailboxSender, Peers, Setup};
+use crate::worker::mailbox::{Crew, Returns, crew};
+use crate::worker::{self, Clock, Peers, Setup};
 
 /// What the threads are made from.
 pub struct Material {
@@ -54,8 +55,10 @@ pub enum Event {
 
 /// Handles to every thread.
 pub struct Threads {
-    /// A mailbox for each worker.
-    pub workers: Vec<MailboxSender>,
+    /// The way to all workers.
+    pub crew: Crew,
+    /// Orders that come back from them.
+    pub returns: Returns,
     /// What the workers report.
     pub events: UnboundedReceiver<Event>,
     /// The health thread.
@@ -79,10 +82,8 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     let counters: Vec<_> = (0..=workers).map(|_| new_counters()).collect();
     let (send, events) = unbounded_channel();
     let peers = Arc::new(Peers::new(workers));
-    let mut mailboxes = Vec::with_capacity(workers);
-    for (index, (listeners, sink)) in listeners.into_iter().zip(sinks).enumerate() {
-        let (sender, mailbox) = worker::mailbox().map_err(|error| no_thread("worker", error))?;
-        mailboxes.push(sender);
+    let (crew, mailboxes, returns) = crew(workers).map_err(|error| no_thread("worker", error))?;
+    for (index, ((listeners, sink), mailbox)) in listeners.into_iter().zip(sinks).zip(mailboxes).enumerate() {
         let setup = Setup {
             index,
             listeners,
@@ -114,7 +115,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         config,
     };
     let health = health::start(publisher, log.clone(), load, clock.start, console())?;
-    Ok(Threads { workers: mailboxes, events, health, log, sources })
+    Ok(Threads { crew, returns, events, health, log, sources })
 }
 
 fn clock() -> Result<(Clock, SystemTime), StartError> {

@@ -196,6 +196,16 @@ impl Ring {
         lines.put(Side::Client, client);
     }
 
+    /// Counts the sessions that the slot has had; wraps.
+    pub fn generation(&self, slot: u32) -> u16 {
+        self.lines[slot as usize].generation
+    }
+
+    /// Descriptor of a session's socket; None: it is not open.
+    pub fn socket(&self, slot: u32, side: Side) -> Option<RawFd> {
+        self.lines[slot as usize].socket(side).map(|fd| fd.as_raw_fd())
+    }
+
     /// Where a session puts its operations; `route` tells how a server is reached.
     pub fn ops<'a, R>(&'a mut self, slot: u32, route: R) -> Ops<'a, R>
     where

@@ -61,6 +61,7 @@ impl Session {
             Phase::Holding => client(),
             Phase::Established => earlier(client(), self.side_deadline(Side::Server, policy, ticks)),
             Phase::Choosing | Phase::Abandoning | Phase::Ending => None,
+            Phase::Parking | Phase::Halting | Phase::Parked => None,
         }
     }
 

@@ -15,6 +15,7 @@
 pub mod deadline;
 mod in_flight;
 pub mod op;
+pub mod parcel;
 pub mod policy;
 mod relay;
 pub mod termination;
@@ -23,6 +24,7 @@ use deadline::Expiry;
 use in_flight::InFlight;
 use op::{CloseHow, Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
 use policy::{Hold, Policy};
+pub use relay::{Half, HalfState};
 use relay::{Relay, Step};
 use termination::{Cause, Stage, Termination};
 
@@ -43,6 +45,12 @@ pub enum Phase {
     TurnAround,
     /// Both sides are connected.
     Established,
+    /// To go to another owner: what was taken from either side is still written ([`parcel`]).
+    Parking,
+    /// To go to another owner: waiting until nothing is in flight.
+    Halting,
+    /// Nothing is in flight; its present owner or the next one resumes it.
+    Parked,
     /// The cause is recorded; waiting until nothing is in flight.
     Ending,
 }
@@ -62,6 +70,8 @@ pub enum Verdict {
         /// The same server is to be left alone for a moment before it is tried again.
         pause: bool,
     },
+    /// It may be told as a [`parcel::Parcel`]; nothing happens before it is resumed.
+    Parked,
     /// Over. Both sockets were closed; the slot may be reused.
     Ended(Termination),
 }
@@ -71,6 +81,8 @@ pub enum Verdict {
 pub struct Session {
     relays: [Relay; 2],
     phase: Phase,
+    /// The phase that parking interrupted.
+    before: Phase,
     in_flight: InFlight,
     end: Termination,
     server: ServerId,
@@ -92,6 +104,7 @@ impl Session {
         Session {
             relays: [Relay::new(Direction::ToServer), Relay::new(Direction::ToClient)],
             phase: Phase::Choosing,
+            before: Phase::Choosing,
             in_flight: InFlight::default(),
             end: Termination::default(),
             server: NOBODY,
@@ -105,13 +118,11 @@ impl Session {
 
     /// Begins: either waits for the client's first bytes or asks for a server at once.
     pub fn start(&mut self, policy: &Policy, ops: &mut impl Submit) -> Verdict {
-        let wanted = match policy.hold {
-            Hold::No => return Verdict::Choose,
-            Hold::Glance => 0,
-            Hold::FirstByte => 1,
-        };
+        if policy.hold == Hold::No {
+            return Verdict::Choose;
+        }
         self.phase = Phase::Holding;
-        self.submit(Op::Hold(wanted), ops);
+        self.submit(Op::Hold(policy.hold.wanted()), ops);
         Verdict::Live
     }
 
@@ -152,9 +163,16 @@ impl Session {
         self.end(Cause::ServerAbort, Stage::Queue, ops)
     }
 
-    /// Ends the session for a reason of its owner's: a kill, a limit.
+    /// Ends the session for a reason of its owner's: it was killed, its server went down. As in HAProxy the
+    /// stage of one that relays is that of its connection. A parked one may be another owner's already.
     pub fn kill(&mut self, cause: Cause, ops: &mut impl Submit) -> Verdict {
-        let stage = self.stage();
+        if self.phase == Phase::Parked {
+            return Verdict::Live;
+        }
+        let stage = match self.stage() {
+            Stage::Data => Stage::Connect,
+            stage => stage,
+        };
         self.end(cause, stage, ops)
     }
 
@@ -172,6 +190,7 @@ impl Session {
         match self.phase {
             Phase::Ending => self.settle(ops),
             Phase::Abandoning => self.on_abandoning(completion, outcome, policy, ops),
+            Phase::Parking | Phase::Halting => self.on_transit(completion, outcome, policy, ops),
             _ => self.advance(completion, outcome, policy, ops),
         }
     }
@@ -188,8 +207,7 @@ impl Session {
             Completion::Held => return self.on_held(outcome, policy, ops),
             Completion::Connected => return self.on_connected(outcome, policy, ops),
             Completion::Filled(d) => {
-                let gone = !connected && matches!(outcome, Ok(0) | Err(_));
-                if gone && policy.abort_on_close {
+                if self.gives_up(connected, outcome, policy) {
                     let stage = self.stage();
                     return self.end(Cause::ClientAbort, stage, ops);
                 }
@@ -200,6 +218,11 @@ impl Session {
             Completion::Aborted(_) => Step::Park,
         };
         self.take(step, ops)
+    }
+
+    /// Whether the client left before it was connected, and that is an end (`option abortonclose`).
+    fn gives_up(&self, connected: bool, outcome: Outcome, policy: &Policy) -> bool {
+        !connected && policy.abort_on_close && matches!(outcome, Ok(0) | Err(_))
     }
 
     /// A deadline struck. The owner has checked that it is still the one in force.
@@ -424,7 +447,7 @@ impl Session {
     }
 
     fn stage(&self) -> Stage {
-        match self.phase {
+        match if self.phase.is_transit() { self.before } else { self.phase } {
             Phase::Holding => Stage::Request,
             Phase::Queued => Stage::Queue,
             Phase::Established => Stage::Data,

@@ -41,3 +41,10 @@ pub enum Hold {
     /// `option connect-on-data`: nothing happens before the first byte.
     FirstByte,
 }
+
+impl Hold {
+    /// Bytes to wait for; 0: one look.
+    pub(super) fn wanted(self) -> u16 {
+        u16::from(self == Hold::FirstByte)
+    }
+}

@@ -39,6 +39,34 @@ pub(super) struct Relay {
     rest: u32,
 }
 
+/// One direction of a parked session, as plain data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Half {
+    /// Where it stands.
+    pub state: HalfState,
+    /// The source's time is over: nothing more is taken from it.
+    pub expired: bool,
+    /// Bytes taken and not yet written.
+    pub rest: u32,
+}
+
+/// What is to be done next in a direction with nothing in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfState {
+    /// Nothing was asked of the source yet.
+    Idle,
+    /// Take bytes from the source.
+    Listening,
+    /// Write what was taken.
+    Full,
+    /// Tell the sink that no more will come.
+    Ended,
+    /// Nothing: the sink has been told.
+    Done,
+    /// End the session: the source failed before there was a sink.
+    Broken,
+}
+
 /// What follows a completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -129,6 +157,48 @@ impl Relay {
         self.expired
     }
 
+    /// Goes on with nothing in flight, as after parking.
+    pub(super) fn resume(&mut self, sink_connected: bool) -> Step {
+        match self.state {
+            State::Filling => Step::Next(Op::Fill(self.direction)),
+            State::Draining | State::Full => self.proceed_from(State::Full, sink_connected),
+            State::Closing | State::Eof => self.proceed_from(State::Eof, sink_connected),
+            State::Broken if sink_connected => self.proceed(),
+            State::Idle | State::Done | State::Broken => Step::Park,
+        }
+    }
+
+    fn proceed_from(&mut self, state: State, sink_connected: bool) -> Step {
+        self.state = state;
+        if sink_connected { self.proceed() } else { Step::Park }
+    }
+
+    /// Told with nothing in flight.
+    pub(super) fn half(&self) -> Half {
+        let state = match self.state {
+            State::Idle => HalfState::Idle,
+            State::Filling => HalfState::Listening,
+            State::Full | State::Draining => HalfState::Full,
+            State::Eof | State::Closing => HalfState::Ended,
+            State::Done => HalfState::Done,
+            State::Broken => HalfState::Broken,
+        };
+        Half { state, expired: self.expired, rest: if state == HalfState::Full { self.rest } else { 0 } }
+    }
+
+    /// The direction that was told.
+    pub(super) fn of_half(direction: Direction, half: Half) -> Relay {
+        let state = match half.state {
+            HalfState::Idle => State::Idle,
+            HalfState::Listening => State::Filling,
+            HalfState::Full => State::Full,
+            HalfState::Ended => State::Eof,
+            HalfState::Done => State::Done,
+            HalfState::Broken => State::Broken,
+        };
+        Relay { state, direction, expired: half.expired, rest: half.rest }
+    }
+
     /// The answer to Shutdown. A sink that is already gone needs no telling: its error shows on the way back.
     pub(super) fn on_shutdown(&mut self) -> Step {
         self.state = State::Done;
@@ -158,5 +228,26 @@ impl Relay {
     /// The sink owes progress.
     pub(super) fn pushing(&self) -> bool {
         self.state == State::Draining
+    }
+}
+
+impl Half {
+    fn is_sound(&self) -> bool {
+        (self.rest > 0) == (self.state == HalfState::Full)
+    }
+
+    /// Between two connected sides.
+    pub(super) fn is_relaying(&self) -> bool {
+        self.is_sound() && !matches!(self.state, HalfState::Idle | HalfState::Broken)
+    }
+
+    /// Its sink is still to come.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_sound() && !matches!(self.state, HalfState::Idle | HalfState::Done)
+    }
+
+    /// Not begun.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_sound() && self.state == HalfState::Idle
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_utils::CachePadded;
 
+use crate::chunks::Chunks;
 use crate::config::model::{BindId, Config, ProxyId};
 use crate::session::op::ServerId;
 
@@ -16,6 +17,11 @@ impl Counter {
     /// Adds `n`. Only the owning worker may call it: two writers would lose counts.
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Back to zero. Only while the owning worker counts nothing here.
+    fn clear(&self) {
+        self.0.store(0, Relaxed);
     }
 
     /// Raises the value to `n` if it is lower (a maximum kept by the one writer).
@@ -51,6 +57,12 @@ impl TimeAverage {
         self.sum.store(next, Relaxed);
         self.samples.add(1);
         self.max.raise(ms);
+    }
+
+    fn clear(&self) {
+        self.sum.store(0, Relaxed);
+        self.samples.clear();
+        self.max.clear();
     }
 
     /// (sum, number of samples it stands for), to be added over workers before dividing.
@@ -118,6 +130,27 @@ pub struct BackendCounters {
     pub total_time: TimeAverage,
 }
 
+impl BackendCounters {
+    fn clear(&self) {
+        let counters = [
+            &self.sessions,
+            &self.balanced,
+            &self.connects,
+            &self.bytes_in,
+            &self.bytes_out,
+            &self.connect_errors,
+            &self.response_errors,
+            &self.retries,
+            &self.redispatches,
+            &self.client_aborts,
+            &self.server_aborts,
+            &self.last_session_ms,
+        ];
+        counters.into_iter().for_each(Counter::clear);
+        [&self.queue_time, &self.connect_time, &self.total_time].into_iter().for_each(TimeAverage::clear);
+    }
+}
+
 /// Counters of one worker that belong to no proxy.
 #[derive(Debug, Default)]
 pub struct ProcessCounters {
@@ -147,26 +180,39 @@ pub struct ProcessCounters {
 #[derive(Debug)]
 pub struct WorkerCounters {
     process: CachePadded<ProcessCounters>,
-    frontends: Box<[CachePadded<FrontendCounters>]>,
-    binds: Box<[CachePadded<FrontendCounters>]>,
-    backends: Box<[CachePadded<BackendCounters>]>,
-    servers: Box<[CachePadded<BackendCounters>]>,
-}
-
-fn zeroed<T: Default>(n: usize) -> Box<[CachePadded<T>]> {
-    (0..n).map(|_| CachePadded::default()).collect()
+    frontends: Chunks<CachePadded<FrontendCounters>>,
+    binds: Chunks<CachePadded<FrontendCounters>>,
+    backends: Chunks<CachePadded<BackendCounters>>,
+    servers: Chunks<CachePadded<BackendCounters>>,
 }
 
 impl WorkerCounters {
     /// All zero, with room for `servers` server cells (see [`crate::load::Load::server_capacity`]).
     pub fn new(config: &Config, servers: usize) -> Self {
-        WorkerCounters {
+        let counters = WorkerCounters {
             process: CachePadded::default(),
-            frontends: zeroed(config.proxies.len()),
-            binds: zeroed(config.binds.len()),
-            backends: zeroed(config.proxies.len()),
-            servers: zeroed(servers),
-        }
+            frontends: Chunks::default(),
+            binds: Chunks::default(),
+            backends: Chunks::default(),
+            servers: Chunks::default(),
+        };
+        counters.make_room(config, servers);
+        counters
+    }
+
+    /// Adds what is missing for `config` and for server cells below `servers`. To be called before a snapshot
+    /// with them is published.
+    pub fn make_room(&self, config: &Config, servers: usize) {
+        self.frontends.extend_to(config.proxies.len(), CachePadded::default);
+        self.binds.extend_to(config.binds.len(), CachePadded::default);
+        self.backends.extend_to(config.proxies.len(), CachePadded::default);
+        self.servers.extend_to(servers, CachePadded::default);
+    }
+
+    /// Gives a server's cell to another server: its counts begin anew. Only when the former one has had no
+    /// session for a while.
+    pub fn forget_server(&self, server: ServerId) {
+        self.server(server).clear();
     }
 
     /// Of no proxy.
@@ -176,21 +222,21 @@ impl WorkerCounters {
 
     /// Of the frontend side of a proxy.
     pub fn frontend(&self, proxy: ProxyId) -> &FrontendCounters {
-        &self.frontends[usize::from(proxy.0)]
+        self.frontends.at(usize::from(proxy.0))
     }
 
     /// Of one bind address.
     pub fn bind(&self, bind: BindId) -> &FrontendCounters {
-        &self.binds[usize::from(bind.0)]
+        self.binds.at(usize::from(bind.0))
     }
 
     /// Of the backend side of a proxy.
     pub fn backend(&self, proxy: ProxyId) -> &BackendCounters {
-        &self.backends[usize::from(proxy.0)]
+        self.backends.at(usize::from(proxy.0))
     }
 
     /// Of one server.
     pub fn server(&self, server: ServerId) -> &BackendCounters {
-        &self.servers[server.0 as usize]
+        self.servers.at(server.0 as usize)
     }
 }

@@ -18,6 +18,8 @@ fn bind(id: u32, name: Option<&str>, address: ListenAddress) -> Bind {
         proxy: ProxyId(0),
         name: name.map(str::to_owned),
         id,
+        custom_id: false,
+        removed: false,
         address,
         maxconn: None,
         backlog: None,

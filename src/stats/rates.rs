@@ -127,6 +127,7 @@ impl Rates {
             return;
         }
         self.sampled_ms = now_ms;
+        self.make_room(table);
         self.cpu_ns.sample(cpu_ns, elapsed_ms);
         let process = |of: fn(&ProcessCounters) -> &Counter| sum(counters, |w| of(w.process()).value());
         self.connections.sample(process(|p| &p.connections), elapsed_ms);
@@ -138,6 +139,17 @@ impl Rates {
         for backend in table.backends() {
             self.availability[usize::from(backend.proxy.0)].sample(backend);
         }
+    }
+
+    /// For what a later configuration added; its past is empty.
+    fn make_room(&mut self, table: &Snapshot) {
+        let proxies = table.config.proxies.len().max(self.backends.len());
+        for rates in [&mut self.frontend_connections, &mut self.frontend_sessions, &mut self.backends] {
+            rates.resize(proxies, Past::default());
+        }
+        self.availability.resize(proxies, Availability::default());
+        let servers = table.server_ids().max(self.servers.len());
+        self.servers.resize(servers, Past::default());
     }
 
     fn sample_proxies(&mut self, elapsed_ms: u64, counters: &[Arc<WorkerCounters>]) {
@@ -156,6 +168,11 @@ impl Rates {
 
     fn at(&self, past: &Past, total: u64, now_ms: u64) -> Rate {
         past.at(total, now_ms.saturating_sub(self.sampled_ms))
+    }
+
+    /// What was added since the last sample has no past yet.
+    fn of(&self, pasts: &[Past], index: usize, total: u64, now_ms: u64) -> Rate {
+        self.at(pasts.get(index).unwrap_or(&Past::default()), total, now_ms)
     }
 
     /// Connections accepted by the process (`ConnRate`), when it has accepted `total`.
@@ -182,26 +199,26 @@ impl Rates {
 
     /// Connections of a frontend (`conn_rate`).
     pub fn frontend_connections(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
-        self.at(&self.frontend_connections[usize::from(proxy.0)], total, now_ms)
+        self.of(&self.frontend_connections, usize::from(proxy.0), total, now_ms)
     }
 
     /// Sessions of a frontend.
     pub fn frontend(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
-        self.at(&self.frontend_sessions[usize::from(proxy.0)], total, now_ms)
+        self.of(&self.frontend_sessions, usize::from(proxy.0), total, now_ms)
     }
 
     /// Sessions of a backend.
     pub fn backend(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
-        self.at(&self.backends[usize::from(proxy.0)], total, now_ms)
+        self.of(&self.backends, usize::from(proxy.0), total, now_ms)
     }
 
     /// Sessions of a server.
     pub fn server(&self, server: ServerId, total: u64, now_ms: u64) -> Rate {
-        self.at(&self.servers[server.0 as usize], total, now_ms)
+        self.of(&self.servers, server.0 as usize, total, now_ms)
     }
 
     /// Whether and since when a backend can serve.
     pub fn availability(&self, proxy: ProxyId) -> Availability {
-        self.availability[usize::from(proxy.0)]
+        self.availability.get(usize::from(proxy.0)).copied().unwrap_or_default()
     }
 }

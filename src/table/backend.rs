@@ -1,5 +1,8 @@
 //! One backend of a snapshot: its servers as they are now, and the choice prepared from that.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use crate::balance::Selector;
 use crate::config::model::{Config, Proxy, ProxyId, Server, ServerAddress};
 use crate::session::op::ServerId;
@@ -32,10 +35,14 @@ pub struct Backend {
 pub struct ServerEntry {
     /// Its cell.
     pub id: ServerId,
+    /// Its name, for the log lines of its sessions.
+    pub name: Arc<str>,
     /// HAProxy's id inside the backend.
     pub number: u32,
     /// Where it is reached.
     pub address: ServerAddress,
+    /// `source` of the server itself.
+    pub source: Option<SocketAddr>,
     /// `maxconn`; None: unlimited.
     pub maxconn: Option<u32>,
     /// `minconn`, if it is below maxconn: the limit then moves with the backend's load.
@@ -68,8 +75,10 @@ impl ServerEntry {
         let maxconn = server.maxconn.unwrap_or(0).max(minconn);
         let mut entry = ServerEntry {
             id,
+            name: server.name.as_str().into(),
             number: server.id,
             address: server.address.clone(),
+            source: server.source,
             maxconn: (maxconn > 0).then_some(maxconn),
             minconn: (0 < minconn && minconn < maxconn).then_some(minconn),
             maxqueue: server.maxqueue.filter(|&n| n > 0),
@@ -155,10 +164,14 @@ fn sliding(minconn: u32, maxconn: u32, backend_live: u32, fullconn: u32) -> u32 
 impl Backend {
     /// As configured; the cells of its servers are `first_id` and those after it.
     pub fn new(config: &Config, proxy: ProxyId, first_id: ServerId) -> Backend {
-        let settings = &config.proxies[usize::from(proxy.0)];
         let ids = (first_id.0..).map(ServerId);
-        let servers: Vec<ServerEntry> =
-            ids.zip(&settings.servers).map(|(id, s)| ServerEntry::new(id, s)).collect();
+        let servers = &config.proxies[usize::from(proxy.0)].servers;
+        Backend::of(config, proxy, ids.zip(servers).map(|(id, s)| ServerEntry::new(id, s)).collect())
+    }
+
+    /// With these servers, one for each of the configuration.
+    pub(super) fn of(config: &Config, proxy: ProxyId, servers: Vec<ServerEntry>) -> Backend {
+        let settings = &config.proxies[usize::from(proxy.0)];
         let selector = Selector::new(settings, &servers);
         let fullconn = settings.fullconn.unwrap_or_else(|| default_fullconn(config, proxy));
         let mut backend = Backend { proxy, servers, selector, active: 0, backup: 0, fullconn };

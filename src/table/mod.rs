@@ -14,6 +14,7 @@ use crate::session::op::ServerId;
 
 mod backend;
 mod publisher;
+mod replace;
 mod state;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use crate::load::fixture;
 
 pub use backend::{Backend, ServerEntry, WEIGHT_STEPS};
 pub use publisher::TablePublisher;
+use replace::Former;
 pub use state::{Admin, CheckReport, Checks, Health, ServerState};
 
 /// Everything a worker decides by, at one moment.
@@ -31,7 +33,17 @@ pub struct Snapshot {
     /// Counts up by one with every published snapshot.
     pub generation: u64,
     backends: Vec<Option<Arc<Backend>>>,
-    by_id: Arc<[(ProxyId, u16)]>,
+    /// By server cell.
+    places: Arc<[Place]>,
+}
+
+/// Whose a server cell is.
+#[derive(Clone, Debug)]
+enum Place {
+    /// Of server number `.1` of a backend.
+    Server(ProxyId, u16),
+    /// Of a server that is gone, and may still have sessions.
+    Former(Arc<Former>),
 }
 
 impl Snapshot {
@@ -42,16 +54,26 @@ impl Snapshot {
         backend.expect("the configuration names only proxies with a backend side as backends")
     }
 
-    /// All backends, in file order.
+    /// All backends of the configuration, in the order of their proxies.
     pub fn backends(&self) -> impl Iterator<Item = &Backend> {
-        self.backends.iter().flatten().map(Arc::as_ref)
+        let today = |backend: &&Backend| !self.config.proxies[usize::from(backend.proxy.0)].removed;
+        self.backends.iter().flatten().map(Arc::as_ref).filter(today)
     }
 
-    /// A server and the backend it belongs to.
+    /// A server and the backend it belongs to; one that is gone as it was last.
     pub fn server(&self, server: ServerId) -> (&Backend, &ServerEntry) {
-        let (proxy, at) = self.by_id[server.0 as usize];
-        let backend = self.backend(proxy);
-        (backend, &backend.servers[usize::from(at)])
+        match &self.places[server.0 as usize] {
+            &Place::Server(proxy, at) => {
+                let backend = self.backend(proxy);
+                (backend, &backend.servers[usize::from(at)])
+            }
+            Place::Former(former) => (self.backend(former.proxy), &former.entry),
+        }
+    }
+
+    /// How many server cells there are: every [`ServerId`] in use is below it.
+    pub fn server_ids(&self) -> usize {
+        self.places.len()
     }
 }
 

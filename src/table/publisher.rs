@@ -9,7 +9,8 @@ use crate::config::model::{Config, ProxyId};
 use crate::load::Load;
 use crate::session::op::ServerId;
 
-use super::{Backend, CheckReport, ServerEntry, ServerState, Snapshot, TableReader};
+use super::replace::Successor;
+use super::{Backend, CheckReport, Place, ServerEntry, ServerState, Snapshot, TableReader};
 
 /// Shortest time between two steps of slowstart; long ones take 20 steps.
 const MIN_STEP_MS: u64 = 1_000;
@@ -20,6 +21,8 @@ pub struct TablePublisher {
     shared: Arc<ArcSwap<Snapshot>>,
     current: Arc<Snapshot>,
     retired: Vec<Arc<Snapshot>>,
+    /// Configurations that were replaced: sessions may hold them longer than any snapshot.
+    former: Vec<Arc<Config>>,
     ramping: Vec<(ProxyId, u16)>,
 }
 
@@ -27,18 +30,21 @@ impl TablePublisher {
     /// Publishes the first snapshot: every server as configured. `load` must be made from the same
     /// configuration.
     pub fn new(config: Arc<Config>, load: &Load) -> TablePublisher {
-        let mut by_id = Vec::new();
+        let mut places = Vec::new();
         let mut backends = Vec::new();
         for (proxy, settings) in (0..).map(ProxyId).zip(&config.proxies) {
-            let first_id = ServerId(by_id.len() as u32);
-            by_id.extend((0..settings.servers.len() as u16).map(|at| (proxy, at)));
+            let first_id = ServerId(places.len() as u32);
+            places.extend((0..settings.servers.len() as u16).map(|at| Place::Server(proxy, at)));
             backends
                 .push(settings.kind.is_backend().then(|| Arc::new(Backend::new(&config, proxy, first_id))));
         }
-        assert!(by_id.len() <= load.server_capacity(), "the load cells were made from another configuration");
-        let current = Arc::new(Snapshot { config, generation: 0, backends, by_id: by_id.into() });
+        assert!(
+            places.len() <= load.server_capacity(),
+            "the load cells were made from another configuration"
+        );
+        let current = Arc::new(Snapshot { config, generation: 0, backends, places: places.into() });
         let shared = Arc::new(ArcSwap::new(Arc::clone(&current)));
-        TablePublisher { shared, current, retired: Vec::new(), ramping: Vec::new() }
+        TablePublisher { shared, current, retired: Vec::new(), former: Vec::new(), ramping: Vec::new() }
     }
 
     /// A view for one worker.
@@ -49,6 +55,35 @@ impl TablePublisher {
     /// The pointer itself, for readers that look now and then.
     pub fn shared(&self) -> Arc<ArcSwap<Snapshot>> {
         Arc::clone(&self.shared)
+    }
+
+    /// Publishes another configuration, which must carry the identities of the one before
+    /// ([`crate::config::align`]). A server of the same backend and name keeps its cell, its state and what was
+    /// changed at run time, unless the file now says otherwise.
+    ///
+    /// `prepare` is told of the server cells before anybody can see them: how many there are, and which begin
+    /// anew for another server.
+    pub fn replace(
+        &mut self,
+        config: Arc<Config>,
+        load: &Load,
+        now_ms: u64,
+        prepare: impl FnOnce(usize, &[ServerId]),
+    ) -> &Snapshot {
+        let Successor { backends, places, reused } = Successor::new(&self.current, &config, load, now_ms);
+        load.make_room(&config, places.len());
+        reused.iter().for_each(|&id| load.server(id).forget_peaks());
+        prepare(places.len(), &reused);
+        let ramping = |backend: &Arc<Backend>| {
+            let proxy = backend.proxy;
+            let ramping = (0..).zip(&backend.servers).filter(|(_, server)| server.ramp_since_ms.is_some());
+            ramping.map(|(at, _)| (proxy, at)).collect::<Vec<(ProxyId, u16)>>()
+        };
+        self.ramping = backends.iter().flatten().flat_map(ramping).collect();
+        self.former.push(Arc::clone(&self.current.config));
+        let generation = self.current.generation + 1;
+        self.make_current(Snapshot { config, generation, backends, places: places.into() });
+        &self.current
     }
 
     /// What is published now.
@@ -184,10 +219,15 @@ impl TablePublisher {
             let at = usize::from(backend.proxy.0);
             next.backends[at] = Some(Arc::new(backend));
         }
+        self.make_current(next);
+    }
+
+    fn make_current(&mut self, next: Snapshot) {
         let next = Arc::new(next);
         self.shared.store(Arc::clone(&next));
         self.retired.push(std::mem::replace(&mut self.current, next));
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        self.former.retain(|config| Arc::strong_count(config) > 1);
     }
 }
 

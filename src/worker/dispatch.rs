@@ -61,7 +61,7 @@ impl Worker {
             Verdict::Redispatch { optional, pause } => {
                 return self.redispatch(slot, optional, pause);
             }
-            Verdict::Live => {}
+            Verdict::Live | Verdict::Parked => {}
         }
         let retries = matches!((before, after), (Phase::Connecting | Phase::Abandoning, Phase::TurnAround))
             || (before, after) == (Phase::Abandoning, Phase::Connecting);

@@ -172,7 +172,7 @@ impl Worker {
     }
 
     /// A tick in full: ticks of live sessions lie less than 2^32 ms back.
-    fn at(&self, tick: u32) -> u64 {
+    pub(super) fn at(&self, tick: u32) -> u64 {
         self.now - u64::from((self.now as u32).wrapping_sub(tick))
     }
 

@@ -10,7 +10,8 @@
 mod admission;
 mod dispatch;
 mod finish;
-mod mailbox;
+pub mod mailbox;
+mod orders;
 mod peers;
 mod policies;
 mod queues;
@@ -38,7 +39,7 @@ use crate::table::{Snapshot, TableReader};
 use crate::timers::Wheel;
 
 use admission::Listeners;
-pub use mailbox::{Command, Mailbox, MailboxSender, mailbox};
+use mailbox::Mailbox;
 pub use peers::{MOST_WORKERS, Peers};
 use policies::Policies;
 use queues::Queues;
@@ -80,6 +81,15 @@ pub struct Setup {
     pub maxconn: u32,
 }
 
+/// How the worker is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// When its sessions have.
+    Soft,
+    /// Now.
+    Hard,
+}
+
 /// A session and what is known of it.
 struct Entry {
     session: Session,
@@ -107,7 +117,9 @@ struct Worker {
     now: u64,
     maxconn: u32,
     random: fastrand::Rng,
-    stop: Option<Command>,
+    stop: Option<Stop>,
+    /// The bell has rung, or more orders wait than one turn takes.
+    mail_waits: bool,
 }
 
 /// Runs one worker on the calling thread until it is told to stop; `ready` is called when it accepts.
@@ -158,6 +170,7 @@ impl Worker {
             maxconn: setup.maxconn,
             random: fastrand::Rng::new(),
             stop: None,
+            mail_waits: false,
         })
     }
 
@@ -167,6 +180,9 @@ impl Worker {
         self.refresh_table();
         while let Some(event) = self.ring.next_event() {
             self.on_event(event);
+        }
+        if self.mail_waits {
+            self.on_mail();
         }
         while let Some(slot) = self.timers.pop(self.now) {
             self.on_timer(slot);
@@ -180,7 +196,8 @@ impl Worker {
         let next = [self.timers.next(), self.listeners.retry_at()].into_iter().flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
         let look = self.queues.waiting().then_some(TABLE_LOOK);
-        let limit = [limit, look].into_iter().flatten().min();
+        let at_once = self.mail_waits.then_some(Duration::ZERO);
+        let limit = [limit, look, at_once].into_iter().flatten().min();
         self.ring.wait(limit)?;
         self.now = self.clock.start.elapsed().as_millis() as u64;
         Ok(())
@@ -205,7 +222,7 @@ impl Worker {
             }
             Event::Returned { listener, socket } => self.admit(listener, socket),
             Event::Woken => self.on_woken(),
-            Event::Mail => self.on_mail(),
+            Event::Mail => self.mail_waits = true,
         }
     }
 
@@ -266,19 +283,6 @@ impl Worker {
         }
     }
 
-    fn on_mail(&mut self) {
-        self.mailbox.silence();
-        while let Some(command) = self.mailbox.next() {
-            if self.stop.is_none() {
-                self.close_listeners();
-            }
-            self.stop = Some(command);
-            if command == Command::HardStop {
-                return;
-            }
-        }
-    }
-
     fn on_woken(&mut self) {
         self.resume_listeners();
         self.serve_queues();
@@ -287,8 +291,8 @@ impl Worker {
     fn is_done(&self) -> bool {
         match self.stop {
             None => false,
-            Some(Command::HardStop) => true,
-            Some(Command::SoftStop) => {
+            Some(Stop::Hard) => true,
+            Some(Stop::Soft) => {
                 let moving = self.peers.expects(self.index) || self.ring.is_handing_over();
                 self.sessions.is_empty() && self.listeners.are_closed() && !moving
             }

@@ -5,8 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::Command;
+use super::mailbox::{Command, Cut, STEP, SessionId, SessionRow, Walk, Whom};
 use crate::config::model::{Config, Proxy, ProxyId};
+use crate::session::Phase;
+use crate::session::op::ServerId;
+use crate::session::termination::Cause;
 
 #[path = "../../tests/support/gateway.rs"]
 mod gateway;
@@ -43,7 +46,7 @@ fn bytes_go_there_and_back() {
     drop(client);
     gateway.settle();
     assert_eq!(gateway.counters[0].frontend(ProxyId(0)).bytes_in.value(), 400);
-    gateway.stop(Command::SoftStop);
+    gateway.stop(|| Command::SoftStop);
 }
 
 #[test]
@@ -242,9 +245,7 @@ fn a_soft_stop_finishes_what_is_there() {
     let mut client = gateway.connect();
     client.write_all(b"1").unwrap();
     assert_eq!(read_some(&mut client), b"1");
-    for mailbox in &gateway.mailboxes {
-        mailbox.send(Command::SoftStop);
-    }
+    gateway.crew.tell(|| Command::SoftStop);
     let end = Instant::now() + PATIENCE;
     while TcpStream::connect(gateway.address).is_ok() {
         assert!(Instant::now() < end, "the listener stays open");
@@ -252,7 +253,7 @@ fn a_soft_stop_finishes_what_is_there() {
     client.write_all(b"2").unwrap();
     assert_eq!(read_some(&mut client), b"2");
     drop(client);
-    gateway.stop(Command::SoftStop);
+    gateway.stop(|| Command::SoftStop);
 }
 
 #[test]
@@ -378,4 +379,109 @@ fn review_idle_sessions_hold_no_pipe() {
     c.write_all(b"x").unwrap();
     c.read_exact(&mut bytes).unwrap();
     eprintln!("pipes used {}", gateway.counters[0].process().pipes_used.load(Relaxed));
+}
+
+/// Every session of a worker, as a walk shows it.
+fn rows(gateway: &Gateway, worker: usize) -> Vec<SessionRow> {
+    let mut rows = Vec::new();
+    let mut step = Some(Walk::new());
+    while let Some(walk) = step {
+        let Command::Sessions(done) = gateway.order(worker, Command::Sessions(walk)) else {
+            panic!("a walk comes back as one");
+        };
+        assert!(done.rows.len() <= STEP as usize);
+        rows.extend_from_slice(&done.rows);
+        step = done.onwards();
+    }
+    rows
+}
+
+/// Ends sessions of a worker; how many.
+fn end(gateway: &Gateway, worker: usize, whom: Whom) -> u32 {
+    let mut step = Some(Cut::new(whom, Cause::Killed));
+    let mut ended = 0;
+    while let Some(cut) = step {
+        let Command::End(done) = gateway.order(worker, Command::End(cut)) else {
+            panic!("a cut comes back as one");
+        };
+        ended = done.ended;
+        step = done.onwards();
+    }
+    ended
+}
+
+#[test]
+fn a_walk_shows_every_session_and_a_kill_ends_one() {
+    let gateway = Gateway::start(1, &[server(echo)], |_| {});
+    let mut clients: Vec<TcpStream> = (0..150).map(|_| gateway.connect()).collect();
+    for client in &mut clients {
+        client.write_all(b"x").unwrap();
+        assert_eq!(read_some(client), b"x");
+    }
+    let seen = rows(&gateway, 0);
+    assert_eq!(seen.len(), 150);
+    let chosen = clients.remove(77);
+    let address = chosen.local_addr().unwrap();
+    let row = seen.iter().find(|row| row.client == Some(address)).expect("it is shown");
+    assert_eq!((row.local, row.phase, row.bytes), (Some(gateway.address), Phase::Established, [1, 1]));
+    assert!(row.descriptors.iter().all(Option::is_some) && row.server.is_some());
+    assert_eq!(end(&gateway, 0, Whom::Session(row.id)), 1);
+    assert_eq!(read_some(&mut { chosen }), b"");
+    let later = SessionId { generation: row.id.generation.wrapping_add(1), ..row.id };
+    assert_eq!(end(&gateway, 0, Whom::Session(later)), 0, "another session of the slot");
+    assert_eq!(rows(&gateway, 0).len(), 149);
+    drop(clients);
+    gateway.settle();
+    assert!(rows(&gateway, 0).is_empty());
+}
+
+#[test]
+fn all_sessions_of_a_server_are_ended_and_no_other() {
+    let gateway = Gateway::start(2, &[name(b"a"), name(b"b")], |_| {});
+    let mut clients: Vec<(Vec<u8>, TcpStream)> = (0..300)
+        .map(|_| {
+            let mut client = gateway.connect();
+            (read_some(&mut client), client)
+        })
+        .collect();
+    let all: u32 = [0, 1].iter().map(|&worker| end(&gateway, worker, Whom::Server(ServerId(1)))).sum();
+    assert_eq!(all, 150);
+    for (_, client) in clients.iter_mut().filter(|(server, _)| server == b"b") {
+        assert_eq!(read_some(client), b"");
+    }
+    let left: usize = [0, 1].iter().map(|&worker| rows(&gateway, worker).len()).sum();
+    assert_eq!(left, 150);
+    let end = Instant::now() + PATIENCE;
+    while gateway.load.server(ServerId(1)).live() > 0 {
+        assert!(Instant::now() < end, "slots are not given back");
+    }
+    assert_eq!(gateway.load.server(ServerId(0)).live(), 150);
+    clients.clear();
+    gateway.settle();
+}
+
+#[test]
+fn a_kill_ends_a_session_that_waits_in_a_queue() {
+    let gateway = Gateway::start(1, &[name(b"q")], |config| {
+        proxy(config).servers[0].maxconn = Some(1);
+        proxy(config).timeouts.queue_ms = Some(10_000);
+    });
+    let mut first = gateway.connect();
+    assert_eq!(read_some(&mut first), b"q");
+    let mut second = gateway.connect();
+    let address = second.local_addr().unwrap();
+    let end_at = Instant::now() + PATIENCE;
+    let waiting = loop {
+        assert!(Instant::now() < end_at, "the second does not queue");
+        let queued = |row: &SessionRow| row.client == Some(address) && row.phase == Phase::Queued;
+        if let Some(row) = rows(&gateway, 0).into_iter().find(queued) {
+            break row;
+        }
+    };
+    assert_eq!(waiting.server, None);
+    assert_eq!(end(&gateway, 0, Whom::Session(waiting.id)), 1);
+    assert_eq!(read_some(&mut second), b"");
+    assert_eq!(gateway.load.backend(ProxyId(0)).waiting(), 0);
+    drop(first);
+    gateway.settle();
 }

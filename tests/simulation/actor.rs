@@ -34,6 +34,8 @@ pub struct Actor {
     pub armed: [bool; 2],
     pub queued_in: Option<QueueId>,
     pub established: bool,
+    /// When it began to park, or was parked.
+    pub transit_since: Option<u32>,
     /// (sent, to send, received) of each peer once its socket was closed.
     pub final_counts: [Option<(u32, u32, u32)>; 2],
 }

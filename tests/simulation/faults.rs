@@ -63,10 +63,14 @@ pub enum Fault {
     EarlyTimer,
     /// The answer comes only after the request's end (a half close).
     AnswerAfterFin,
+    /// A session is handed over to another owner.
+    Moved,
+    /// The other owner does not take it.
+    MoveRefused,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = Fault::AnswerAfterFin as usize + 1;
+pub const KINDS: usize = Fault::MoveRefused as usize + 1;
 
 /// The rates of one seed, in thousandths.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 
 mod actor;
 mod faults;
+mod handover;
 mod kernel;
 mod peer;
 mod world;
@@ -56,7 +57,7 @@ fn every_seed_keeps_every_invariant() {
 fn is_caught(mutant: Mutant) -> bool {
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let caught = (0..200).any(|seed| run(seed, mutant).is_err());
+    let caught = (0..1000).any(|seed| run(seed, mutant).is_err());
     std::panic::set_hook(quiet);
     caught
 }
@@ -64,9 +65,17 @@ fn is_caught(mutant: Mutant) -> bool {
 /// Mutant 1: a relay that takes a short write for a whole one, so that the rest of a buffer is lost.
 /// Mutant 2: a session that closes its sockets while the kernel still works on them.
 /// Mutant 3: a relay that keeps a half-close to itself.
+/// Mutant 4: a hand-over that forgets the bytes which were taken and not written.
+/// Mutant 5: a hand-over of which both owners carry on.
 #[test]
 fn broken_relays_are_caught() {
-    for mutant in [Mutant::ForgetsTheRest, Mutant::ClosesInFlight, Mutant::SwallowsHalfClose] {
+    for mutant in [
+        Mutant::ForgetsTheRest,
+        Mutant::ClosesInFlight,
+        Mutant::SwallowsHalfClose,
+        Mutant::LosesCargo,
+        Mutant::LivesTwice,
+    ] {
         assert!(is_caught(mutant), "{mutant:?} passes");
     }
 }
@@ -74,4 +83,17 @@ fn broken_relays_are_caught() {
 #[test]
 fn there_are_at_least_twenty_kinds_of_faults() {
     const { assert!(faults::KINDS >= 20) };
+}
+
+#[test]
+fn sessions_move_in_every_phase_that_may() {
+    let mut moved = [0; 3];
+    for seed in 0..2_000 {
+        let mut world = World::new(seed, Mutant::None);
+        world.run().unwrap_or_else(|broken| panic!("SEED={seed}: {broken}"));
+        for (sum, (_, count)) in moved.iter_mut().zip(world.moved) {
+            *sum += count;
+        }
+    }
+    assert!(moved.iter().all(|count| *count > 0), "{moved:?} moved");
 }

@@ -20,6 +20,7 @@ use pronk::table::{Health, Snapshot, TablePublisher};
 
 use super::actor::{Actor, Pending, SILENT, completion_of, direction_of, ensure, side_of};
 use super::faults::{Fault, Faults};
+use super::handover::transit_ends;
 use super::peer::Peer;
 
 const BACKEND: ProxyId = ProxyId(0);
@@ -34,14 +35,16 @@ pub enum Mutant {
     ForgetsTheRest,
     ClosesInFlight,
     SwallowsHalfClose,
+    LosesCargo,
+    LivesTwice,
 }
 
 /// Everything.
 pub struct World {
     pub(super) rng: Rng,
     pub(super) faults: Faults,
-    mutant: Mutant,
-    now: u32,
+    pub(super) mutant: Mutant,
+    pub(super) now: u32,
     publisher: TablePublisher,
     snapshot: Arc<Snapshot>,
     load: Load,
@@ -51,11 +54,13 @@ pub struct World {
     queue: VecDeque<u64>,
     accepted: u64,
     ended: u64,
+    /// Sessions that went to another owner, by the phase they were in.
+    pub moved: [(Phase, u32); 3],
     /// The last things that happened, when a seed is replayed.
     pub trace: Option<VecDeque<String>>,
 }
 
-struct Collect<'a>(&'a mut Vec<Op>);
+pub(super) struct Collect<'a>(&'a mut Vec<Op>);
 
 impl Submit for Collect<'_> {
     fn submit(&mut self, op: Op) {
@@ -117,6 +122,7 @@ impl World {
             queue: VecDeque::new(),
             accepted: 0,
             ended: 0,
+            moved: [(Phase::Established, 0), (Phase::Queued, 0), (Phase::Holding, 0)],
             trace: None,
         }
     }
@@ -133,7 +139,7 @@ impl World {
         Err(format!("{} sessions do not end within {STEPS} steps", self.actors.len()))
     }
 
-    fn note(&mut self, what: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, what: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             trace.truncate(60);
             trace.push_front(what());
@@ -150,6 +156,9 @@ impl World {
         }
         if dice < 20 && !self.actors.is_empty() {
             return self.meddle();
+        }
+        if dice < 30 && !self.actors.is_empty() && self.strikes(Fault::Moved) {
+            return self.begin_move();
         }
         let ready: Vec<(usize, usize)> = self.answerable();
         if ready.is_empty() || self.rng.u32(..100) < 5 {
@@ -183,6 +192,7 @@ impl World {
             armed: [false; 2],
             queued_in: None,
             established: false,
+            transit_since: None,
             final_counts: [None; 2],
         });
         let at = self.actors.len() - 1;
@@ -195,7 +205,8 @@ impl World {
         if self.strikes(Fault::EarlyTimer) {
             return self.look(at);
         }
-        if self.strikes(Fault::Killed) && self.actors[at].session.phase() != Phase::Ending {
+        let phase = self.actors[at].session.phase();
+        if self.strikes(Fault::Killed) && !matches!(phase, Phase::Ending | Phase::Parked) {
             self.leave_queue(at);
             self.actors[at].blame.push(Cause::Killed);
             return self.drive(at, |session, _, ops| session.kill(Cause::Killed, ops));
@@ -215,11 +226,13 @@ impl World {
 
     fn pass_time(&mut self, far: bool) -> Result<(), String> {
         let deadline = |actor: &Actor| actor.session.deadline(&actor.policy, &actor.ticks);
-        let nearest = self.actors.iter().filter_map(deadline).map(|deadline| deadline.at).min();
+        let deadlines = self.actors.iter().filter_map(deadline).map(|deadline| deadline.at);
+        let nearest = deadlines.chain(self.actors.iter().filter_map(transit_ends)).min();
         self.now = match nearest {
             Some(at) if far => at.max(self.now + 1),
             _ => self.now + self.rng.u32(1..50),
         };
+        self.go_on_moving()?;
         for uid in self.actors.iter().map(|actor| actor.uid).collect::<Vec<_>>() {
             if let Some(at) = self.actors.iter().position(|actor| actor.uid == uid) {
                 self.look(at)?;
@@ -299,7 +312,7 @@ impl World {
     }
 
     /// What a worker does: hands the event over, carries out the operations, answers the verdict.
-    fn drive(
+    pub(super) fn drive(
         &mut self,
         at: usize,
         event: impl FnOnce(&mut Session, &Policy, &mut Collect<'_>) -> Verdict,
@@ -314,7 +327,7 @@ impl World {
             self.leave_queue(at);
         }
         let actor = &mut self.actors[at];
-        if before != after {
+        if before != after && !before.is_transit() && !after.is_transit() {
             actor.ticks.phase = now;
             if after == Phase::Established {
                 actor.ticks.activity = now;
@@ -326,6 +339,7 @@ impl World {
         }
         match verdict {
             Verdict::Live => Ok(()),
+            Verdict::Parked => self.on_parked(at),
             Verdict::Choose => self.choose_server(at, None),
             Verdict::Redispatch { optional, pause } => self.redispatch(at, optional, pause),
             Verdict::Ended(termination) => self.end(at, termination),
@@ -388,7 +402,7 @@ impl World {
         Some(id)
     }
 
-    fn leave_queue(&mut self, at: usize) {
+    pub(super) fn leave_queue(&mut self, at: usize) {
         let uid = self.actors[at].uid;
         self.actors[at].queued_in = None;
         self.queue.retain(|waiter| *waiter != uid);

@@ -15,7 +15,9 @@ use pronk::load::Load;
 use pronk::stats::counters::WorkerCounters;
 use pronk::sys::socket::{ListenOptions, listen, local_address};
 use pronk::table::TablePublisher;
-use pronk::worker::{Clock, Command, MailboxSender, Peers, Setup, mailbox, run};
+use pronk::worker::mailbox::{Command, Crew, crew};
+use pronk::worker::{Clock, Peers, Setup, run};
+use tokio::runtime::Runtime;
 
 /// How long any wait may take.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,8 +26,10 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Gateway {
     /// Where clients connect.
     pub address: SocketAddr,
-    /// One for each worker.
-    pub mailboxes: Vec<MailboxSender>,
+    /// The way to all workers.
+    pub crew: Crew,
+    /// Delivers what they give back.
+    runtime: Runtime,
     /// Live counts.
     pub load: Arc<Load>,
     /// One for each worker.
@@ -71,16 +75,19 @@ impl Gateway {
         let (_log, sinks) = pronk::log::start(Arc::clone(&config), targets, workers, "host").unwrap();
         let peers = Arc::new(Peers::new(workers));
         let clock = Clock { start: Instant::now(), epoch_us: 0 };
+        let (crew, mailboxes, returns) = crew(workers).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.spawn(returns.deliver());
         let mut gateway = Gateway {
             address,
-            mailboxes: Vec::new(),
+            crew,
+            runtime,
             threads: Vec::new(),
             load: Arc::clone(&load),
             counters: Vec::new(),
             _publisher: publisher,
         };
-        for (index, (socket, log)) in sockets.into_iter().zip(sinks).enumerate() {
-            let (sender, mailbox) = mailbox().unwrap();
+        for (index, ((socket, log), mailbox)) in sockets.into_iter().zip(sinks).zip(mailboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&config, load.server_capacity()));
             let setup = Setup {
                 index,
@@ -94,7 +101,6 @@ impl Gateway {
                 clock,
                 maxconn: config.global.maxconn.unwrap_or(2000),
             };
-            gateway.mailboxes.push(sender);
             gateway.counters.push(counters);
             gateway.threads.push(std::thread::spawn(move || {
                 hook();
@@ -124,11 +130,14 @@ impl Gateway {
         assert_eq!(self.load.backend(ProxyId(0)).live(), 0);
     }
 
+    /// Gives a worker an order and waits for it.
+    pub fn order(&self, worker: usize, command: Command) -> Command {
+        self.runtime.block_on(self.crew.order(worker, command)).expect("the worker runs")
+    }
+
     /// Stops and joins the workers.
-    pub fn stop(mut self, command: Command) {
-        for mailbox in &self.mailboxes {
-            assert!(mailbox.send(command));
-        }
+    pub fn stop(mut self, command: fn() -> Command) {
+        assert!(self.crew.tell(command));
         for thread in self.threads.drain(..) {
             thread.join().unwrap().unwrap();
         }
@@ -137,9 +146,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        for mailbox in &self.mailboxes {
-            mailbox.send(Command::HardStop);
-        }
+        self.crew.tell(|| Command::HardStop);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -151,6 +158,8 @@ fn bind() -> Bind {
         proxy: ProxyId(0),
         name: None,
         id: 1,
+        custom_id: false,
+        removed: false,
         address: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
         maxconn: None,
         backlog: None,

@@ -14,6 +14,10 @@ pub struct Bind {
     pub name: Option<String>,
     /// HAProxy's listener id inside its proxy, from 1.
     pub id: u32,
+    /// The file gives the id.
+    pub custom_id: bool,
+    /// Only of the past: nobody listens there any more.
+    pub removed: bool,
     /// Where to listen.
     pub address: ListenAddress,
     /// `maxconn`.
@@ -41,7 +45,7 @@ pub struct Bind {
 }
 
 /// An address to listen on or to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenAddress {
     /// TCP over IPv4 or IPv6.
     Tcp(SocketAddr),
@@ -54,7 +58,7 @@ pub enum ListenAddress {
 }
 
 /// Owner and mode of a Unix socket's file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SocketPermissions {
     /// `mode`, octal in the file.
     pub mode: Option<u32>,

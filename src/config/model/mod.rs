@@ -43,3 +43,17 @@ pub struct Config {
     /// Every distinct log target that a proxy or `global` names.
     pub log_targets: Vec<LogTarget>,
 }
+
+impl Config {
+    /// The proxies of today, without those of the past, by their numbers.
+    pub fn proxies(&self) -> impl DoubleEndedIterator<Item = (ProxyId, &Proxy)> {
+        let all = self.proxies.iter().enumerate().filter(|(_, proxy)| !proxy.removed);
+        all.map(|(at, proxy)| (ProxyId(at as u16), proxy))
+    }
+
+    /// The binds of today, by their numbers.
+    pub fn binds(&self) -> impl DoubleEndedIterator<Item = (BindId, &Bind)> {
+        let all = self.binds.iter().enumerate().filter(|(_, bind)| !bind.removed);
+        all.map(|(at, bind)| (BindId(at as u16), bind))
+    }
+}

@@ -7,7 +7,7 @@ use crate::rules::{Acl, Condition};
 use super::{Balance, BindId, HashType, LogTargetId, ProxyId, Server, StatsPage};
 
 /// Which of HAProxy's three sections a proxy came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProxyKind {
     /// `frontend`: has binds.
     Frontend,
@@ -30,7 +30,7 @@ impl ProxyKind {
 }
 
 /// `mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Bytes are relayed.
     Tcp,
@@ -45,6 +45,11 @@ pub struct Proxy {
     pub name: String,
     /// HAProxy's numeric id; the first automatic one is 2.
     pub id: u32,
+    /// The file gives the id.
+    pub custom_id: bool,
+    /// Only of the past: a later configuration has it no more. Also `disabled`, without binds and servers;
+    /// its sessions may run on.
+    pub removed: bool,
     /// Section kind.
     pub kind: ProxyKind,
     /// `mode`.
@@ -99,6 +104,8 @@ impl Proxy {
         Proxy {
             name: name.into(),
             id: 0,
+            custom_id: false,
+            removed: false,
             kind,
             mode: Mode::Tcp,
             disabled: false,

@@ -10,6 +10,8 @@ pub struct Server {
     pub name: String,
     /// HAProxy's numeric id inside its backend, from 1.
     pub id: u32,
+    /// The file gives the id.
+    pub custom_id: bool,
     /// As written, for host names and the stats page.
     pub host: String,
     /// Where to connect; a mapped one is relative to the client's port.
@@ -74,6 +76,7 @@ impl Server {
         Server {
             name: name.into(),
             id,
+            custom_id: false,
             host: address.ip().to_string(),
             address: ServerAddress::Tcp(address),
             weight: 1,
