@@ -35,6 +35,8 @@ pub(super) struct ServerOptions {
     minconn: Option<u32>,
     maxqueue: Option<u32>,
     slowstart_ms: Option<u32>,
+    on_marked_down: bool,
+    on_marked_up: bool,
     source: Option<SocketAddr>,
     checked: bool,
     check: Check,
@@ -72,6 +74,8 @@ impl Default for ServerOptions {
             minconn: None,
             maxqueue: None,
             slowstart_ms: None,
+            on_marked_down: false,
+            on_marked_up: false,
             source: None,
             checked: false,
             check: CHECK_DEFAULT,
@@ -240,6 +244,8 @@ impl ServerOptions {
             "source" => self.apply_source(words, supplies),
             "init-addr" => self.apply_init_addr(words),
             "maxconn" | "minconn" | "maxqueue" => self.apply_limit(option, words),
+            "on-marked-down" => self.on_marked_down |= only("shutdown-sessions", option, words),
+            "on-marked-up" => self.on_marked_up |= only("shutdown-backup-sessions", option, words),
             _ => self.apply_check(option, words, supplies),
         }
     }
@@ -376,11 +382,23 @@ impl ServerOptions {
             minconn: self.minconn,
             maxqueue: self.maxqueue,
             slowstart_ms: self.slowstart_ms,
+            on_marked_down: self.on_marked_down,
+            on_marked_up: self.on_marked_up,
             source: self.source,
             check: self.checked.then_some(self.check),
             declared_at: line.declared_at(),
         }
     }
+}
+
+/// Whether the one word that may follow an option does.
+fn only(expected: &str, option: &str, words: &mut Arguments<'_>) -> bool {
+    let word = words.next().unwrap_or_default();
+    if word != expected {
+        let text = format!("'{option}' expects '{expected}' but got '{word}'.");
+        words.alert_last(text, "there is no other reaction");
+    }
+    word == expected
 }
 
 /// HAProxy's warning for a `cookie` of a TCP proxy's server.

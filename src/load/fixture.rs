@@ -50,6 +50,8 @@ pub fn server(id: u32) -> Server {
         minconn: None,
         maxqueue: None,
         slowstart_ms: None,
+        on_marked_down: false,
+        on_marked_up: false,
         source: None,
         check: None,
         declared_at: String::new(),

@@ -75,7 +75,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     let hostname = sources::hostname();
     let (log, sinks) = log::start(Arc::clone(&config), logs, workers, &hostname)?;
     let load = Arc::new(Load::new(&config, workers));
-    let publisher = TablePublisher::new(Arc::clone(&config), &load);
+    let mut publisher = TablePublisher::new(Arc::clone(&config), &load);
     let (clock, started_at) = clock()?;
     // One more than workers: the control thread's own, for the clients of the stats page.
     let new_counters = || Arc::new(WorkerCounters::new(&config, load.server_capacity()));
@@ -83,6 +83,8 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     let (send, events) = unbounded_channel();
     let peers = Arc::new(Peers::new(workers));
     let (crew, mailboxes, returns) = crew(workers).map_err(|error| no_thread("worker", error))?;
+    let sleepers = crew.clone();
+    publisher.on_eviction(move || sleepers.wake());
     for (index, ((listeners, sink), mailbox)) in listeners.into_iter().zip(sinks).zip(mailboxes).enumerate() {
         let setup = Setup {
             index,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::balance::Selector;
 use crate::config::model::{Config, Proxy, ProxyId, Server, ServerAddress};
 use crate::session::op::ServerId;
+use crate::session::termination::Cause;
 
 use super::state::ServerState;
 
@@ -65,6 +66,21 @@ pub struct ServerEntry {
     pub slots_percent: u8,
     /// Health and administrative state.
     pub state: ServerState,
+    /// `on-marked-down shutdown-sessions`.
+    pub on_marked_down: bool,
+    /// `on-marked-up shutdown-backup-sessions`.
+    pub on_marked_up: bool,
+    /// When its sessions were last told to end.
+    pub eviction: Eviction,
+}
+
+/// An order to end the sessions that a server had when a snapshot was published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Eviction {
+    /// The snapshot's generation; 0: it never happened.
+    pub generation: u64,
+    /// What their log lines say: [`Cause::Down`] or [`Cause::Up`].
+    pub cause: Cause,
 }
 
 impl ServerEntry {
@@ -90,6 +106,9 @@ impl ServerEntry {
             ramp: WEIGHT_STEPS as u8,
             slots_percent: 100,
             state: ServerState::initial(server),
+            on_marked_down: server.on_marked_down,
+            on_marked_up: server.on_marked_up,
+            eviction: Eviction::default(),
         };
         entry.weigh();
         entry
@@ -199,6 +218,22 @@ impl Backend {
     pub(super) fn reselect(&mut self, settings: &Proxy) {
         self.selector = Selector::new(settings, &self.servers);
         self.count();
+    }
+
+    /// Notes whose sessions end because a server's state changed from `was_up`, in the snapshot of `generation`.
+    pub(super) fn evict(&mut self, server: u16, was_up: bool, generation: u64) {
+        let entry = &mut self.servers[usize::from(server)];
+        match (was_up, entry.state.up()) {
+            (true, false) if entry.on_marked_down => {
+                entry.eviction = Eviction { generation, cause: Cause::Down };
+            }
+            (false, true) if entry.on_marked_up && !entry.backup && entry.usable() => {
+                for backup in self.servers.iter_mut().filter(|server| server.backup) {
+                    backup.eviction = Eviction { generation, cause: Cause::Up };
+                }
+            }
+            _ => {}
+        }
     }
 
     fn count(&mut self) {

@@ -20,7 +20,7 @@ mod state;
 #[cfg(test)]
 pub use crate::load::fixture;
 
-pub use backend::{Backend, ServerEntry, WEIGHT_STEPS};
+pub use backend::{Backend, Eviction, ServerEntry, WEIGHT_STEPS};
 pub use publisher::TablePublisher;
 use replace::Former;
 pub use state::{Admin, CheckReport, Checks, Health, ServerState};
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// Counts up by one with every published snapshot.
     pub generation: u64,
+    /// The last generation that told sessions to end, see [`ServerEntry::eviction`].
+    pub eviction: u64,
     backends: Vec<Option<Arc<Backend>>>,
     /// By server cell.
     places: Arc<[Place]>,
@@ -98,6 +100,7 @@ mod tests {
     use super::*;
     use crate::config::model::{Check, Proxy};
     use crate::load::Load;
+    use crate::session::termination::Cause;
 
     fn publisher(proxies: Vec<Proxy>) -> TablePublisher {
         let config = Arc::new(Config { proxies, ..Config::default() });
@@ -163,6 +166,26 @@ mod tests {
         assert!(backend.servers[0].state.up() && !backend.servers[0].usable());
         publisher.update(ProxyId(0), 1, |state| state.admin.maint = true, 1);
         assert!(publisher.snapshot().backend(ProxyId(0)).dead());
+    }
+
+    #[test]
+    fn no_order_to_end_sessions_is_lost_by_skipping_snapshots() {
+        let mut backend = fixture::backend("a", 2);
+        (backend.servers[0].on_marked_down, backend.servers[1].backup) = (true, true);
+        backend.servers[0].on_marked_up = true;
+        let mut publisher = publisher(vec![backend]);
+        let orders = |publisher: &TablePublisher| {
+            let servers = &publisher.snapshot().backend(ProxyId(0)).servers;
+            let order = |at: usize| (servers[at].eviction.generation, servers[at].eviction.cause);
+            (publisher.snapshot().eviction, order(0), order(1))
+        };
+        assert_eq!(orders(&publisher), (0, (0, Cause::Normal), (0, Cause::Normal)));
+        publisher.update(ProxyId(0), 0, |state| state.admin.maint = true, 1);
+        assert_eq!(orders(&publisher), (1, (1, Cause::Down), (0, Cause::Normal)));
+        publisher.update(ProxyId(0), 0, |state| state.admin.maint = false, 2);
+        assert_eq!(orders(&publisher), (2, (1, Cause::Down), (2, Cause::Up)));
+        publisher.update(ProxyId(0), 1, |state| state.health = Health::Down, 3);
+        assert_eq!((publisher.snapshot().generation, orders(&publisher).0), (3, 2));
     }
 
     #[test]

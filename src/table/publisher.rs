@@ -1,5 +1,6 @@
 //! The one writer of the table.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
@@ -24,6 +25,17 @@ pub struct TablePublisher {
     /// Configurations that were replaced: sessions may hold them longer than any snapshot.
     former: Vec<Arc<Config>>,
     ramping: Vec<(ProxyId, u16)>,
+    wake: Wake,
+}
+
+/// Tells readers that wait for nothing else to look at the table.
+#[derive(Default)]
+struct Wake(Option<Box<dyn Fn() + Send>>);
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wake")
+    }
 }
 
 impl TablePublisher {
@@ -42,9 +54,17 @@ impl TablePublisher {
             places.len() <= load.server_capacity(),
             "the load cells were made from another configuration"
         );
-        let current = Arc::new(Snapshot { config, generation: 0, backends, places: places.into() });
+        let current =
+            Arc::new(Snapshot { config, generation: 0, eviction: 0, backends, places: places.into() });
         let shared = Arc::new(ArcSwap::new(Arc::clone(&current)));
-        TablePublisher { shared, current, retired: Vec::new(), former: Vec::new(), ramping: Vec::new() }
+        TablePublisher {
+            shared,
+            current,
+            retired: Vec::new(),
+            former: Vec::new(),
+            ramping: Vec::new(),
+            wake: Wake::default(),
+        }
     }
 
     /// A view for one worker.
@@ -82,8 +102,14 @@ impl TablePublisher {
         self.ramping = backends.iter().flatten().flat_map(ramping).collect();
         self.former.push(Arc::clone(&self.current.config));
         let generation = self.current.generation + 1;
-        self.make_current(Snapshot { config, generation, backends, places: places.into() });
+        let eviction = self.current.eviction;
+        self.make_current(Snapshot { config, generation, eviction, backends, places: places.into() });
         &self.current
+    }
+
+    /// Calls `wake` whenever sessions were told to end: their workers may have nothing else to do.
+    pub fn on_eviction(&mut self, wake: impl Fn() + Send + 'static) {
+        self.wake = Wake(Some(Box::new(wake)));
     }
 
     /// What is published now.
@@ -153,7 +179,8 @@ impl TablePublisher {
     ) -> bool {
         let entry = &mut backend.servers[usize::from(server)];
         let before = (entry.usable(), entry.effective_weight());
-        let (was_running, status) = (entry.state.running(), (entry.state.health, entry.state.admin));
+        let (was_running, was_up) = (entry.state.running(), entry.state.up());
+        let status = (entry.state.health, entry.state.admin);
         change(entry);
         if status != (entry.state.health, entry.state.admin) {
             entry.state.since_ms = now_ms;
@@ -165,7 +192,9 @@ impl TablePublisher {
         }
         let settings = &self.current.config.proxies[usize::from(backend.proxy.0)];
         entry.ramp_at(now_ms, weights_are_dynamic(settings));
-        before != (entry.usable(), entry.effective_weight())
+        let after = (entry.usable(), entry.effective_weight());
+        backend.evict(server, was_up, self.current.generation + 1);
+        before != after
     }
 
     /// Publishes what checks saw, for the statistics: nothing that a choice depends on.
@@ -216,6 +245,9 @@ impl TablePublisher {
         let mut next = Snapshot::clone(&self.current);
         next.generation += 1;
         for backend in changed {
+            if backend.servers.iter().any(|server| server.eviction.generation == next.generation) {
+                next.eviction = next.generation;
+            }
             let at = usize::from(backend.proxy.0);
             next.backends[at] = Some(Arc::new(backend));
         }
@@ -223,8 +255,12 @@ impl TablePublisher {
     }
 
     fn make_current(&mut self, next: Snapshot) {
+        let evicts = next.eviction == next.generation;
         let next = Arc::new(next);
         self.shared.store(Arc::clone(&next));
+        if let (true, Wake(Some(wake))) = (evicts, &self.wake) {
+            wake();
+        }
         self.retired.push(std::mem::replace(&mut self.current, next));
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
         self.former.retain(|config| Arc::strong_count(config) > 1);

@@ -146,6 +146,7 @@ impl ServerEntry {
         if written.slowstart_ms == server.slowstart_ms {
             entry.ramp_since_ms = self.ramp_since_ms;
         }
+        entry.eviction = self.eviction;
         entry.state = self.state.following(written, server, now_ms);
         entry
     }

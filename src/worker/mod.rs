@@ -9,6 +9,7 @@
 
 mod admission;
 mod dispatch;
+mod eviction;
 mod finish;
 pub mod mailbox;
 mod orders;
@@ -39,6 +40,7 @@ use crate::table::{Snapshot, TableReader};
 use crate::timers::Wheel;
 
 use admission::Listeners;
+use eviction::Evicting;
 use mailbox::Mailbox;
 pub use peers::{MOST_WORKERS, Peers};
 use policies::Policies;
@@ -118,6 +120,8 @@ struct Worker {
     maxconn: u32,
     random: fastrand::Rng,
     stop: Option<Stop>,
+    /// Sessions that servers' changes of state are ending.
+    evicting: Option<Evicting>,
     /// The bell has rung, or more orders wait than one turn takes.
     mail_waits: bool,
 }
@@ -170,6 +174,7 @@ impl Worker {
             maxconn: setup.maxconn,
             random: fastrand::Rng::new(),
             stop: None,
+            evicting: None,
             mail_waits: false,
         })
     }
@@ -184,6 +189,9 @@ impl Worker {
         if self.mail_waits {
             self.on_mail();
         }
+        if let Some(evicting) = self.evicting.take() {
+            self.evict(evicting);
+        }
         while let Some(slot) = self.timers.pop(self.now) {
             self.on_timer(slot);
         }
@@ -196,7 +204,7 @@ impl Worker {
         let next = [self.timers.next(), self.listeners.retry_at()].into_iter().flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
         let look = self.queues.waiting().then_some(TABLE_LOOK);
-        let at_once = self.mail_waits.then_some(Duration::ZERO);
+        let at_once = (self.mail_waits || self.evicting.is_some()).then_some(Duration::ZERO);
         let limit = [limit, look, at_once].into_iter().flatten().min();
         self.ring.wait(limit)?;
         self.now = self.clock.start.elapsed().as_millis() as u64;
@@ -207,7 +215,10 @@ impl Worker {
     fn refresh_table(&mut self) {
         let newest = self.table.load();
         if !Arc::ptr_eq(newest, &self.snapshot) {
-            self.snapshot = Arc::clone(newest);
+            let before = std::mem::replace(&mut self.snapshot, Arc::clone(newest)).generation;
+            if self.snapshot.eviction > before {
+                self.evicting = Some(Evicting::since(before, self.evicting, self.now as u32));
+            }
             self.serve_queues();
         }
     }

@@ -485,3 +485,27 @@ fn a_kill_ends_a_session_that_waits_in_a_queue() {
     drop(first);
     gateway.settle();
 }
+
+#[test]
+fn a_server_marked_down_loses_its_sessions_and_its_return_ends_those_of_backups() {
+    use crate::table::Health;
+    let mut gateway = Gateway::start(2, &[name(b"a"), name(b"b")], |config| {
+        let servers = &mut proxy(config).servers;
+        (servers[0].on_marked_down, servers[0].on_marked_up) = (true, true);
+        (servers[1].backup, servers[1].on_marked_down) = (true, true);
+    });
+    let mut first: Vec<TcpStream> = (0..100).map(|_| gateway.connect()).collect();
+    assert!(first.iter_mut().all(|client| read_some(client) == b"a"));
+    gateway._publisher.update(ProxyId(0), 0, |state| state.health = Health::Down, 1);
+    assert!(first.iter_mut().all(|client| read_some(client).is_empty()), "ended although nobody stirs");
+    gateway.settle();
+    let mut second: Vec<TcpStream> = (0..100).map(|_| gateway.connect()).collect();
+    assert!(second.iter_mut().all(|client| read_some(client) == b"b"));
+    gateway._publisher.update(ProxyId(0), 0, |state| state.admin.drain = true, 2);
+    gateway._publisher.update(ProxyId(0), 0, |state| state.health = Health::Up, 3);
+    assert_eq!(gateway.load.server(ServerId(1)).live(), 100, "a server that drains ends nobody's sessions");
+    gateway._publisher.update(ProxyId(0), 0, |state| state.admin.maint = true, 4);
+    gateway._publisher.update(ProxyId(0), 0, |state| state.admin = Default::default(), 5);
+    assert!(second.iter_mut().all(|client| read_some(client).is_empty()));
+    gateway.settle();
+}

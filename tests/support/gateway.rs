@@ -70,7 +70,7 @@ impl Gateway {
         let mut sockets = vec![first];
         sockets.extend((1..workers).map(|_| listen(&ListenAddress::Tcp(address), &options).unwrap()));
         let load = Arc::new(Load::new(&config, workers));
-        let publisher = TablePublisher::new(Arc::clone(&config), &load);
+        let mut publisher = TablePublisher::new(Arc::clone(&config), &load);
         let targets = pronk::log::open(&config).unwrap();
         let (_log, sinks) = pronk::log::start(Arc::clone(&config), targets, workers, "host").unwrap();
         let peers = Arc::new(Peers::new(workers));
@@ -78,6 +78,8 @@ impl Gateway {
         let (crew, mailboxes, returns) = crew(workers).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.spawn(returns.deliver());
+        let sleepers = crew.clone();
+        publisher.on_eviction(move || sleepers.wake());
         let mut gateway = Gateway {
             address,
             crew,

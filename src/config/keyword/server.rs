@@ -8,10 +8,6 @@ const SD: Places = S.and(Places::DEFAULT_SERVER);
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-server.cfg");
 const OFF: Support = told("it is off anyway");
 const OBSERVE: Support = missing("live traffic is not observed", "'check' notices a server that is down");
-const MARKS: Support = missing(
-    "sessions are not ended when a server changes state",
-    "set 'timeout server' so that sessions to a dead server end",
-);
 const MULTIPLEXERS: Support = missing("servers are spoken to in plain TCP", "remove it");
 const NAMED_DEFAULTS: Support = missing(
     "there is one set of server defaults",
@@ -50,8 +46,8 @@ pub(super) const ROWS: &[Keyword] = &[
         http(Some("{proxy} : ignoring cookie for server '{server}' as HTTP mode is disabled."), false),
     ),
     // Reactions.
-    row("on-marked-down", SD, ONE, "What to do when it goes down.", MARKS),
-    row("on-marked-up", SD, ONE, "What to do when it comes up.", MARKS),
+    row("on-marked-down", SD, ONE, "'shutdown-sessions': end its sessions when it goes down.", SHOWN),
+    row("on-marked-up", SD, ONE, "'shutdown-backup-sessions': end those of backups when it comes up.", SHOWN),
     row("observe", SD, ONE, "Judge it by live traffic.", OBSERVE),
     row("error-limit", SD, ONE, "Errors before reacting.", told("live traffic is not observed")),
     row("on-error", SD, ONE, "What to do after these errors.", told("live traffic is not observed")),

@@ -30,6 +30,10 @@ pub struct Server {
     pub maxqueue: Option<u32>,
     /// `slowstart`.
     pub slowstart_ms: Option<u32>,
+    /// `on-marked-down shutdown-sessions`.
+    pub on_marked_down: bool,
+    /// `on-marked-up shutdown-backup-sessions`.
+    pub on_marked_up: bool,
     /// `source`.
     pub source: Option<SocketAddr>,
     /// `check` and its settings; None: not checked.
@@ -86,6 +90,8 @@ impl Server {
             minconn: None,
             maxqueue: None,
             slowstart_ms: None,
+            on_marked_down: false,
+            on_marked_up: false,
             source: None,
             check: None,
             declared_at: String::new(),

@@ -105,6 +105,11 @@ impl Crew {
         answered.await.ok()
     }
 
+    /// Makes every worker look at the table, also one that has nothing to do.
+    pub fn wake(&self) {
+        self.0.iter().for_each(|lane| ring(&lane.bell));
+    }
+
     /// Tells every worker something and waits for nothing. False: some worker has ended.
     pub fn tell(&self, command: impl Fn() -> Command) -> bool {
         let told = self.0.iter().map(|lane| lane.send(Order { command: command(), back: None }));
