@@ -54,11 +54,6 @@ impl Blocks {
         !self.open.is_empty()
     }
 
-    /// An `.if` that cannot be cut into words: its block is passed over, up to its `.endif`.
-    pub fn begin_unreadable(&mut self) {
-        self.open.push(Block { outer: false, active: false, taken: true, last: false });
-    }
-
     /// A line that starts with a dot.
     pub fn directive(&mut self, line: &Line, world: World<'_>, report: &mut Report) {
         match line.keyword() {

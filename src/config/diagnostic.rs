@@ -72,8 +72,6 @@ pub struct Diagnostic {
     pub text: String,
     /// What the caret shows.
     pub excerpt: Option<Excerpt>,
-    /// What stands beside the caret.
-    pub label: Option<String>,
     /// Cause and remedy, for people.
     pub help: Option<String>,
 }
@@ -115,7 +113,6 @@ impl Diagnostic {
             form: Form::Bare,
             text: text.into(),
             excerpt: None,
-            label: None,
             help: None,
         }
     }
@@ -123,12 +120,6 @@ impl Diagnostic {
     /// Adds cause and remedy.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
-        self
-    }
-
-    /// Adds a few words beside the caret.
-    pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
-        self.label = Some(label.into());
         self
     }
 
@@ -170,11 +161,6 @@ impl Report {
         text: impl Into<String>,
     ) -> &mut Diagnostic {
         self.push(Diagnostic::at(Severity::Warning, line, span, text))
-    }
-
-    /// A notice at a stretch of a line.
-    pub fn notice(&mut self, line: &Line, span: impl Into<Span>, text: impl Into<String>) -> &mut Diagnostic {
-        self.push(Diagnostic::at(Severity::Notice, line, span, text))
     }
 
     /// Advice at a stretch of a line, shown with `-dD`.

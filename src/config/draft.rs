@@ -50,14 +50,14 @@ impl Draft {
     }
 
     /// A `defaults` section begins; `opening.defaults` is the one it starts from.
-    pub fn open_defaults(&mut self, opening: &Opening<'_>, _report: &mut Report) {
+    pub fn open_defaults(&mut self, opening: &Opening<'_>) {
         let section = self.section(None, opening);
         self.defaults.push(section);
         self.in_proxy = false;
     }
 
     /// A frontend, backend or listen section begins; its name was checked already, duplicates too.
-    pub fn open_proxy(&mut self, kind: ProxyKind, opening: &Opening<'_>, _report: &mut Report) {
+    pub fn open_proxy(&mut self, kind: ProxyKind, opening: &Opening<'_>) {
         let section = self.section(Some(kind), opening);
         self.proxies.push(section);
         self.in_proxy = true;

@@ -63,11 +63,6 @@ impl Environment {
         self.variables.retain(|name, _| names.contains(&name.as_str()));
     }
 
-    /// Every variable, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
     /// Adds the variables HAProxy defines before it reads a file (configuration manual, section 2.3).
     pub fn predefine(&mut self, files: &[&str], local_peer: &str, master_worker: bool) {
         self.set("HAPROXY_STARTUP_VERSION", HAPROXY_VERSION);

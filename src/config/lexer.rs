@@ -18,8 +18,6 @@ pub struct Word {
     pub text: String,
     /// Where it stands in [`Line::raw`], in bytes; words of one `"${X[*]}"` share a span.
     pub span: Range<usize>,
-    /// Whether any part of it was quoted.
-    pub quoted: bool,
 }
 
 /// The prefix of a line.

@@ -260,7 +260,7 @@ impl<'r> Walker<'r> {
             "defaults".clone_into(&mut self.section);
         }
         self.names.add_defaults(name.map_or("", |word| &word.text), line);
-        self.draft.open_defaults(&Opening { line, name, defaults }, self.report);
+        self.draft.open_defaults(&Opening { line, name, defaults });
     }
 
     fn proxy(&mut self, kind: ProxyKind, line: &Line) {
@@ -279,7 +279,7 @@ impl<'r> Walker<'r> {
         } else {
             self.names.last_defaults()
         };
-        self.draft.open_proxy(kind, &Opening { line, name: Some(name), defaults }, self.report);
+        self.draft.open_proxy(kind, &Opening { line, name: Some(name), defaults });
         match line.words.get(2) {
             Some(address) if !from => self.old_form(kind, address, line),
             _ => self.nothing_after(line, 4),
@@ -299,7 +299,7 @@ impl<'r> Walker<'r> {
             .diag(line, address, format!("address on the '{keyword}' line; current HAProxy refuses it"))
             .help(format!("write '{keyword} {}' and 'bind {}' below it", line.words[1].text, address.text));
         self.nothing_after(line, 3);
-        let bind = Word { text: "bind".to_owned(), span: line.words[0].span.clone(), quoted: false };
+        let bind = Word { text: "bind".to_owned(), span: line.words[0].span.clone() };
         let line = Line { words: vec![bind, address.clone()], ..line.clone() };
         self.draft.proxy_line(&line, self.report);
     }

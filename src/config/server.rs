@@ -113,7 +113,7 @@ pub(super) fn parse_server(
     parse_options(&mut options, Places::SERVER, &mut words, supplies);
     let address = server_address(address?, written, &options, &mut words, supplies)?;
     check_port_known(&options, &address, name, &mut words);
-    let server = options.server(name, written, address, line);
+    let server = options.server(name, written, address);
     Some(ServerLine { line: line.clone(), server, id: options.id, cookie: options.cookie })
 }
 
@@ -368,7 +368,7 @@ impl ServerOptions {
         None
     }
 
-    fn server(&self, name: &str, written: &str, address: ServerAddress, line: &Line) -> Server {
+    fn server(&self, name: &str, written: &str, address: ServerAddress) -> Server {
         Server {
             name: name.to_owned(),
             id: 0,
@@ -386,7 +386,6 @@ impl ServerOptions {
             on_marked_up: self.on_marked_up,
             source: self.source,
             check: self.checked.then_some(self.check),
-            declared_at: line.declared_at(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Times, sizes, integers and percents (configuration manual, section 2.5).
+//! Times, sizes and integers (configuration manual, section 2.5).
 
 /// The unit of a time without a suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ impl TimeUnit {
 pub enum ValueError {
     /// Nothing is there.
     Empty,
-    /// This character does not belong there; the offset is in bytes.
-    Character(char, usize),
+    /// This character does not belong there.
+    Character(char),
     /// Above the greatest value.
     Overflow,
     /// Below the least value or above the greatest of this keyword.
@@ -60,10 +60,10 @@ pub const TIME_MAX_MS: u32 = i32::MAX as u32;
 
 /// A time in milliseconds, rounded up to a whole one; `default` is the unit without a suffix.
 pub fn time(text: &str, default: TimeUnit) -> Result<u32, ValueError> {
-    let (number, suffix, at) = split_number(text)?;
+    let (number, suffix) = split_number(text)?;
     let unit = match suffix {
         "" => default,
-        _ => TimeUnit::of_suffix(suffix).ok_or_else(|| unexpected(suffix, at))?,
+        _ => TimeUnit::of_suffix(suffix).ok_or_else(|| unexpected(suffix))?,
     };
     let microseconds = number.checked_mul(unit.microseconds()).ok_or(ValueError::Overflow)?;
     let ms = microseconds.div_ceil(1_000);
@@ -72,13 +72,13 @@ pub fn time(text: &str, default: TimeUnit) -> Result<u32, ValueError> {
 
 /// A size in bytes with `k`, `m` or `g`, in either case.
 pub fn size(text: &str) -> Result<u64, ValueError> {
-    let (number, suffix, at) = split_number(text)?;
+    let (number, suffix) = split_number(text)?;
     let factor: u64 = match suffix {
         "" => 1,
         "k" | "K" => 1 << 10,
         "m" | "M" => 1 << 20,
         "g" | "G" => 1 << 30,
-        _ => return Err(unexpected(suffix, at)),
+        _ => return Err(unexpected(suffix)),
     };
     number.checked_mul(factor).ok_or(ValueError::Overflow)
 }
@@ -89,42 +89,28 @@ pub fn integer(text: &str, low: i64, high: i64) -> Result<i64, ValueError> {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
-    let skipped = text.len() - digits.len();
-    let number = match split_number(digits) {
-        Ok((number, "", _)) => i64::try_from(number).map_err(|_| ValueError::Overflow)? * sign,
-        Ok((_, rest, at)) => return Err(unexpected(rest, at + skipped)),
-        Err(ValueError::Character(c, at)) => return Err(ValueError::Character(c, at + skipped)),
-        Err(error) => return Err(error),
+    let number = match split_number(digits)? {
+        (number, "") => i64::try_from(number).map_err(|_| ValueError::Overflow)? * sign,
+        (_, rest) => return Err(unexpected(rest)),
     };
     if (low..=high).contains(&number) { Ok(number) } else { Err(ValueError::Range(low, high)) }
 }
 
-/// A whole number from `low` to `high`, with or without `%` behind it; true when it had one.
-pub fn percent(text: &str, low: i64, high: i64) -> Result<(i64, bool), ValueError> {
-    let (digits, sign) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
-    Ok((integer(digits, low, high)?, sign))
-}
-
-/// The digits at the start, what follows them, and where that starts.
-fn split_number(text: &str) -> Result<(u64, &str, usize), ValueError> {
-    let at = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (digits, rest) = text.split_at(at);
+/// The digits at the start, and what follows them.
+fn split_number(text: &str) -> Result<(u64, &str), ValueError> {
+    let (digits, rest) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
     match (digits, rest) {
         ("", "") => Err(ValueError::Empty),
-        ("", rest) => Err(unexpected(rest, 0)),
-        _ => digits.parse().map(|number| (number, rest, at)).map_err(|_| ValueError::Overflow),
+        ("", rest) => Err(unexpected(rest)),
+        _ => digits.parse().map(|number| (number, rest)).map_err(|_| ValueError::Overflow),
     }
 }
 
-/// The first character of a suffix that does not fit, or the one after a unit's first letter.
-fn unexpected(suffix: &str, at: usize) -> ValueError {
-    let unit = ["us", "ms", "s", "m", "h", "d"]
-        .iter()
-        .filter(|unit| suffix.starts_with(**unit))
-        .map(|u| u.len())
-        .max();
-    let skip = unit.filter(|skip| *skip < suffix.len()).unwrap_or(0);
-    suffix[skip..].chars().next().map_or(ValueError::Empty, |c| ValueError::Character(c, at + skip))
+/// The first character of a suffix that does not fit, or the one after a unit.
+fn unexpected(suffix: &str) -> ValueError {
+    let units = ["us", "ms", "s", "m", "h", "d"];
+    let after = units.iter().find_map(|unit| suffix.strip_prefix(unit)).filter(|after| !after.is_empty());
+    after.unwrap_or(suffix).chars().next().map_or(ValueError::Empty, ValueError::Character)
 }
 
 impl ValueError {
@@ -132,7 +118,7 @@ impl ValueError {
     pub fn time_text(self, argument: &str, keyword: &str) -> String {
         match self {
             ValueError::Empty => format!("'{keyword}' expects an integer value (in milliseconds)"),
-            ValueError::Character(c, _) => format!("unexpected character '{c}' in '{keyword}'"),
+            ValueError::Character(c) => format!("unexpected character '{c}' in '{keyword}'"),
             ValueError::Overflow | ValueError::Range(..) => format!(
                 "timer overflow in argument '{argument}' to '{keyword}' (maximum value is 2147483647 ms or ~24.8 days)"
             ),
@@ -143,7 +129,7 @@ impl ValueError {
     pub fn number_text(self, argument: &str, keyword: &str) -> String {
         match self {
             ValueError::Empty => format!("'{keyword}' expects an integer argument."),
-            ValueError::Character(c, _) => {
+            ValueError::Character(c) => {
                 format!("'{keyword}' : unexpected character '{c}' in '{argument}'.")
             }
             ValueError::Overflow => format!("'{keyword}' : value '{argument}' is out of range."),
@@ -160,16 +146,6 @@ impl ValueError {
                 "the longest time is 24d; leave the line out for no limit"
             }
             _ => "write a whole number and a unit: us, ms, s, m, h or d, as in 50s or 3600s",
-        }
-    }
-}
-
-impl ValueError {
-    /// Where in the argument the offending character stands, in bytes.
-    pub fn offset(self) -> usize {
-        match self {
-            ValueError::Character(_, at) => at,
-            _ => 0,
         }
     }
 }
@@ -204,12 +180,12 @@ mod tests {
     fn times_that_are_none() {
         let cases = [
             ("", ValueError::Empty),
-            ("x", ValueError::Character('x', 0)),
-            ("-1", ValueError::Character('-', 0)),
-            ("5x", ValueError::Character('x', 1)),
-            ("1.5s", ValueError::Character('.', 1)),
-            ("1S", ValueError::Character('S', 1)),
-            ("5ss", ValueError::Character('s', 2)),
+            ("x", ValueError::Character('x')),
+            ("-1", ValueError::Character('-')),
+            ("5x", ValueError::Character('x')),
+            ("1.5s", ValueError::Character('.')),
+            ("1S", ValueError::Character('S')),
+            ("5ss", ValueError::Character('s')),
             ("25d", ValueError::Overflow),
             ("2147483648", ValueError::Overflow),
             ("99999999999999999999", ValueError::Overflow),
@@ -221,17 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn sizes_integers_and_percents() {
+    fn sizes_and_integers() {
         assert_eq!(size("16384"), Ok(16_384));
         assert_eq!(size("16k"), Ok(16_384));
         assert_eq!(size("2M"), Ok(2 << 20));
-        assert_eq!(size("4z"), Err(ValueError::Character('z', 1)));
+        assert_eq!(size("4z"), Err(ValueError::Character('z')));
         assert_eq!(size("99999999999g"), Err(ValueError::Overflow));
         assert_eq!(integer("-5", -10, 10), Ok(-5));
-        assert_eq!(integer("5x", 0, 10), Err(ValueError::Character('x', 1)));
+        assert_eq!(integer("5x", 0, 10), Err(ValueError::Character('x')));
         assert_eq!(integer("11", 0, 10), Err(ValueError::Range(0, 10)));
-        assert_eq!(integer("abc", 0, 10), Err(ValueError::Character('a', 0)));
-        assert_eq!(percent("50%", 0, 100), Ok((50, true)));
-        assert_eq!(percent("50", 0, 100), Ok((50, false)));
+        assert_eq!(integer("abc", 0, 10), Err(ValueError::Character('a')));
     }
 }

@@ -54,6 +54,5 @@ pub fn server(id: u32) -> Server {
         on_marked_up: false,
         source: None,
         check: None,
-        declared_at: String::new(),
     }
 }

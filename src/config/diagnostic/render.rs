@@ -49,10 +49,9 @@ fn details(diagnostic: &Diagnostic) -> Option<String> {
         return help.map(|help| format!("  = help: {help}"));
     };
     let (text, span) = printable(excerpt);
-    let label = diagnostic.label.as_deref();
     let snippet = Snippet::source(text.as_str())
         .line_start(diagnostic.line as usize)
-        .annotation(AnnotationKind::Primary.span(span).label(label));
+        .annotation(AnnotationKind::Primary.span(span));
     let mut group = annotate_snippets::Group::with_level(Level::ERROR).element(snippet);
     if let Some(help) = help {
         group = group.element(Level::HELP.message(help));

@@ -30,7 +30,6 @@ struct Cutter<'a> {
 struct Partial {
     bytes: Vec<u8>,
     start: usize,
-    quoted: bool,
     /// Whether `"${X[*]}"` made it; such a word is none when it stays empty.
     list: bool,
 }
@@ -85,7 +84,8 @@ impl<'a> Cutter<'a> {
 
     fn open_quote(&mut self, quote: u8) {
         self.quote = Some((quote, self.at));
-        self.partial().quoted = true;
+        // Quotes around nothing make an empty word.
+        self.partial();
         self.at += 1;
     }
 
@@ -168,7 +168,7 @@ impl<'a> Cutter<'a> {
         for byte in value.bytes() {
             if byte.is_ascii_whitespace() {
                 self.cut();
-                self.word = Some(Partial { start, quoted: true, list: true, bytes: Vec::new() });
+                self.word = Some(Partial { start, list: true, bytes: Vec::new() });
             } else {
                 self.put(byte)?;
             }
@@ -195,5 +195,5 @@ fn finished(word: Partial, end: usize, lossy: bool) -> Result<Word, LexError> {
     if lossy && text.contains(char::REPLACEMENT_CHARACTER) {
         return Err(LexError { kind: LexErrorKind::Utf8, at: word.start });
     }
-    Ok(Word { text, span: word.start..end.max(word.start), quoted: word.quoted })
+    Ok(Word { text, span: word.start..end.max(word.start) })
 }

@@ -38,8 +38,6 @@ pub struct Server {
     pub source: Option<SocketAddr>,
     /// `check` and its settings; None: not checked.
     pub check: Option<Check>,
-    /// `FILE:LINE`.
-    pub declared_at: String,
 }
 
 /// Where a server is reached.
@@ -94,7 +92,6 @@ impl Server {
             on_marked_up: false,
             source: None,
             check: None,
-            declared_at: String::new(),
         }
     }
 }
