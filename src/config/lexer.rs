@@ -129,7 +129,7 @@ fn continues(text: &[u8]) -> bool {
     let Some(body) = text.strip_suffix(b"\n") else { return false };
     let body = body.strip_suffix(b"\r").unwrap_or(body);
     let backslashes = body.iter().rev().take_while(|b| **b == b'\\').count();
-    backslashes % 2 == 1 && !Scan::over(body).comment
+    backslashes % 2 == 1 && !ends_in_a_comment(body)
 }
 
 fn raw_line(number: u32, bytes: &[u8]) -> RawLine {
@@ -141,27 +141,19 @@ fn raw_line(number: u32, bytes: &[u8]) -> RawLine {
     RawLine { number, nul: text.find('\0'), text: text.into_owned(), lossy, terminated }
 }
 
-/// The quoting state at the end of some bytes, for the continuation rule alone.
-#[derive(Default)]
-struct Scan {
-    comment: bool,
-}
-
-impl Scan {
-    fn over(bytes: &[u8]) -> Scan {
-        let mut quote = None;
-        let mut bytes = bytes.iter();
-        while let Some(byte) = bytes.next() {
-            match (byte, quote) {
-                (b'\\', None | Some(b'"')) => drop(bytes.next()),
-                (b'#', None) => return Scan { comment: true },
-                (b'"' | b'\'', None) => quote = Some(*byte),
-                (_, Some(open)) if open == *byte => quote = None,
-                _ => {}
-            }
+fn ends_in_a_comment(bytes: &[u8]) -> bool {
+    let mut quote = None;
+    let mut bytes = bytes.iter();
+    while let Some(byte) = bytes.next() {
+        match (byte, quote) {
+            (b'\\', None | Some(b'"')) => drop(bytes.next()),
+            (b'#', None) => return true,
+            (b'"' | b'\'', None) => quote = Some(*byte),
+            (_, Some(open)) if open == *byte => quote = None,
+            _ => {}
         }
-        Scan::default()
     }
+    false
 }
 
 /// Why a line cannot be cut.

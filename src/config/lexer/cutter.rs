@@ -77,8 +77,13 @@ impl<'a> Cutter<'a> {
     }
 
     fn push(&mut self, byte: u8) -> Result<(), LexError> {
+        self.replace(byte, 1)
+    }
+
+    /// Puts `byte` for the next `written` bytes of the line.
+    fn replace(&mut self, byte: u8, written: usize) -> Result<(), LexError> {
         self.put(byte)?;
-        self.at += 1;
+        self.at += written;
         Ok(())
     }
 
@@ -107,10 +112,13 @@ impl<'a> Cutter<'a> {
 
     /// A backslash: known escapes are replaced, of any other both characters stay.
     fn escape(&mut self) -> Result<(), LexError> {
+        let continued = [&b"\\\n"[..], b"\\\r\n"].into_iter().find(|end| self.rest().starts_with(end));
+        if let Some(end) = continued {
+            self.at += end.len();
+            return Ok(());
+        }
         let in_quotes = self.quote.is_some();
         let replaced = match self.rest().get(1).copied() {
-            Some(b'\n') => return self.skip_continuation(1),
-            Some(b'\r') if self.rest().get(2) == Some(&b'\n') => return self.skip_continuation(2),
             Some(b'x') => return self.hexadecimal(),
             Some(c @ (b' ' | b'\\' | b'"' | b'\'' | b'#')) => Some(c),
             Some(b'$') if in_quotes => Some(b'$'),
@@ -120,29 +128,16 @@ impl<'a> Cutter<'a> {
             _ => None,
         };
         match replaced {
-            Some(byte) => {
-                self.put(byte)?;
-                self.at += 2;
-                Ok(())
-            }
+            Some(byte) => self.replace(byte, 2),
             None => self.push(b'\\'),
         }
-    }
-
-    fn skip_continuation(&mut self, line_end: usize) -> Result<(), LexError> {
-        self.at += 1 + line_end;
-        Ok(())
     }
 
     fn hexadecimal(&mut self) -> Result<(), LexError> {
         let digits = self.rest().get(2..4).and_then(|d| std::str::from_utf8(d).ok());
         let byte = digits.filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
         match byte.and_then(|d| u8::from_str_radix(d, 16).ok()) {
-            Some(byte) => {
-                self.put(byte)?;
-                self.at += 4;
-                Ok(())
-            }
+            Some(byte) => self.replace(byte, 4),
             None => Err(self.error(LexErrorKind::Hexadecimal)),
         }
     }
@@ -190,10 +185,9 @@ fn finished(word: Partial, end: usize, lossy: bool) -> Result<Word, LexError> {
     if word.bytes.contains(&0) {
         return Err(fail(LexErrorKind::Nul));
     }
-    let text =
-        String::from_utf8(word.bytes).map_err(|_| LexError { kind: LexErrorKind::Utf8, at: word.start })?;
+    let text = String::from_utf8(word.bytes).map_err(|_| fail(LexErrorKind::Utf8))?;
     if lossy && text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(LexError { kind: LexErrorKind::Utf8, at: word.start });
+        return Err(fail(LexErrorKind::Utf8));
     }
     Ok(Word { text, span: word.start..end.max(word.start) })
 }
