@@ -11,6 +11,7 @@ use super::model::{Check, Server, ServerAddress};
 use super::suggest::nearest;
 use super::supplies::Supplies;
 use super::support;
+use super::value::{self, TimeUnit};
 
 /// A `server` line as written.
 #[derive(Clone, Debug)]
@@ -130,9 +131,9 @@ pub(super) fn parse_default_server(
 }
 
 fn check_name(name: &str, words: &mut Arguments<'_>) {
-    if let Some(odd) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:".contains(*c))) {
+    if let Some(odd) = value::odd_in_name(name) {
         let text = format!("character '{odd}' is not permitted in server name '{name}'.");
-        words.alert_last(text, "names are made of letters, digits, '-', '_', '.' and ':'");
+        words.alert_last(text, value::NAME_HELP);
     }
 }
 
@@ -271,8 +272,7 @@ impl ServerOptions {
             "fastinter" => self.check.fastinter_ms = words.time_above_zero(option),
             "downinter" => self.check.downinter_ms = words.time_above_zero(option),
             "slowstart" => {
-                self.slowstart_ms =
-                    words.time(option, super::value::TimeUnit::Milliseconds).filter(|ms| *ms > 0);
+                self.slowstart_ms = words.time(option, TimeUnit::Milliseconds).filter(|ms| *ms > 0);
             }
             "rise" => {
                 if let Some(count) = words.integer("rise", 1, i64::from(u16::MAX)) {

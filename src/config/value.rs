@@ -1,4 +1,12 @@
-//! Times, sizes and integers (configuration manual, section 2.5).
+//! Times, sizes, integers (configuration manual, section 2.5), and names.
+
+/// What a name of a section, server or ACL may hold.
+pub const NAME_HELP: &str = "names are made of letters, digits, '-', '_', '.' and ':'";
+
+/// The first character that a name may not hold.
+pub fn odd_in_name(name: &str) -> Option<char> {
+    name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:".contains(*c)))
+}
 
 /// The unit of a time without a suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use super::Section;
 use crate::config::diagnostic::{Diagnostic, Form, Report, Severity};
 use crate::config::lexer::Line;
+use crate::config::value;
 use crate::rules::{self, Acl, Condition, Mistake};
 
 /// A `use_backend` line.
@@ -84,11 +85,9 @@ fn texts(line: &Line, from: usize) -> Vec<&str> {
 }
 
 fn check_name(name: &str, line: &Line, report: &mut Report) -> bool {
-    if let Some(odd) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:".contains(*c))) {
+    if let Some(odd) = value::odd_in_name(name) {
         let text = format!("character '{odd}' is not permitted in acl name '{name}'.");
-        report
-            .alert(line, line.span(1), text)
-            .help("names are made of letters, digits, '-', '_', '.' and ':'");
+        report.alert(line, line.span(1), text).help(value::NAME_HELP);
         return false;
     }
     if name.eq_ignore_ascii_case("or") {

@@ -3,6 +3,7 @@
 use crate::config::diagnostic::{Form, Report};
 use crate::config::lexer::{Line, Word};
 use crate::config::model::ProxyKind;
+use crate::config::value;
 
 /// The sections seen so far.
 #[derive(Debug, Default)]
@@ -75,9 +76,9 @@ impl Names {
     /// Characters of a proxy's name, and no second one of that name on the same side.
     pub(super) fn check(&mut self, kind: ProxyKind, name: &Word, line: &Line, report: &mut Report) {
         let keyword = line.keyword();
-        if let Some(odd) = name.text.chars().find(|c| !allowed(*c)) {
+        if let Some(odd) = value::odd_in_name(&name.text) {
             let text = format!("character '{odd}' is not permitted in '{keyword}' name '{}'.", name.text);
-            report.alert(line, name, text).help("names are made of letters, digits, '-', '_', '.' and ':'");
+            report.alert(line, name, text).help(value::NAME_HELP);
         }
         let same =
             self.proxies.iter().find(|(other, declared)| meet(kind, *other) && declared.name == name.text);
@@ -94,10 +95,6 @@ impl Names {
         let declared = Declared { name: name.text.clone(), at: line.declared_at() };
         self.proxies.push((kind, declared));
     }
-}
-
-fn allowed(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-')
 }
 
 /// Whether both have a frontend side or both a backend side.
