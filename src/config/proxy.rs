@@ -8,7 +8,7 @@ use super::balance_line::{self, Asked};
 use super::bind::{self, BindLine};
 use super::diagnostic::Report;
 use super::global::LogTargets;
-use super::keyword::{Ignored, Keyword, Places, Refusal, Support};
+use super::keyword::{Ignored, Keyword, Places, Support};
 use super::lexer::{Line, Modifier};
 use super::log_line;
 use super::model::{HashType, LogTargetId, Mode, Options, ProxyKind, StatsPage, Timeouts};
@@ -109,13 +109,7 @@ impl Section {
 
     /// `frontend 'f'`, `backend 'b'` or `proxy 'l'`, as messages name it.
     pub fn shown(&self) -> String {
-        let kind = match self.kind {
-            Some(ProxyKind::Frontend) => "frontend",
-            Some(ProxyKind::Backend) => "backend",
-            Some(ProxyKind::Listen) => "proxy",
-            None => "defaults",
-        };
-        format!("{kind} '{}'", self.name)
+        format!("{} '{}'", self.kind.map_or("defaults", ProxyKind::word), self.name)
     }
 
     /// The place its lines are looked up in.
@@ -128,21 +122,11 @@ impl Section {
         }
     }
 
-    /// The keyword that opened it.
-    fn keyword(&self) -> &'static str {
-        match self.kind {
-            Some(ProxyKind::Frontend) => "frontend",
-            Some(ProxyKind::Backend) => "backend",
-            Some(ProxyKind::Listen) => "listen",
-            None => "defaults",
-        }
-    }
-
     /// Reads one line.
     pub fn line(&mut self, line: &Line, around: &mut Surroundings<'_>) {
         let places = Places::PROXIES;
         let Some(row) = support::find_at(places, line, 0) else {
-            return support::unknown(line, self.keyword(), self.place(), around.report);
+            return support::unknown(line, self.line.keyword(), self.place(), around.report);
         };
         if !place::allows(self, row, line, around.report) || support::is_default_anyway(row, line) {
             return;
@@ -185,7 +169,8 @@ impl Section {
             "acl" => self.acl(line, around.report),
             "use_backend" => self.use_backend(line, around.report),
             "bind" => {
-                self.binds.extend(bind::parse_bind(line, self.keyword(), around.supplies, around.report))
+                let section = self.line.keyword();
+                self.binds.extend(bind::parse_bind(line, section, around.supplies, around.report));
             }
             "server" => self.servers.extend(server::parse_server(
                 line,
@@ -257,14 +242,5 @@ impl Section {
     /// The mode, which is tcp unless said otherwise.
     pub fn mode(&self) -> Mode {
         self.settings.mode.unwrap_or(Mode::Tcp)
-    }
-
-    /// Refuses, with the table's words, what a stats page would have to obey.
-    pub fn refuse_on_page(&self, row: &Keyword, line: &Line, report: &mut Report) {
-        let refusal = Refusal::Missing {
-            reason: "the stats page is served by itself, without rules",
-            remedy: "remove it; protect the page with 'stats auth' and by its bind address",
-        };
-        support::refuse(row, refusal, line, 0, report);
     }
 }

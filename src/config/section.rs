@@ -275,7 +275,7 @@ impl<'r> Walker<'r> {
         self.names.check(kind, name, line, self.report);
         let from = line.word(2) == Some("from");
         let defaults = if from {
-            self.names.from(line, 2, names::word_for(kind), self.report)
+            self.names.from(line, 2, kind.word(), self.report)
         } else {
             self.names.last_defaults()
         };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::{StartError, strerror};
 use super::privileges::{group_named, user_named};
 use crate::config::model::{
-    Bind, BindId, Config, ListenAddress, Mode, Proxy, ProxyKind, SocketPermissions, StatsSocket,
+    Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
 use crate::sys::socket::{Buffers, ListenOptions, listen};
 
@@ -36,7 +36,8 @@ impl Sockets {
             if !proxy.disabled
                 && let Err(error) = sockets.add(config, id, bind, proxy)
             {
-                failures.push(refused(&bind.declared_at, &owner(proxy), &bind.address, error));
+                let owner = format!("{} {}", proxy.kind.word(), proxy.name);
+                failures.push(refused(&bind.declared_at, &owner, &bind.address, error));
             }
         }
         for socket in &config.global.stats_sockets {
@@ -153,15 +154,6 @@ fn permit(path: &Path, permissions: &SocketPermissions) -> io::Result<()> {
         std::os::unix::fs::chown(path, uid, gid)?;
     }
     Ok(())
-}
-
-fn owner(proxy: &Proxy) -> String {
-    let kind = match proxy.kind {
-        ProxyKind::Frontend => "frontend",
-        ProxyKind::Backend => "backend",
-        ProxyKind::Listen => "proxy",
-    };
-    format!("{kind} {}", proxy.name)
 }
 
 /// HAProxy's alert for an address that cannot be bound, with cause and remedy.

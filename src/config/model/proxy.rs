@@ -18,6 +18,15 @@ pub enum ProxyKind {
 }
 
 impl ProxyKind {
+    /// What messages call such a section.
+    pub fn word(self) -> &'static str {
+        match self {
+            ProxyKind::Frontend => "frontend",
+            ProxyKind::Backend => "backend",
+            ProxyKind::Listen => "proxy",
+        }
+    }
+
     /// Whether clients connect to it.
     pub fn is_frontend(self) -> bool {
         self != ProxyKind::Backend

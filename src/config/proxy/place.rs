@@ -13,7 +13,7 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
     }
     let words = row.words;
     let Some(side) = missing_side(section, row) else {
-        let keyword = section.keyword();
+        let keyword = section.line.keyword();
         report
             .alert(
                 line,

@@ -2,7 +2,7 @@
 
 use super::{Asked, LogStyleLine, bare};
 use crate::config::diagnostic::{Diagnostic, Report, Severity};
-use crate::config::keyword::{self, Ignored, Keyword, Support};
+use crate::config::keyword::{self, Ignored, Keyword, Refusal, Support};
 use crate::config::lexer::Line;
 use crate::config::model::{Bind, LogTarget, Mode, Proxy};
 use crate::config::proxy::Section;
@@ -67,11 +67,17 @@ fn warning(row: &Keyword, shown: &str) -> Option<String> {
     Some(warning?.replace("{proxy}", shown).replace("{keyword}", row.words))
 }
 
+/// What a rule is told that a stats page would have to obey.
+const ON_PAGE: Refusal = Refusal::Missing {
+    reason: "the stats page is served by itself, without rules",
+    remedy: "remove it; protect the page with 'stats auth' and by its bind address",
+};
+
 /// Only the stats page is HTTP here: anything else would have to be proxied.
 fn http(section: &Section, proxy: &Proxy, report: &mut Report) {
     for (row, line) in &section.settings.http_only {
         if let Support::Ignored(Ignored::Http { changes_page: true, .. }) = row.support {
-            section.refuse_on_page(row, line, report);
+            support::refuse(row, ON_PAGE, line, 0, report);
         }
     }
     let proxies_to = section

@@ -83,7 +83,7 @@ impl Names {
         let same =
             self.proxies.iter().find(|(other, declared)| meet(kind, *other) && declared.name == name.text);
         if let Some((other, declared)) = same {
-            let (kind, other) = (word_for(kind), word_for(*other));
+            let (kind, other) = (kind.word(), other.word());
             let name_text = &name.text;
             let text = format!(
                 "Parsing [{}]: {kind} '{name_text}' has the same name as {other} '{name_text}' declared at {}.",
@@ -100,13 +100,4 @@ impl Names {
 /// Whether both have a frontend side or both a backend side.
 fn meet(a: ProxyKind, b: ProxyKind) -> bool {
     (a.is_frontend() && b.is_frontend()) || (a.is_backend() && b.is_backend())
-}
-
-/// What messages call a section of that kind.
-pub(super) fn word_for(kind: ProxyKind) -> &'static str {
-    match kind {
-        ProxyKind::Frontend => "frontend",
-        ProxyKind::Backend => "backend",
-        ProxyKind::Listen => "proxy",
-    }
 }
