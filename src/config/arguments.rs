@@ -9,6 +9,8 @@ use super::model::ListenAddress;
 use super::supplies::Supplies;
 use super::value::{self, TimeUnit, ValueError};
 
+mod option;
+
 /// A line being read, which word it stands at, and where mistakes go.
 #[derive(Debug)]
 pub(super) struct Arguments<'a> {
@@ -199,8 +201,21 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Takes the address of a `source` keyword; `*` and `0.0.0.0` without a port are None inside.
+    /// Takes what follows `source`; `*` and `0.0.0.0` without a port are None inside.
     pub fn source(&mut self, supplies: &mut Supplies) -> Option<Option<SocketAddr>> {
+        let source = self.source_address(supplies);
+        while let Some(word @ ("usesrc" | "interface")) = self.peek() {
+            self.at += 1;
+            self.alert_last(
+                format!("'source' : '{word}' is not supported here."),
+                "connections leave from the address alone; route them by it (ip rule)",
+            );
+            self.next();
+        }
+        source
+    }
+
+    fn source_address(&mut self, supplies: &mut Supplies) -> Option<Option<SocketAddr>> {
         let word = self.required(
             "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",
             "write the local address to connect from",

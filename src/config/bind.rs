@@ -3,12 +3,10 @@
 use super::address::Usage;
 use super::arguments::Arguments;
 use super::diagnostic::Report;
-use super::keyword::{self, Places};
+use super::keyword::Places;
 use super::lexer::Line;
 use super::model::{Bind, CliLevel, ListenAddress, ProxyId, SocketPermissions, StatsSocket};
-use super::suggest::nearest;
 use super::supplies::Supplies;
-use super::support;
 use super::value::TimeUnit;
 
 /// A `bind` line: one [`Bind`] for each address, without ids.
@@ -84,40 +82,11 @@ pub(super) fn parse_stats_socket(
 fn parse_options(place: Places, words: &mut Arguments<'_>) -> BindOptions {
     let mut options = BindOptions::default();
     while words.peek().is_some() {
-        parse_option(&mut options, place, words);
+        if let Some(row) = words.option(place) {
+            options.apply(row.words, words);
+        }
     }
     options
-}
-
-fn parse_option(options: &mut BindOptions, place: Places, words: &mut Arguments<'_>) {
-    let at = words.at;
-    let Some(row) = support::find_at(place, words.line, at) else {
-        let word = words.next().unwrap_or("");
-        let near = nearest(word, keyword::names(place));
-        let text = match near {
-            Some(near) => format!("unknown keyword '{word}'; did you mean '{near}' maybe ?"),
-            None => format!("unknown keyword '{word}'."),
-        };
-        let help =
-            near.map_or("README.md lists what works".to_owned(), |near| format!("did you mean '{near}'?"));
-        let tight = words.prefix.replace("' : ", "': ");
-        let prefix = std::mem::replace(&mut words.prefix, tight);
-        words.alert_last(text, help);
-        words.prefix = prefix;
-        return;
-    };
-    words.at += row.length();
-    let needed = usize::from(row.arity.min);
-    if words.rest().len() < needed {
-        words.at = words.line.words.len();
-        let what = if row.words == "interface" { "interface name" } else { "argument" };
-        return words.alert(words.at, format!("'{}' : missing {what}", row.words), row.doc);
-    }
-    if support::is_honoured(row, words.line, at, words.report) {
-        options.apply(row.words, words);
-    } else {
-        words.at += needed;
-    }
 }
 
 impl BindOptions {

@@ -8,9 +8,7 @@ use super::diagnostic::{Form, Report};
 use super::keyword::{self, Ignored, Places, Support};
 use super::lexer::Line;
 use super::model::{Check, Server, ServerAddress};
-use super::suggest::nearest;
 use super::supplies::Supplies;
-use super::support;
 use super::value::{self, TimeUnit};
 
 /// A `server` line as written.
@@ -143,52 +141,12 @@ fn parse_options(
     words: &mut Arguments<'_>,
     supplies: &mut Supplies,
 ) {
-    while words.peek().is_some() {
-        parse_option(options, place, words, supplies);
+    while let Some(word) = words.peek() {
+        options.cookie |= word == "cookie";
+        if let Some(row) = words.option(place) {
+            options.apply(row.words, words, supplies);
+        }
     }
-}
-
-/// Takes one option and its arguments; one that is wrong is said and passed over.
-fn parse_option(
-    options: &mut ServerOptions,
-    place: Places,
-    words: &mut Arguments<'_>,
-    supplies: &mut Supplies,
-) {
-    let at = words.at;
-    let Some(row) = support::find_at(place, words.line, at) else {
-        return unknown_option(place, words);
-    };
-    words.at += row.length();
-    let needed = usize::from(row.arity.min);
-    if words.rest().len() < needed {
-        words.at = words.line.words.len();
-        words.alert(words.at, format!("'{}' expects an argument.", row.words), row.doc);
-        return;
-    }
-    if row.words == "cookie" {
-        options.cookie = true;
-    }
-    if support::is_honoured(row, words.line, at, words.report) {
-        options.apply(row.words, words, supplies);
-    } else {
-        words.at += needed;
-    }
-}
-
-fn unknown_option(place: Places, words: &mut Arguments<'_>) {
-    let word = words.next().unwrap_or("");
-    let (text, help) = match nearest(word, keyword::names(place)) {
-        Some(near) => (
-            format!("unknown keyword '{word}'; did you mean '{near}' maybe ?"),
-            format!("did you mean '{near}'?"),
-        ),
-        None => (
-            format!("unknown keyword '{word}'."),
-            "no server option of HAProxy's is near; README.md lists what works".to_owned(),
-        ),
-    };
-    words.alert_last(text, help);
 }
 
 fn server_address(
@@ -242,7 +200,7 @@ impl ServerOptions {
                     self.id = Some(id);
                 }
             }
-            "source" => self.apply_source(words, supplies),
+            "source" => self.source = words.source(supplies).unwrap_or(self.source),
             "init-addr" => self.apply_init_addr(words),
             "maxconn" | "minconn" | "maxqueue" => self.apply_limit(option, words),
             "on-marked-down" => self.on_marked_down |= only("shutdown-sessions", option, words),
@@ -306,20 +264,6 @@ impl ServerOptions {
                 "write the IP address to check",
             ),
             Err(error) => words.bad_address("addr", error),
-        }
-    }
-
-    fn apply_source(&mut self, words: &mut Arguments<'_>, supplies: &mut Supplies) {
-        if let Some(source) = words.source(supplies) {
-            self.source = source;
-        }
-        if let Some(word @ ("usesrc" | "interface")) = words.peek() {
-            words.at += 1;
-            words.alert_last(
-                format!("'source' : '{word}' is not supported here."),
-                "connections leave from the address alone; route them by it (ip rule)",
-            );
-            words.next();
         }
     }
 

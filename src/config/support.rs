@@ -71,7 +71,7 @@ pub(super) fn is_default_anyway(row: &Keyword, line: &Line) -> bool {
 /// Says that no row is known, and which one may have been meant.
 pub(super) fn unknown(line: &Line, section: &str, places: Places, report: &mut Report) {
     let keyword = line.keyword();
-    let family = families().iter().find(|family| **family == keyword);
+    let family = FAMILIES.iter().find(|family| **family == keyword);
     let (at, text, candidates) = match family {
         Some(family) => unknown_member(family, line, places),
         None => {
@@ -88,18 +88,24 @@ pub(super) fn unknown(line: &Line, section: &str, places: Places, report: &mut R
         }
         _ => text,
     };
-    let help = match (near, elsewhere.flatten()) {
-        (_, Some(_)) => format!("'{keyword}' belongs into another section"),
-        (Some(near), None) => format!("did you mean '{near}'?"),
-        (None, None) => "no keyword of HAProxy's is near; README.md lists what works".to_owned(),
+    let help = match elsewhere.flatten() {
+        Some(_) => format!("'{keyword}' belongs into another section"),
+        None => did_you_mean(near),
     };
     report.alert(line, line.span(at), text).help(help);
 }
 
-/// First words that say little without the second.
-fn families() -> &'static [&'static str] {
-    &["option", "timeout", "stats", "tcp-request", "tcp-response", "stick", "email-alert", "external-check"]
+/// The help for a word that no keyword of that place is.
+pub(super) fn did_you_mean(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "no keyword of HAProxy's is near; README.md lists what works".to_owned(),
+    }
 }
+
+/// First words that say little without the second.
+const FAMILIES: [&str; 8] =
+    ["option", "timeout", "stats", "tcp-request", "tcp-response", "stick", "email-alert", "external-check"];
 
 fn unknown_member<'a>(family: &str, line: &Line, places: Places) -> (usize, String, Vec<&'a str>) {
     let members: Vec<&'static str> = keyword::names(places)

@@ -35,7 +35,12 @@ impl Settings {
             }
             "source" => {
                 self.source = words.source(around.supplies).unwrap_or(self.source);
-                refuse_source_options(words);
+                if words.next().is_some() {
+                    words.alert_last(
+                        "'source' only supports optional keywords 'interface' and 'usesrc'.",
+                        "write an address and nothing after it",
+                    );
+                }
             }
             other => unreachable!("'{other}' is honoured in the table but not read"),
         }
@@ -83,19 +88,5 @@ fn parse_mode(words: &mut Arguments<'_>) -> Option<Mode> {
             words.alert_last(format!("unknown proxy mode '{word}'."), "tcp, or http for the stats page");
             None
         }
-    }
-}
-
-fn refuse_source_options(words: &mut Arguments<'_>) {
-    match words.next() {
-        None => {}
-        Some(word @ ("usesrc" | "interface")) => words.alert_last(
-            format!("'source' : '{word}' is not supported here."),
-            "connections leave from the address alone; route them by it (ip rule)",
-        ),
-        Some(_) => words.alert_last(
-            "'source' only supports optional keywords 'interface' and 'usesrc'.",
-            "write an address and nothing after it",
-        ),
     }
 }
