@@ -33,12 +33,6 @@ pub(super) fn refuse(row: &Keyword, refusal: Refusal, line: &Line, at: usize, re
     };
 }
 
-/// Says, as advice, that the keyword at word `at` has no effect here.
-pub(super) fn tell(row: &Keyword, why: &str, line: &Line, at: usize, report: &mut Report) {
-    let text = format!("'{}' has no effect here: {why}.", row.words);
-    report.diag(line, span(row, line, at), text);
-}
-
 /// Whether as many words follow the keyword at word `at` as it takes; says so when not.
 pub(super) fn check_arity(row: &Keyword, line: &Line, at: usize, report: &mut Report) -> bool {
     let first = at + row.length();
@@ -80,7 +74,7 @@ pub(super) fn unknown(line: &Line, section: &str, places: Places, report: &mut R
         }
     };
     let written = line.word(at).unwrap_or("");
-    let elsewhere = (at == 0).then(|| keyword::names(Places::ALL).find(|name| first_word(name) == keyword));
+    let elsewhere = at == 0 && keyword::names(Places::ALL).any(|name| first_word(name) == keyword);
     let near = nearest(written, candidates);
     let text = match near {
         Some(near) if at == 0 || keyword == "option" => {
@@ -88,9 +82,9 @@ pub(super) fn unknown(line: &Line, section: &str, places: Places, report: &mut R
         }
         _ => text,
     };
-    let help = match elsewhere.flatten() {
-        Some(_) => format!("'{keyword}' belongs into another section"),
-        None => did_you_mean(near),
+    let help = match elsewhere {
+        true => format!("'{keyword}' belongs into another section"),
+        false => did_you_mean(near),
     };
     report.alert(line, line.span(at), text).help(help);
 }
@@ -127,15 +121,18 @@ fn first_word(name: &'static str) -> &'static str {
 
 /// Deals with a row that is not honoured; true when it was honoured and must be read.
 pub(super) fn is_honoured(row: &'static Keyword, line: &Line, at: usize, report: &mut Report) -> bool {
+    let no_effect = |why| format!("'{}' has no effect here: {why}.", row.words);
+    let span = span(row, line, at);
     match row.support {
         Support::Honoured(_) => return true,
         Support::Refused(refusal) => refuse(row, refusal, line, at, report),
-        Support::Ignored(Ignored::Told(why)) => tell(row, why, line, at, report),
-        Support::Ignored(Ignored::Warned(why)) => {
-            let text = format!("'{}' has no effect here: {why}.", row.words);
-            report.warning(line, span(row, line, at), text).help("remove it, and this warning goes");
+        Support::Ignored(Ignored::Told(why)) => {
+            report.diag(line, span, no_effect(why));
         }
-        Support::Ignored(_) => {}
+        Support::Ignored(Ignored::Warned(why)) => {
+            report.warning(line, span, no_effect(why)).help("remove it, and this warning goes");
+        }
+        Support::Ignored(Ignored::Silent | Ignored::Http { .. }) => {}
     }
     false
 }
