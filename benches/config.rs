@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pronk::config::{Environment, Options, Source, parse};
+use pronk::config::{Environment, Source, Supplies, parse};
 
 const BACKENDS: usize = 10;
 const SERVERS: usize = 100;
@@ -39,15 +39,15 @@ fn thousand_servers() -> String {
 fn read(criterion: &mut Criterion) {
     let text = thousand_servers().into_bytes();
     let environment = Environment::default();
-    let options = Options::default();
+    let supplies = Supplies::default();
     let mut group = criterion.benchmark_group("config");
     group.throughput(Throughput::Bytes(text.len() as u64));
     let sources = [Source { name: "haproxy.cfg".to_owned(), text }];
-    let (config, diagnostics) = parse(&sources, &environment, &options);
+    let (config, diagnostics) = parse(&sources, &environment, &supplies);
     let servers = config.map(|config| config.proxies.iter().map(|proxy| proxy.servers.len()).sum());
     assert_eq!(servers, Some(BACKENDS * SERVERS), "{diagnostics:?}");
     group.bench_function("thousand servers", |bencher| {
-        bencher.iter(|| parse(black_box(&sources), &environment, &options));
+        bencher.iter(|| parse(black_box(&sources), &environment, &supplies));
     });
     group.finish();
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use pronk::config::address::HostName;
 use pronk::config::diagnostic::{Banner, Diagnostic, Form, Severity, render};
 use pronk::config::model::Config;
-use pronk::config::{Environment, Options, Source, parse, wants};
+use pronk::config::{Environment, Source, Supplies, parse, wants};
 
 #[path = "config/language.rs"]
 mod language;
@@ -46,12 +46,12 @@ fn load(path: &Path) -> (Option<Config>, Vec<Diagnostic>) {
     let mut environment: Environment = VARIABLES.iter().copied().collect();
     environment.predefine(&[&name], "gateway", false);
     let sources = [Source { name, text }];
-    let mut options = Options::default();
+    let mut supplies = Supplies::default();
     for host in wants(&sources, &environment).hosts {
         let address = look_up(&host);
-        options.supplies.add_host(host, address);
+        supplies.add_host(host, address);
     }
-    parse(&sources, &environment, &options)
+    parse(&sources, &environment, &supplies)
 }
 
 /// Compares what was said with the `.stderr` beside the file, or writes it under `BLESS`.
@@ -212,7 +212,7 @@ fn every_cut_of_a_file_is_judged() {
         let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         for end in (0..text.len()).step_by(41) {
             let cut = Source { name: "cut.cfg".to_owned(), text: text[..end].to_vec() };
-            let (config, diagnostics) = parse(&[cut], &environment, &Options::default());
+            let (config, diagnostics) = parse(&[cut], &environment, &Supplies::default());
             let alert = diagnostics.iter().any(|d| d.severity == Severity::Alert);
             assert_eq!(config.is_none(), alert, "{} cut at {end}", path.display());
         }

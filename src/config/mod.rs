@@ -45,21 +45,15 @@ pub struct Source {
     pub text: Vec<u8>,
 }
 
-/// What else parsing depends on.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Answers to what [`wants`] asked for.
-    pub supplies: Supplies,
-}
-
-/// Reads a configuration. The result is None exactly when a diagnostic is an alert.
+/// Reads a configuration with the answers to what [`wants`] asked for. The result is None exactly when a
+/// diagnostic is an alert.
 pub fn parse(
     sources: &[Source],
     environment: &Environment,
-    options: &Options,
+    supplies: &Supplies,
 ) -> (Option<Config>, Vec<Diagnostic>) {
     let mut report = Report::default();
-    let (config, _) = read(sources, environment, options.supplies.clone(), &mut report);
+    let (config, _) = read(sources, environment, supplies.clone(), &mut report);
     let refused = report.alerts() > 0;
     if refused {
         report.push(Diagnostic::bare(Severity::Alert, "Fatal errors found in configuration."));

@@ -15,7 +15,7 @@ pub fn embedded(text: &str) -> ExitCode {
     diagnostics::start(invocation.debug);
     let source = Source { name: "haproxy.cfg".to_owned(), text: text.as_bytes().to_vec() };
     let environment = sources::environment(&[], None);
-    let (config, said) = config::parse(&[source], &environment, &config::Options::default());
+    let (config, said) = config::parse(&[source], &environment, &config::Supplies::default());
     load::tell(&said, &invocation);
     let Some(config) = config else { return ExitCode::FAILURE };
     match launch::conduct(Loaded { config, warnings: 0 }, &invocation, began) {

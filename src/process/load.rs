@@ -54,7 +54,7 @@ fn parse(invocation: &Invocation) -> Option<(Option<Config>, Vec<Diagnostic>)> {
     let texts = readable(sources::read(&files))?;
     let environment = sources::environment(&files, invocation.local_peer.as_deref());
     let supplies = sources::fetch(&config::wants(&texts, &environment), invocation.ipv4_first);
-    Some(config::parse(&texts, &environment, &config::Options { supplies }))
+    Some(config::parse(&texts, &environment, &supplies))
 }
 
 fn readable<T>(result: Result<T, Unreadable>) -> Option<T> {

@@ -1,7 +1,7 @@
 //! Random lines of quotes, escapes, variables and conditions, judged by haproxy and by this parser alike.
 
 use pronk::config::diagnostic::Severity;
-use pronk::config::{Diagnostic, Environment, Options, Source, parse};
+use pronk::config::{Diagnostic, Environment, Source, Supplies, parse};
 
 use super::{haproxy_in, skipped};
 
@@ -101,7 +101,7 @@ fn condition(random: &mut fastrand::Rng) -> String {
 fn ours(text: &str) -> Vec<String> {
     let environment: Environment = VARIABLES.iter().copied().collect();
     let source = Source { name: "random.cfg".to_owned(), text: text.as_bytes().to_vec() };
-    let (_, diagnostics) = parse(&[source], &environment, &Options::default());
+    let (_, diagnostics) = parse(&[source], &environment, &Supplies::default());
     let said = |d: &Diagnostic| format!("{:<10} {}", d.severity, d.headline());
     diagnostics.iter().filter(|d| d.file.is_some()).map(said).collect()
 }

@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Environment, Options, Source, parse};
+use crate::config::{Environment, Source, Supplies, parse};
 
 fn read(text: &str) -> Config {
     let source = Source { name: "t.cfg".to_owned(), text: format!("{text}\n").into_bytes() };
-    let (config, diagnostics) = parse(&[source], &Environment::default(), &Options::default());
+    let (config, diagnostics) = parse(&[source], &Environment::default(), &Supplies::default());
     config.unwrap_or_else(|| panic!("{text}: {diagnostics:#?}"))
 }
 

@@ -1,9 +1,9 @@
 use crate::config::model::*;
-use crate::config::{Diagnostic, Environment, Options, Severity, Source, parse};
+use crate::config::{Diagnostic, Environment, Severity, Source, Supplies, parse};
 
 fn read(text: &str) -> (Option<Config>, Vec<Diagnostic>) {
     let source = Source { name: "t.cfg".to_owned(), text: format!("{text}\n").into_bytes() };
-    parse(&[source], &Environment::default(), &Options::default())
+    parse(&[source], &Environment::default(), &Supplies::default())
 }
 
 fn config(text: &str) -> Config {

@@ -1,10 +1,10 @@
 //! Sections, their names, and that no input makes the parser panic.
 
-use crate::config::{Diagnostic, Environment, Options, Severity, Source, parse};
+use crate::config::{Diagnostic, Environment, Severity, Source, Supplies, parse};
 
 fn diagnostics(text: &str) -> Vec<Diagnostic> {
     let source = Source { name: "t.cfg".to_owned(), text: text.as_bytes().to_vec() };
-    parse(&[source], &Environment::default(), &Options::default()).1
+    parse(&[source], &Environment::default(), &Supplies::default()).1
 }
 
 /// `LINE TEXT` of every alert but the closing ones.
@@ -94,7 +94,7 @@ fn an_empty_word_ends_the_line() {
 fn sections_and_blocks_end_with_their_file() {
     let file = |name: &str, text: &str| Source { name: name.to_owned(), text: text.as_bytes().to_vec() };
     let sources = [file("a.cfg", "global\n.if 1\n"), file("b.cfg", "maxconn 5\n")];
-    let (_, diagnostics) = parse(&sources, &Environment::default(), &Options::default());
+    let (_, diagnostics) = parse(&sources, &Environment::default(), &Supplies::default());
     let headlines: Vec<String> = diagnostics.iter().map(Diagnostic::headline).collect();
     assert_eq!(
         headlines,
@@ -111,7 +111,7 @@ fn sections_and_blocks_end_with_their_file() {
 mod any_bytes {
     use proptest::prelude::*;
 
-    use super::{Environment, Options, Severity, Source, parse};
+    use super::{Environment, Severity, Source, Supplies, parse};
     use crate::config::diagnostic::{Banner, render};
 
     /// Words that lead somewhere, so that random lines reach deep.
@@ -224,7 +224,7 @@ mod any_bytes {
     fn holds(text: Vec<u8>) {
         let source = Source { name: "any.cfg".to_owned(), text };
         let environment: Environment = [("X", "1 2")].into_iter().collect();
-        let (config, diagnostics) = parse(&[source], &environment, &Options::default());
+        let (config, diagnostics) = parse(&[source], &environment, &Supplies::default());
         let refused = diagnostics.iter().any(|d| d.severity == Severity::Alert);
         assert_eq!(config.is_none(), refused);
         let banner = Banner { pid: 1, notices: &[], show_diag: true };
