@@ -8,10 +8,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pronk::config::address::HostName;
 use pronk::config::diagnostic::{Banner, Diagnostic, Form, Severity, render};
 use pronk::config::model::Config;
-use pronk::config::{Environment, Source, Supplies, parse, wants};
+use pronk::config::{Environment, Source, Supplies, Wants, parse, wants};
 
 #[path = "config/language.rs"]
 mod language;
@@ -31,12 +30,24 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Addresses for every host name but those that end in `.invalid`.
-fn look_up(host: &HostName) -> Result<IpAddr, String> {
-    if host.name.ends_with(".invalid") {
-        return Err("Name or service not known".to_owned());
+/// Addresses for every host name but those that end in `.invalid`, ids for all users and groups but `nosuch`.
+fn supply(wants: Wants) -> Supplies {
+    let mut supplies = Supplies::default();
+    for host in wants.hosts {
+        let known = !host.name.ends_with(".invalid");
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        supplies.hosts.add(host, known.then_some(address).ok_or("Name or service not known".to_owned()));
     }
-    Ok(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))
+    let id = |name: &str| if name == "nosuch" { Err("0:Success".to_owned()) } else { Ok(99) };
+    for name in wants.users {
+        let answer = id(&name);
+        supplies.users.add(name, answer);
+    }
+    for name in wants.groups {
+        let answer = id(&name);
+        supplies.groups.add(name, answer);
+    }
+    supplies
 }
 
 /// Parses a file under its bare name, as if run in its own folder.
@@ -46,11 +57,7 @@ fn load(path: &Path) -> (Option<Config>, Vec<Diagnostic>) {
     let mut environment: Environment = VARIABLES.iter().copied().collect();
     environment.predefine(&[&name], "gateway", false);
     let sources = [Source { name, text }];
-    let mut supplies = Supplies::default();
-    for host in wants(&sources, &environment).hosts {
-        let address = look_up(&host);
-        supplies.add_host(host, address);
-    }
+    let supplies = supply(wants(&sources, &environment));
     parse(&sources, &environment, &supplies)
 }
 

@@ -151,7 +151,7 @@ impl<'a> Arguments<'a> {
             Host::Ip(ip) => return Some(*ip),
             Host::Name(name) => name,
         };
-        match supplies.host(name) {
+        match supplies.hosts.of(name) {
             Ok(ip) => Some(ip),
             Err(why) => {
                 let text = format!("'{keyword}' : could not resolve address '{}'.", name.name);
@@ -159,6 +159,28 @@ impl<'a> Arguments<'a> {
                 None
             }
         }
+    }
+
+    /// Takes the name of a `user` or a `group`; its number among the supplies.
+    pub fn account(&mut self, what: &str, supplies: &mut Supplies) -> Option<u32> {
+        let name = self.next()?.to_owned();
+        let (accounts, list, create) = match what {
+            "group" => (&mut supplies.groups, "getent group", "groupadd"),
+            _ => (&mut supplies.users, "getent passwd", "useradd"),
+        };
+        let why = match accounts.of(&name) {
+            Ok(id) => return Some(id),
+            Err(why) => why,
+        };
+        let text = match self.prefix.is_empty() {
+            true => format!("cannot find {what} id for '{name}' ({why})"),
+            false => format!("'{what}' : unknown {what} name '{name}'"),
+        };
+        self.alert_last(
+            text,
+            format!("'{list}' lists those it knows; '{create} --system {name}' creates it"),
+        );
+        None
     }
 
     /// Takes the addresses of a listening line.

@@ -53,7 +53,7 @@ pub(super) fn parse_bind(
     };
     let addresses = words.listen("bind", Usage::Bind, supplies);
     words.prefix = format!("'bind {written}' in section '{section}' : ");
-    let options = parse_options(Places::BIND, &mut words);
+    let options = parse_options(Places::BIND, &mut words, supplies);
     let addresses = addresses?;
     if options.id.is_some() && addresses.len() > 1 {
         words.alert(
@@ -75,22 +75,22 @@ pub(super) fn parse_stats_socket(
     let mut words = Arguments::after(line, 2, report);
     let addresses = words.listen("stats socket", Usage::StatsSocket, supplies).unwrap_or_default();
     words.prefix = "'stats socket' : ".to_owned();
-    let options = parse_options(Places::SOCKET, &mut words);
+    let options = parse_options(Places::SOCKET, &mut words, supplies);
     addresses.into_iter().map(|address| options.stats_socket(address, line)).collect()
 }
 
-fn parse_options(place: Places, words: &mut Arguments<'_>) -> BindOptions {
+fn parse_options(place: Places, words: &mut Arguments<'_>, supplies: &mut Supplies) -> BindOptions {
     let mut options = BindOptions::default();
     while words.peek().is_some() {
         if let Some(row) = words.option(place) {
-            options.apply(row.words, words);
+            options.apply(row.words, words, supplies);
         }
     }
     options
 }
 
 impl BindOptions {
-    fn apply(&mut self, option: &str, words: &mut Arguments<'_>) {
+    fn apply(&mut self, option: &str, words: &mut Arguments<'_>, supplies: &mut Supplies) {
         match option {
             "transparent" => self.transparent = true,
             "v4v6" => self.v6only = Some(false),
@@ -100,8 +100,8 @@ impl BindOptions {
             "expose-fd listeners" => self.expose_fd_listeners = true,
             "name" => self.name = words.next().map(str::to_owned),
             "interface" => self.interface = words.next().map(str::to_owned),
-            "user" => self.permissions.user = words.next().map(str::to_owned),
-            "group" => self.permissions.group = words.next().map(str::to_owned),
+            "user" => self.permissions.uid = words.account("user", supplies),
+            "group" => self.permissions.gid = words.account("group", supplies),
             "uid" => self.permissions.uid = words.count("uid", 0),
             "gid" => self.permissions.gid = words.count("gid", 0),
             "mode" => self.permissions.mode = parse_mode(words),

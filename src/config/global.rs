@@ -68,7 +68,7 @@ impl GlobalDraft {
             "stats socket" => {
                 self.global.stats_sockets.extend(bind::parse_stats_socket(line, supplies, report));
             }
-            _ => self.setting(row, line, report),
+            _ => self.setting(row, line, supplies, report),
         }
     }
 
@@ -82,7 +82,7 @@ impl GlobalDraft {
         }
     }
 
-    fn setting(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
+    fn setting(&mut self, row: &Keyword, line: &Line, supplies: &mut Supplies, report: &mut Report) {
         let words = &mut Arguments::after(line, row.length(), report);
         let global = &mut self.global;
         match row.words {
@@ -96,10 +96,10 @@ impl GlobalDraft {
             "log-send-hostname" => global.log_send_hostname = Some(words.next().map(str::to_owned)),
             "chroot" => global.chroot = words.next().map(PathBuf::from),
             "pidfile" => global.pidfile = words.next().map(PathBuf::from),
-            "user" | "uid" if global.user.is_some() || global.uid.is_some() => twice("user/uid", words),
-            "group" | "gid" if global.group.is_some() || global.gid.is_some() => twice("group/gid", words),
-            "user" => global.user = words.next().map(str::to_owned),
-            "group" => global.group = words.next().map(str::to_owned),
+            "user" | "uid" if global.uid.is_some() => twice("user/uid", words),
+            "group" | "gid" if global.gid.is_some() => twice("group/gid", words),
+            "user" => global.uid = words.account("user", supplies),
+            "group" => global.gid = words.account("group", supplies),
             "node" => global.node = words.next().map(str::to_owned),
             "description" => global.description = Some(words.rest().join(" ")),
             "cpu-map" => cpu_map::parse(words, &mut global.cpu_map),

@@ -298,7 +298,7 @@ impl ServerOptions {
                     why.push_str("; a server without address ('none') needs resolvers, which are not built")
                 }
                 InitAddr::Last => {}
-                InitAddr::Libc => match supplies.host(name) {
+                InitAddr::Libc => match supplies.hosts.of(name) {
                     Ok(ip) => return Some(ip),
                     Err(error) => why = error,
                 },

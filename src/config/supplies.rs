@@ -10,34 +10,54 @@ use super::address::HostName;
 pub struct Wants {
     /// Host names to be looked up.
     pub hosts: BTreeSet<HostName>,
+    /// User names.
+    pub users: BTreeSet<String>,
+    /// Group names.
+    pub groups: BTreeSet<String>,
 }
 
 /// What was fetched.
 #[derive(Clone, Debug, Default)]
 pub struct Supplies {
-    hosts: BTreeMap<HostName, Result<IpAddr, String>>,
-    wants: Wants,
+    /// Addresses; an error says why there is none.
+    pub hosts: Answers<HostName, IpAddr>,
+    /// Uids; an error is `ERRNO:TEXT`, as HAProxy shows it.
+    pub users: Answers<String, u32>,
+    /// Gids, likewise.
+    pub groups: Answers<String, u32>,
 }
 
 impl Supplies {
-    /// Adds the answer for one host name: an address, or why there is none.
-    pub fn add_host(&mut self, name: HostName, answer: Result<IpAddr, String>) {
-        self.hosts.insert(name, answer);
-    }
-
-    /// The address of a host name; a name that nobody has looked up yet becomes a want and an error.
-    pub fn host(&mut self, name: &HostName) -> Result<IpAddr, String> {
-        match self.hosts.get(name) {
-            Some(answer) => answer.clone(),
-            None => {
-                self.wants.hosts.insert(name.clone());
-                Err("it was not looked up".to_owned())
-            }
-        }
-    }
-
     /// What was asked for in vain.
     pub fn into_wants(self) -> Wants {
-        self.wants
+        Wants { hosts: self.hosts.missed, users: self.users.missed, groups: self.groups.missed }
+    }
+}
+
+/// The answers to the questions of one kind.
+#[derive(Clone, Debug)]
+pub struct Answers<Q, A> {
+    given: BTreeMap<Q, Result<A, String>>,
+    missed: BTreeSet<Q>,
+}
+
+impl<Q, A> Default for Answers<Q, A> {
+    fn default() -> Self {
+        Answers { given: BTreeMap::new(), missed: BTreeSet::new() }
+    }
+}
+
+impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
+    /// Adds an answer, or why there is none.
+    pub fn add(&mut self, question: Q, answer: Result<A, String>) {
+        self.given.insert(question, answer);
+    }
+
+    /// The answer; a question that nobody has looked into yet becomes a want and an error.
+    pub fn of(&mut self, question: &Q) -> Result<A, String> {
+        self.given.get(question).cloned().unwrap_or_else(|| {
+            self.missed.insert(question.clone());
+            Err("not looked up".to_owned())
+        })
     }
 }

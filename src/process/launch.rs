@@ -12,9 +12,8 @@ use super::invocation::Invocation;
 use super::limits::{self, Budget};
 use super::listen::Sockets;
 use super::load::Loaded;
-use super::privileges::{self, Identity};
 use super::threads::{self, Material};
-use super::{report, runtime};
+use super::{privileges, report, runtime};
 use crate::config::model::Config;
 use crate::log;
 use crate::sys::{cpu, signal};
@@ -28,7 +27,6 @@ struct Opened {
     sockets: Sockets,
     logs: log::Targets,
     pidfile: Option<PidFile>,
-    identity: Identity,
 }
 
 /// Runs the configuration until the process is told to stop. `began` is when the process started.
@@ -69,7 +67,6 @@ fn failed(failures: &[StartError]) -> ExitCode {
 
 fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<StartError>> {
     let workers = workers(&config).map_err(|error| vec![error])?;
-    let identity = privileges::identity(&config.global).map_err(|error| vec![error])?;
     if let Some(megabytes) = invocation.memory_mb {
         limits::confine_memory(megabytes).map_err(|error| vec![error])?;
     }
@@ -92,7 +89,7 @@ fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<Start
         Some(path) if config.global.daemon => Some(PidFile::open(path).map_err(|error| vec![error])?),
         _ => None,
     };
-    Ok(Opened { config: Arc::new(config), workers, budget, sockets, logs, pidfile, identity })
+    Ok(Opened { config: Arc::new(config), workers, budget, sockets, logs, pidfile })
 }
 
 /// `nbthread`, or one worker for each CPU this process may use.
@@ -116,8 +113,8 @@ fn start(
     warnings: u32,
     began: Instant,
 ) -> Result<Control, StartError> {
-    let Opened { config, workers, budget, sockets, logs, pidfile, identity } = opened;
-    identity.assume()?;
+    let Opened { config, workers, budget, sockets, logs, pidfile } = opened;
+    privileges::give_up(&config.global)?;
     if let Some(pidfile) = pidfile {
         pidfile.write()?;
     }

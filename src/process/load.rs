@@ -1,8 +1,8 @@
 //! From the command line to a checked configuration, with everything said on the way.
 
 use super::invocation::Invocation;
+use super::report;
 use super::sources::{self, Unreadable};
-use super::{privileges, report};
 use crate::config::conditional::{self, World};
 use crate::config::diagnostic::{Banner, render};
 use crate::config::model::Config;
@@ -24,11 +24,6 @@ pub fn load(invocation: &Invocation) -> Option<Loaded> {
     tell(&diagnostics, invocation);
     let mut config = config?;
     override_with(&mut config, invocation);
-    if let Err(error) = privileges::identity(&config.global) {
-        report::start_error(&error);
-        report::alert("config : Fatal errors found in configuration.");
-        return None;
-    }
     let warnings = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count();
     if invocation.zero_warning && warnings > 0 {
         report::alert("Some warnings were found and 'zero-warning' is set. Aborting.");
@@ -53,7 +48,7 @@ fn parse(invocation: &Invocation) -> Option<(Option<Config>, Vec<Diagnostic>)> {
     }
     let texts = readable(sources::read(&files))?;
     let environment = sources::environment(&files, invocation.local_peer.as_deref());
-    let supplies = sources::fetch(&config::wants(&texts, &environment), invocation.ipv4_first);
+    let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
     Some(config::parse(&texts, &environment, &supplies))
 }
 

@@ -5,8 +5,10 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use super::error::strerror;
 use crate::config::address::{HostFamily, HostName};
 use crate::config::{Environment, Source, Supplies, Wants};
+use crate::sys::user;
 
 /// A file or directory that cannot be read.
 #[derive(Debug)]
@@ -75,13 +77,32 @@ pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Looks up what a configuration asks for, with the system's resolver.
-pub fn fetch(wants: &Wants, ipv4_first: bool) -> Supplies {
+/// Looks up what a configuration asks for: addresses with the system's resolver, users, groups.
+pub fn fetch(wants: Wants, ipv4_first: bool) -> Supplies {
     let mut supplies = Supplies::default();
-    for host in &wants.hosts {
-        supplies.add_host(host.clone(), resolve(host, ipv4_first));
+    for host in wants.hosts {
+        let answer = resolve(&host, ipv4_first);
+        supplies.hosts.add(host, answer);
+    }
+    for name in wants.users {
+        let answer = account(user::user_id(&name));
+        supplies.users.add(name, answer);
+    }
+    for name in wants.groups {
+        let answer = account(user::group_id(&name));
+        supplies.groups.add(name, answer);
     }
     supplies
+}
+
+/// A name that is not there is, as for HAProxy, no failure of the system.
+fn account(found: io::Result<Option<u32>>) -> Result<u32, String> {
+    let error = match found {
+        Ok(Some(id)) => return Ok(id),
+        Ok(None) => io::Error::from_raw_os_error(0),
+        Err(error) => error,
+    };
+    Err(format!("{}:{}", error.raw_os_error().unwrap_or(0), strerror(&error)))
 }
 
 fn resolve(host: &HostName, ipv4_first: bool) -> Result<IpAddr, String> {
@@ -122,6 +143,15 @@ mod tests {
         assert_eq!(expand(std::slice::from_ref(&missing)).expect_err("missing").path, missing);
         let error = read(std::slice::from_ref(&missing)).expect_err("missing");
         assert_eq!((error.path, error.errno.kind()), (missing, io::ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn accounts_are_looked_up_and_missing_ones_told_as_haproxy_does() {
+        let name = |name: &str| std::collections::BTreeSet::from([name.to_owned()]);
+        let (users, groups) = (name("root"), name("no-such-group-pronk"));
+        let mut supplies = fetch(Wants { users, groups, ..Wants::default() }, false);
+        assert_eq!(supplies.users.of(&"root".to_owned()), Ok(0));
+        assert_eq!(supplies.groups.of(&"no-such-group-pronk".to_owned()), Err("0:Success".to_owned()));
     }
 
     #[test]

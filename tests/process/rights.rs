@@ -69,16 +69,16 @@ fn a_socket_in_a_missing_directory_is_refused() {
 
 #[test]
 fn an_unknown_user_is_refused_when_checking_too() {
-    for line in ["user no-such-user-pronk", "group no-such-group-pronk"] {
+    for what in ["user", "group"] {
+        let line = format!("{what} no-such-{what}-pronk");
         let kept = written(&format!("global\n  {line}\n{DEFAULTS}listen x\n  bind 127.0.0.1:9\n"));
         let run = pronk(["-c".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
         assert_eq!(run.code(), 1, "{line}");
-        let what = line.split(' ').next().expect("a word");
-        assert!(
-            run.stderr.contains(&format!("cannot find {what} id for 'no-such-{what}-pronk'")),
-            "{}",
-            run.stderr
+        let text = format!(
+            "[ALERT]    (P) : config : parsing [{}:2] : cannot find {what} id for 'no-such-{what}-pronk' (0:Success)",
+            kept.file.display()
         );
+        assert!(run.messages().contains(&text), "{}", run.stderr);
     }
 }
 

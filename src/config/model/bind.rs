@@ -62,12 +62,8 @@ pub enum ListenAddress {
 pub struct SocketPermissions {
     /// `mode`, octal in the file.
     pub mode: Option<u32>,
-    /// `user`.
-    pub user: Option<String>,
-    /// `uid`.
+    /// `user` or `uid`.
     pub uid: Option<u32>,
-    /// `group`.
-    pub group: Option<String>,
-    /// `gid`.
+    /// `group` or `gid`.
     pub gid: Option<u32>,
 }

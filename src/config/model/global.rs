@@ -21,13 +21,9 @@ pub struct Global {
     pub pidfile: Option<PathBuf>,
     /// `chroot`.
     pub chroot: Option<PathBuf>,
-    /// `user`, by name.
-    pub user: Option<String>,
-    /// `group`, by name.
-    pub group: Option<String>,
-    /// `uid`.
+    /// `user` or `uid`.
     pub uid: Option<u32>,
-    /// `gid`.
+    /// `group` or `gid`.
     pub gid: Option<u32>,
     /// `ulimit-n`.
     pub ulimit_n: Option<u64>,
@@ -71,8 +67,6 @@ impl Default for Global {
             quiet: false,
             pidfile: None,
             chroot: None,
-            user: None,
-            group: None,
             uid: None,
             gid: None,
             ulimit_n: None,
