@@ -179,11 +179,6 @@ impl Report {
         self.diagnostics.iter().filter(|d| d.severity == Severity::Alert).count()
     }
 
-    /// How many warnings there are.
-    pub fn warnings(&self) -> usize {
-        self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count()
-    }
-
     /// All of them.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.diagnostics

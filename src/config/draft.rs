@@ -1,9 +1,9 @@
 //! What the lines of a configuration say, section by section, before references are resolved.
 
 use super::diagnostic::Report;
-use super::global::{GlobalDraft, LogTargets};
+use super::global::LogTargets;
 use super::lexer::{Line, Word};
-use super::model::{Config, ProxyKind};
+use super::model::{Config, Global, ProxyKind};
 use super::proxy::{Section, Settings, Surroundings};
 use super::resolve;
 use super::supplies::{Supplies, Wants};
@@ -23,7 +23,7 @@ pub struct Opening<'a> {
 #[derive(Debug)]
 pub struct Draft {
     supplies: Supplies,
-    global: GlobalDraft,
+    global: Global,
     logs: LogTargets,
     defaults: Vec<Section>,
     proxies: Vec<Section>,
@@ -36,7 +36,7 @@ impl Draft {
     pub fn new(supplies: Supplies) -> Draft {
         Draft {
             supplies,
-            global: GlobalDraft::default(),
+            global: Global::default(),
             logs: LogTargets::default(),
             defaults: Vec::new(),
             proxies: Vec::new(),
@@ -75,7 +75,7 @@ impl Draft {
         let sections = if self.in_proxy { &mut self.proxies } else { &mut self.defaults };
         let Some(section) = sections.last_mut() else { return };
         let mut around = Surroundings {
-            global_logs: &self.global.global.logs,
+            global_logs: &self.global.logs,
             logs: &mut self.logs,
             supplies: &mut self.supplies,
             report,

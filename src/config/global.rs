@@ -23,15 +23,6 @@ const BUFSIZE: (u64, u64) = (4_096, 1 << 24);
 /// Limits of `tune.pipesize` and the socket buffers: what `F_SETPIPE_SZ` and `SO_RCVBUF` take.
 const KERNEL_BUFFER: (u64, u64) = (1, i32::MAX as u64);
 
-/// The `global` sections so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct GlobalDraft {
-    /// What they say.
-    pub global: Global,
-    /// `zero-warning`.
-    pub zero_warning: bool,
-}
-
 /// Where distinct log targets are kept.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogTargets(pub Vec<LogTarget>);
@@ -47,18 +38,23 @@ impl LogTargets {
     }
 }
 
-impl GlobalDraft {
-    /// Reads one line.
-    pub fn line(&mut self, line: &Line, logs: &mut LogTargets, supplies: &mut Supplies, report: &mut Report) {
+impl Global {
+    /// Reads one line of a `global` section.
+    pub(super) fn line(
+        &mut self,
+        line: &Line,
+        logs: &mut LogTargets,
+        supplies: &mut Supplies,
+        report: &mut Report,
+    ) {
         let Some(row) = support::find_at(Places::GLOBAL, line, 0) else {
             return support::unknown(line, "global", Places::GLOBAL, report);
         };
         if support::is_default_anyway(row, line) {
             return;
         }
-        if row.words == "log" && line.modifier != Modifier::None {
-            self.global.logs.clear();
-            return;
+        if row.words == "log" && line.modifier == Modifier::No {
+            return log_line::clear(line, &mut self.logs, report);
         }
         if !support::check_arity(row, line, 0, report) || !support::is_honoured(row, line, 0, report) {
             return;
@@ -66,7 +62,7 @@ impl GlobalDraft {
         match row.words {
             "log" => self.log(line, logs, supplies, report),
             "stats socket" => {
-                self.global.stats_sockets.extend(bind::parse_stats_socket(line, supplies, report));
+                self.stats_sockets.extend(bind::parse_stats_socket(line, supplies, report));
             }
             _ => self.setting(row, line, supplies, report),
         }
@@ -78,17 +74,17 @@ impl GlobalDraft {
             return words.alert(1, "log : 'global' is not supported for a global section", "name a target");
         }
         if let Some(target) = log_line::parse(&mut words, supplies) {
-            self.global.logs.push(logs.intern(target));
+            self.logs.push(logs.intern(target));
         }
     }
 
     fn setting(&mut self, row: &Keyword, line: &Line, supplies: &mut Supplies, report: &mut Report) {
         let words = &mut Arguments::after(line, row.length(), report);
-        let global = &mut self.global;
+        let global = self;
         match row.words {
             "daemon" => global.daemon = true,
             "quiet" => global.quiet = true,
-            "zero-warning" => self.zero_warning = true,
+            "zero-warning" => global.zero_warning = true,
             "nosplice" => global.tune.splice = false,
             "noreuseport" => global.tune.reuseport = false,
             "strict-limits" => global.strict_limits = line.modifier != Modifier::No,

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use super::address::{self, Address, Port, Usage};
 use super::arguments::Arguments;
-use super::model::{LogAddress, LogFormat, LogSample, LogTarget};
+use super::diagnostic::Report;
+use super::lexer::Line;
+use super::model::{LogAddress, LogFormat, LogSample, LogTarget, LogTargetId};
 use super::suggest::nearest;
 use super::supplies::Supplies;
 
@@ -58,6 +60,16 @@ pub(super) fn parse(words: &mut Arguments<'_>, supplies: &mut Supplies) -> Optio
     }
     words.end("log");
     Some(target)
+}
+
+/// Reads `no log`, which removes the targets so far.
+pub(super) fn clear(line: &Line, targets: &mut Vec<LogTargetId>, report: &mut Report) {
+    if let Some(extra) = line.arguments().first() {
+        report
+            .alert(line, extra, "log : 'no log' does not expect arguments")
+            .help("it removes every target: name the ones to keep after it");
+    }
+    targets.clear();
 }
 
 const EXPECTS: &str = "log : expects <address> and <facility>  as arguments";

@@ -131,8 +131,8 @@ impl Section {
         if !place::allows(self, row, line, around.report) || support::is_default_anyway(row, line) {
             return;
         }
-        if row.words == "log" && line.modifier != Modifier::None {
-            return self.no_log(line, around.report);
+        if row.words == "log" && line.modifier == Modifier::No {
+            return log_line::clear(line, &mut self.settings.logs, around.report);
         }
         if !support::check_arity(row, line, 0, around.report)
             || place::is_log_form_of_backend(self, row, line, around.report)
@@ -198,16 +198,6 @@ impl Section {
             }
             _ => self.settings.line(row, line, around),
         }
-    }
-
-    /// `no log`
-    fn no_log(&mut self, line: &Line, report: &mut Report) {
-        if let Some(extra) = line.arguments().first() {
-            report
-                .alert(line, extra, "log : 'no log' does not expect arguments")
-                .help("it removes every target: name the ones to keep after it");
-        }
-        self.settings.logs.clear();
     }
 
     /// `log global` and `log TARGET…`.

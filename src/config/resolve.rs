@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::advice;
 use super::balance_line::Asked;
 use super::diagnostic::{Diagnostic, Form, Report, Severity, Span};
-use super::global::GlobalDraft;
 use super::lexer::Line;
 use super::model::{
-    Balance, Bind, BindId, Config, LogStyle, LogTarget, Mode, Proxy, ProxyId, Server, Timeouts, UseBackend,
+    Balance, Bind, BindId, Config, Global, LogStyle, LogTarget, Mode, Proxy, ProxyId, Server, Timeouts,
+    UseBackend,
 };
 use super::proxy::{LogStyleLine, Section};
 use super::server::ServerLine;
@@ -26,7 +26,7 @@ const FIRST_PROXY_ID: u32 = 2;
 
 /// Resolves a whole configuration; None when there is an alert.
 pub(super) fn config(
-    global: GlobalDraft,
+    global: Global,
     log_targets: Vec<LogTarget>,
     sections: &[Section],
     report: &mut Report,
@@ -47,9 +47,7 @@ pub(super) fn config(
         }
     }
     check::size(sections, &proxies, &binds, &log_targets, report);
-    check::warnings_allowed(global.zero_warning, report);
-    let config = Config { global: global.global, proxies, binds, log_targets };
-    (report.alerts() == 0).then_some(config)
+    (report.alerts() == 0).then_some(Config { global, proxies, binds, log_targets })
 }
 
 struct Resolver<'a> {

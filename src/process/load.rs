@@ -25,7 +25,7 @@ pub fn load(invocation: &Invocation) -> Option<Loaded> {
     let mut config = config?;
     override_with(&mut config, invocation);
     let warnings = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count();
-    if invocation.zero_warning && warnings > 0 {
+    if config.global.zero_warning && warnings > 0 {
         report::alert("Some warnings were found and 'zero-warning' is set. Aborting.");
         return None;
     }
@@ -74,6 +74,7 @@ fn override_with(config: &mut Config, invocation: &Invocation) {
     global.maxconn = invocation.maxconn.filter(|&n| n > 0).or(global.maxconn);
     global.daemon = (global.daemon || invocation.daemon) && !invocation.foreground;
     global.quiet = (global.quiet || invocation.quiet) && !invocation.verbose;
+    global.zero_warning |= invocation.zero_warning;
     if let Some(pidfile) = &invocation.pidfile {
         global.pidfile = Some(pidfile.clone());
     }

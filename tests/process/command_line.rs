@@ -71,13 +71,39 @@ fn warnings_are_told_and_fatal_only_when_asked() {
     assert!(messages[0].starts_with("[NOTICE]   (P) : pronk version is "), "{messages:?}");
     assert!(messages[1].starts_with("[NOTICE]   (P) : path to executable is "));
     assert!(messages[2].starts_with("[WARNING]  (P) : config : missing timeouts for proxy 'x'."));
-    let fatal = pronk(["-c".as_ref(), "-dW".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
-    assert_eq!(fatal.code(), 1);
-    let last = fatal.messages().pop();
-    let expected = "[ALERT]    (P) : Some warnings were found and 'zero-warning' is set. Aborting.";
-    assert_eq!(last.as_deref(), Some(expected));
+    let strict = written("global\n  zero-warning\nlisten x\n  mode tcp\n  bind 127.0.0.1:9\n");
+    for fatal in [
+        pronk(["-c".as_ref(), "-dW".as_ref(), "-f".as_ref(), kept.file.as_os_str()]),
+        pronk(["-dW".as_ref(), "-f".as_ref(), kept.file.as_os_str()]),
+        pronk(["-c".as_ref(), "-f".as_ref(), strict.file.as_os_str()]),
+    ] {
+        assert_eq!((fatal.code(), fatal.stdout.as_str()), (1, ""));
+        let last = fatal.messages().pop();
+        let expected = "[ALERT]    (P) : Some warnings were found and 'zero-warning' is set. Aborting.";
+        assert_eq!(last.as_deref(), Some(expected));
+    }
     let silenced = pronk(["-q".as_ref(), "-c".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
     assert_eq!((silenced.code(), silenced.stdout, silenced.stderr), (0, String::new(), String::new()));
+}
+
+#[test]
+fn advice_is_shown_when_asked_for_and_never_counts() {
+    let kept = written(&format!(
+        "global\n  zero-warning\n{DEFAULTS}listen x\n  bind 127.0.0.1:9\n  server s1 127.0.0.1:22000\n"
+    ));
+    let silent = pronk(["-c".as_ref(), "-dW".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!((silent.code(), silent.stdout.as_str(), silent.stderr.as_str()), (0, "", ""));
+    let told = pronk(["-c".as_ref(), "-dD".as_ref(), "-dW".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!((told.code(), told.stdout.as_str()), (0, ""));
+    let messages = told.messages();
+    for text in ["port 22000 is one of", "has no 'check'", "'timeout client' of", "'timeout server' of"] {
+        let line =
+            |line: &&String| line.starts_with("[DIAG]     (P) : config : parsing [") && line.contains(text);
+        assert_eq!(messages.iter().filter(line).count(), 1, "{text}: {messages:?}");
+    }
+    let reasons = messages.iter().filter(|line| line.trim_start().starts_with("= help: ")).count();
+    assert_eq!(reasons, 4, "{messages:?}");
+    assert!(!told.stderr.contains("[WARNING]") && !told.stderr.contains("[ALERT]"), "{}", told.stderr);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Global {
     pub daemon: bool,
     /// `quiet` or `-q`.
     pub quiet: bool,
+    /// `zero-warning` or `-dW`.
+    pub zero_warning: bool,
     /// `pidfile` or `-p`.
     pub pidfile: Option<PathBuf>,
     /// `chroot`.
@@ -65,6 +67,7 @@ impl Default for Global {
             cpu_map: Vec::new(),
             daemon: false,
             quiet: false,
+            zero_warning: false,
             pidfile: None,
             chroot: None,
             uid: None,

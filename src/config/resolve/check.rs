@@ -196,13 +196,3 @@ pub(super) fn size(
         at(Some(&section.line), "servers", proxy.servers.len(), report);
     }
 }
-
-/// `zero-warning`
-pub(super) fn warnings_allowed(zero_warning: bool, report: &mut Report) {
-    if zero_warning && report.warnings() > 0 {
-        let text = "Some warnings were found and 'zero-warning' is set. Aborting.";
-        report
-            .push(Diagnostic::bare(Severity::Alert, text))
-            .help("remove what the warnings name, or remove 'zero-warning' from global");
-    }
-}
