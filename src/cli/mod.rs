@@ -2,6 +2,7 @@
 
 mod flags;
 mod usage;
+mod variables;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use crate::process::Invocation;
 pub use flags::{FLAGS, Flag, Support, Takes};
 pub use usage::usage;
+pub use variables::VARIABLES;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,6 +274,9 @@ mod tests {
             assert_eq!(FLAGS.iter().filter(|other| other.name == flag.name).count(), 1, "{}", flag.name);
             assert_eq!(flags::find(flag.name).map(|(found, _)| found.name), Some(flag.name));
             assert!(usage().contains(flag.name), "{}", flag.name);
+        }
+        for (name, _) in VARIABLES {
+            assert!(usage().contains(&format!("        {name} ")), "{name}");
         }
     }
 

@@ -1,8 +1,9 @@
-//! The usage text, made from the table of options.
+//! The usage text, made from the tables of options and variables.
 
 use std::fmt::Write as _;
 
 use super::flags::{FLAGS, Flag, Support, Takes};
+use super::variables::VARIABLES;
 
 /// What is printed on stderr after the version lines when the command line cannot be followed.
 pub fn usage() -> String {
@@ -10,10 +11,17 @@ pub fn usage() -> String {
         "Usage : pronk [-f <file|directory>]... [options] [-- <file>...]\n        pronk demo [--port-beeswax <port>] [--port-hs2 <port>]\n",
     );
     for flag in FLAGS {
-        let line = format!("        {:<12} {}{}", shape(flag), flag.doc, remark(flag.support));
-        writeln!(out, "{line}").expect("writing to a String cannot fail");
+        line(&mut out, &shape(flag), &format!("{}{}", flag.doc, remark(flag.support)));
+    }
+    out.push_str("Environment :\n");
+    for (name, meaning) in VARIABLES {
+        line(&mut out, name, meaning);
     }
     out
+}
+
+fn line(out: &mut String, name: &str, doc: &str) {
+    writeln!(out, "        {name:<12} {doc}").expect("writing to a String cannot fail");
 }
 
 fn shape(flag: &Flag) -> String {

@@ -272,6 +272,20 @@ fn is_host(c: char) -> bool {
 }
 
 #[test]
+fn every_variable_that_is_read_is_in_the_table() {
+    let mut found = Vec::new();
+    for source in Source::all("src") {
+        for (at, call) in source.text.match_indices("env::var(").chain(source.text.match_indices("env::var_os(")) {
+            let name = source.text[at + call.len()..].split('"').nth(1).unwrap_or("no literal");
+            if !pronk::cli::VARIABLES.iter().any(|(known, _)| *known == name) {
+                found.push(format!("{}:{}: {name}", source.path, source::line_of(&source.text, at)));
+            }
+        }
+    }
+    report("environment variables (src/cli/variables.rs)", found);
+}
+
+#[test]
 fn the_top_level_is_the_agreed_one() {
     let agreed = ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "benches", "src", "tests", "tuning"];
     let entries = fs::read_dir(top()).expect("the tree").map(|entry| entry.expect("an entry").file_name());

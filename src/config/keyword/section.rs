@@ -13,7 +13,7 @@ const ALONE: Support = told("nothing that is honoured refers to it");
 const FORWARDING: Support =
     missing("logs of other programs are not relayed", "send them to the syslog daemon directly");
 const ACME: Support = missing("certificates are not fetched", "TLS is not terminated here: remove it");
-const TRACES: Support = missing("traces are not built", "set RUST_LOG for this program's own diagnostics");
+const TRACES: Support = missing("traces are not built", "set PRONK_LOG=debug in the environment instead");
 
 /// Its rows.
 pub(super) const ROWS: &[Keyword] = &[
