@@ -13,20 +13,24 @@
 //!
 //! # Layers, top to bottom
 //!
-//! Arrows point down only; `tests/tidy` reads every `crate::` path and enforces it.
+//! A module names only what stands on a line below its own; `tests/tidy` reads every `crate::` path and
+//! enforces it, and holds this table against its own. What has a `::` is plain data, or errors, taken out
+//! of its parent.
 //!
 //! ```text
-//!             main · cli · demo
-//!                  │
-//!               process                      threads, signals, start and stop
-//!      ┌───────────┼───────────┐
-//!    worker      health      admin           a thread per core · health thread · control thread
-//!      │   └──────┐ │           │
-//!  ┌───┴───┐      │ │       stats · log      counters and their renderings · log thread
-//! session  ring   │ │           │
-//!  │    op ─┘└── sys ───────────┘            every system call beside the ring
-//!  rules · balance · table · load · timers   data and decisions
-//!         └────────┴── config::model         plain data
+//! cli                                   the command line, called by main
+//! process                               start and stop, signals, the control thread
+//! admin                                 stats sockets, stats page
+//! worker · health · demo                a thread per core · the health thread · stand-ins
+//! worker::mailbox                       what the control thread and a worker send each other
+//! session · ring · stats · log          one connection · io_uring · counters' renderings · log thread
+//! sys · impala                          every system call beside the ring · Thrift
+//! balance · table                       choosing a server · the snapshot it is chosen from
+//! config · load                         haproxy.cfg · live counts
+//! rules · timers                        conditions · deadlines
+//! log::record · stats::counters         what workers write and others read
+//! process::runtime                      tokio-uring, for the control and health threads
+//! config::model · session::op · session::termination · process::error · chunks
 //! ```
 //!
 //! # Where things live

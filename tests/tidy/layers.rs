@@ -1,5 +1,5 @@
-//! Imports point downwards: the layer diagram of `src/lib.rs` as a table, and every `crate::` and
-//! `super::` path held against it.
+//! Imports point downwards: the layers of `src/lib.rs` as a table, and every `crate::` and `super::` path
+//! held against it.
 
 use crate::source::{Source, is_word, line_of, word_positions};
 
@@ -12,12 +12,12 @@ const LAYERS: &[&[&str]] = &[
     &["process::runtime"],
     &["log::record", "stats::counters"],
     // `config::model` holds rules, and rules name what the model names: one layer, see PEERS.
-    &["rules", "timers", "proxy_protocol"],
+    &["rules", "timers"],
     &["config", "load"],
     // A backend of the table carries its selector, and a selector chooses from a backend: see PEERS.
     &["balance", "table"],
     &["sys", "impala"],
-    &["session", "ring", "tls", "stats", "log"],
+    &["session", "ring", "stats", "log"],
     // What control and worker send each other.
     &["worker::mailbox"],
     &["worker", "health", "demo"],
@@ -53,14 +53,21 @@ pub fn violations(source: &Source) -> Vec<String> {
     found
 }
 
-/// Modules of src that no layer holds.
+/// Modules of src that no layer holds, and entries that are no module.
 pub fn unplaced(sources: &[Source]) -> Vec<String> {
-    let placed = |source: &&Source| !source.module().is_empty() && entry(&source.module()).is_none();
-    sources
-        .iter()
-        .filter(placed)
-        .map(|source| format!("{}: its module is in no layer", source.path))
+    let unplaced =
+        sources.iter().filter(|source| !source.module().is_empty() && entry(&source.module()).is_none());
+    let unplaced = unplaced.map(|source| format!("{}: its module is in no layer", source.path));
+    let held: Vec<_> = sources.iter().filter_map(|source| entry(&source.module())).collect();
+    let empty = LAYERS.iter().copied().flatten().filter(|entry| !held.contains(entry));
+    unplaced
+        .chain(empty.map(|entry| format!("{entry}: a layer names it, and there is no such module")))
         .collect()
+}
+
+/// The layers as `src/lib.rs` shows them, the highest first: the names on each line.
+pub fn shown() -> Vec<String> {
+    LAYERS.iter().rev().map(|layer| layer.join(" · ")).collect()
 }
 
 fn may_name(own: &str, other: &str) -> bool {
