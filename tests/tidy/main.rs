@@ -315,7 +315,7 @@ fn every_dependency_has_its_reason() {
     for line in manifest.lines() {
         if line.starts_with('[') {
             section = line;
-        } else if section == "[dependencies]"
+        } else if section.ends_with("dependencies]")
             && line.contains('=')
             && !line.starts_with('#')
             && !above.starts_with('#')
