@@ -14,6 +14,8 @@ use pronk::config::{Environment, Source, Supplies, Wants, parse, wants};
 
 #[path = "config/language.rs"]
 mod language;
+#[path = "config/recommended.rs"]
+mod recommended;
 
 /// Every variable that a golden configuration may expand.
 const VARIABLES: &[(&str, &str)] =
