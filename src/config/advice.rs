@@ -18,8 +18,8 @@ const INTERNAL_PORTS: [(u16, &str); 6] = [
 
 const HOUR_MS: u32 = 3_600_000;
 
-/// Advice on one section.
-pub(super) fn section(section: &Section, proxy: &Proxy, report: &mut Report) {
+/// Advice on one section; `proxies` are all of them.
+pub(super) fn section(section: &Section, proxy: &Proxy, proxies: &[Proxy], report: &mut Report) {
     if proxy.mode != Mode::Tcp {
         return;
     }
@@ -31,19 +31,21 @@ pub(super) fn section(section: &Section, proxy: &Proxy, report: &mut Report) {
                 .help("when its coordinator stops, new sessions still go to it and fail: add 'check'");
         }
     }
-    timeouts(section, proxy, report);
+    timeouts(section, proxy, proxies, report);
 }
 
-/// Once both sides have spoken `timeout tunnel`, where there is one, is the one that counts.
-fn timeouts(section: &Section, proxy: &Proxy, report: &mut Report) {
+/// Once both sides have spoken the backend's `timeout tunnel`, where there is one, counts for both.
+fn timeouts(section: &Section, proxy: &Proxy, proxies: &[Proxy], report: &mut Report) {
     let t = &proxy.timeouts;
-    let serves = section.is_backend() && !section.servers.is_empty();
-    match t.tunnel_ms {
-        Some(tunnel) if serves => short_timeout(section, Some(tunnel), "timeout tunnel", report),
-        _ => {
-            let client = t.client_ms.filter(|_| section.is_frontend());
-            short_timeout(section, client, "timeout client", report);
-            short_timeout(section, t.server_ms.filter(|_| serves), "timeout server", report);
+    let chosen = proxy.use_backends.iter().map(|rule| rule.backend).chain(proxy.default_backend);
+    let mut tunnels = chosen.map(|id| proxies.get(usize::from(id.0)).and_then(|to| to.timeouts.tunnel_ms));
+    if section.is_frontend() && tunnels.any(|tunnel| tunnel.is_none()) {
+        short_timeout(section, t.client_ms, "timeout client", report);
+    }
+    if section.is_backend() && !section.servers.is_empty() {
+        match t.tunnel_ms {
+            Some(_) => short_timeout(section, t.tunnel_ms, "timeout tunnel", report),
+            None => short_timeout(section, t.server_ms, "timeout server", report),
         }
     }
 }

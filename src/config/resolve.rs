@@ -43,7 +43,7 @@ pub(super) fn config(
         check::mode(section, proxy, report);
         if understood {
             check::section(section, proxy, report);
-            advice::section(section, proxy, report);
+            advice::section(section, proxy, &proxies, report);
         }
     }
     check::size(sections, &proxies, &binds, &log_targets, report);

@@ -17,8 +17,10 @@ fn read(file: &str) -> String {
 fn readme_example() -> String {
     let readme = read("README.md");
     let (_, section) = readme.split_once("## In front of Impala\n").expect("README.md has the section");
-    let lines = section.lines().map(|line| line.strip_prefix("    ").or(line.is_empty().then_some("")));
-    let block: Vec<&str> = lines.map_while(|line| line).collect();
+    let block: Vec<&str> = section
+        .lines()
+        .map_while(|line| line.strip_prefix("    ").or(line.is_empty().then_some("")))
+        .collect();
     block.join("\n") + "\n"
 }
 

@@ -153,6 +153,21 @@ fn advice_is_no_warning() {
 }
 
 #[test]
+fn a_frontend_is_advised_by_the_tunnels_of_its_backends() {
+    let text = |first: &str, second: &str| {
+        format!(
+            "frontend f\n bind :1\n timeout client 50s\n use_backend a if {{ src 10.0.0.1 }}\n default_backend b\n\
+             backend a\n timeout connect 1s\n {first}\n server s 10.0.0.1:21050 check\n\
+             backend b\n timeout connect 1s\n {second}\n server s 10.0.0.1:21050 check"
+        )
+    };
+    let advice = |first, second| said(&text(first, second), Severity::Diag);
+    assert_eq!(advice("timeout tunnel 2h", "timeout tunnel 2h"), [""; 0]);
+    let one = advice("timeout tunnel 2h", "timeout server 2h");
+    assert!(one.len() == 1 && one[0].contains("'timeout client' of frontend 'f'"), "{one:#?}");
+}
+
+#[test]
 fn a_line_that_was_not_read_makes_no_second_message() {
     let text = "listen a\n bind :1\n timeout client 1x\n server s 10.0.0.1:21050";
     assert_eq!(said(text, Severity::Warning), [""; 0]);
