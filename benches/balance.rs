@@ -9,7 +9,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 use pronk::balance::{Choice, Request, choose};
 use pronk::config::model::{Config, ProxyId};
-use pronk::config::{Environment, Options, Source, parse};
+use pronk::config::{Environment, Source, Supplies, parse};
 use pronk::load::Load;
 use pronk::table::{Health, TablePublisher};
 use pronk::timers::Wheel;
@@ -35,7 +35,7 @@ fn config(balance: &str, servers: usize) -> Arc<Config> {
         writeln!(text, "    server s{n} 127.0.0.1:{} weight {weight}", 10_000 + n).expect("strings grow");
     }
     let source = Source { name: "bench.cfg".to_owned(), text: text.into_bytes() };
-    let (config, diagnostics) = parse(&[source], &Environment::default(), &Options::default());
+    let (config, diagnostics) = parse(&[source], &Environment::default(), &Supplies::default());
     Arc::new(config.unwrap_or_else(|| panic!("{diagnostics:?}")))
 }
 

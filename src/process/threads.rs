@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::error::{StartError, strerror};
-use super::limits::{self, Budget};
+use super::limits::Budget;
 use super::report::{self, Severity};
 use super::runtime::ring_refused;
 use super::sources;
@@ -97,6 +97,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
             peers: Arc::clone(&peers),
             clock,
             maxconn: budget.maxconn,
+            pipes: budget.pipes as usize,
         };
         spawn(setup, cpus(&config, index), send.clone())?;
     }
@@ -108,7 +109,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         start: clock.start,
         started_at,
         dropped_logs: log.losses(),
-        limits: rates_limits(&config, budget, workers),
+        limits: limits(budget, workers),
         workers,
         hostname,
         warnings,
@@ -130,12 +131,12 @@ fn clock() -> Result<(Clock, SystemTime), StartError> {
     Ok((Clock { start, epoch_us }, now))
 }
 
-fn rates_limits(config: &Config, budget: Budget, workers: usize) -> Limits {
+fn limits(budget: Budget, workers: usize) -> Limits {
     Limits {
         maxconn: budget.maxconn,
-        maxsock: 2 * u64::from(budget.maxconn) + limits::reserved(config, workers),
+        maxsock: budget.descriptors,
         ulimit_n: budget.nofile,
-        maxpipes: u32::try_from(workers * worker::pipes(config, budget.maxconn, workers)).unwrap_or(u32::MAX),
+        maxpipes: u32::try_from(workers).unwrap_or(u32::MAX).saturating_mul(budget.pipes),
     }
 }
 

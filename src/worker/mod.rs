@@ -81,6 +81,8 @@ pub struct Setup {
     pub clock: Clock,
     /// `maxconn` of the process, sessions.
     pub maxconn: u32,
+    /// Pipes of this worker at most.
+    pub pipes: usize,
 }
 
 /// How the worker is to end.
@@ -151,7 +153,8 @@ pub fn run(setup: Setup, ready: impl FnOnce()) -> io::Result<()> {
 impl Worker {
     fn new(mut setup: Setup) -> io::Result<Worker> {
         let snapshot = Arc::clone(setup.table.load());
-        let mut ring = Ring::new(&ring_settings(&snapshot.config, setup.maxconn, setup.peers.count()))?;
+        let settings = ring_settings(&snapshot.config, setup.maxconn, setup.peers.count(), setup.pipes);
+        let mut ring = Ring::new(&settings)?;
         ring.watch_mail(setup.mailbox.descriptor());
         Ok(Worker {
             index: setup.index,
@@ -323,25 +326,15 @@ impl Worker {
     }
 }
 
-/// Pipes that one worker may have: its part of `maxpipes`, else enough for half of its sessions.
-pub fn pipes(config: &Config, maxconn: u32, workers: usize) -> usize {
-    let share = |whole: u32| (whole as usize).div_ceil(workers.max(1));
-    match config.global.tune.maxpipes {
-        _ if !config.global.tune.splice => 0,
-        Some(most) => share(most),
-        None => share(maxconn) / 2 + 64,
-    }
-}
-
 /// Receive buffers: as many as the worker's share of sessions, and no fewer than one batch.
-fn ring_settings(config: &Config, maxconn: u32, workers: usize) -> Settings {
+fn ring_settings(config: &Config, maxconn: u32, workers: usize, pipes: usize) -> Settings {
     let tune = &config.global.tune;
     let share = (maxconn as usize).div_ceil(workers.max(1));
     Settings {
         buffer_size: tune.bufsize as usize,
         buffers: share.next_power_of_two().clamp(256, 32_768) as u16,
         pipe_size: tune.pipesize.unwrap_or(262_144) as usize,
-        pipes: pipes(config, maxconn, workers),
+        pipes,
     }
 }
 

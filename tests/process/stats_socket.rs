@@ -40,6 +40,28 @@ fn tools_find_what_they_read() {
 }
 
 #[test]
+fn descriptors_of_all_sessions_and_pipes_fit_the_limit() {
+    for (global, pipes) in [
+        ("  maxconn 500\n", None),
+        ("  ulimit-n 1200\n  maxconn 500\n", None),
+        ("  fd-hard-limit 3000\n", None),
+        ("  nbthread 2\n  maxconn 500\n  maxpipes 40\n", Some(40)),
+        ("  maxconn 500\n  nosplice\n", Some(0)),
+    ] {
+        let (running, _port) = started(global);
+        let info = running.ask("show info");
+        let number = |name: &str| -> u64 {
+            let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            value.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} in {info}"))
+        };
+        let [limit, most, maxconn, maxpipes] = ["Ulimit-n", "Maxsock", "Maxconn", "Maxpipes"].map(number);
+        assert!(2 * maxconn + 2 * maxpipes < most && most <= limit, "{global}{info}");
+        assert!(pipes.map_or(maxpipes > 0, |pipes| pipes == maxpipes), "{global}{info}");
+        assert!(maxconn == 500 || maxconn > 1_300, "{global}{info}");
+    }
+}
+
+#[test]
 fn commands_are_one_shot_unless_prompted() {
     let (running, _port) = started("");
     assert_eq!(running.ask("show cli level;show cli level"), "admin\n\nadmin\n\n");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::gateway::Gateway;
 use crate::support::echo::Threads;
 use crate::support::peer::{End, Peer};
+use crate::support::stream::Bytes;
 use crate::support::{PATIENCE, wait_for};
 
 const POOLED: usize = 256;
@@ -55,6 +56,29 @@ fn above_a_servers_maxconn_clients_queue_and_are_served() {
     assert_eq!(server.served(), 10);
     assert_all_are_served(waiting);
     gateway.assert_descriptors_return(POOLED);
+}
+
+/// Sixty sessions, all stalled in bulk: what their pipes may take is not what the next session needs.
+#[test]
+fn every_session_of_maxconn_may_be_bulk() {
+    const SESSIONS: usize = 60;
+    const SIZE: u64 = 8 << 20;
+    let server = Threads::start(|mut stream| {
+        Bytes::seeded(3).send(&mut stream, SIZE, 256 * 1024).expect("all of it is taken");
+    });
+    // 120 descriptors for sessions, 60 for the process itself, 10 for pipes.
+    let gateway = Gateway::start(
+        &format!("  maxconn {SESSIONS}\n  ulimit-n 190"),
+        "",
+        &format!("  server s1 127.0.0.1:{}", server.port()),
+    );
+    let clients: Vec<Peer> = (0..SESSIONS).map(|_| gateway.connect()).collect();
+    let full = wait_for(PATIENCE, || (server.served() == SESSIONS).then_some(()));
+    assert!(full.is_some(), "{} of {SESSIONS} are served at once", server.served());
+    for mut client in clients {
+        client.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        assert_eq!(Bytes::seeded(3).receive(&mut client.stream, 256 * 1024), SIZE);
+    }
 }
 
 /// Sets the soft limit on the descriptors of a running process.

@@ -102,6 +102,7 @@ impl Gateway {
                 peers: Arc::clone(&peers),
                 clock,
                 maxconn: config.global.maxconn.unwrap_or(2000),
+                pipes: 1000,
             };
             gateway.counters.push(counters);
             gateway.threads.push(std::thread::spawn(move || {
