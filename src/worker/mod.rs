@@ -326,13 +326,17 @@ impl Worker {
     }
 }
 
-/// Receive buffers: as many as the worker's share of sessions, and no fewer than one batch.
+/// Buffers that a receive may fill before its cancellation ends it: the kernel answers 32 times in a row.
+const STALLED_HOLDS: usize = 32;
+
+/// Receive buffers: what every session may hold whose receiver stalls, up to 128 MiB, and at least one for each
+/// session of the worker's share. They take memory only when they are needed.
 fn ring_settings(config: &Config, maxconn: u32, workers: usize, pipes: usize) -> Settings {
     let tune = &config.global.tune;
     let share = (maxconn as usize).div_ceil(workers.max(1));
     Settings {
         buffer_size: tune.bufsize as usize,
-        buffers: share.next_power_of_two().clamp(256, 32_768) as u16,
+        buffers: (STALLED_HOLDS * share).min(8_192).max(share).next_power_of_two().clamp(256, 32_768) as u16,
         pipe_size: tune.pipesize.unwrap_or(262_144) as usize,
         pipes,
     }
