@@ -64,15 +64,17 @@ pub(super) fn target(address: LogAddress, format: LogFormat) -> LogTarget {
     LogTarget { address, max_len: 1024, format, sample: None, facility: 16, level: 7, min_level: 0 }
 }
 
+/// Of a frontend that logs:
 /// `127.0.0.1:58050 [21/Nov/2026:00:05:21.769] tl tl/s1 1/0/53 9 -- 1/1/0/0/0 0/0` in UTC.
 pub(super) fn record() -> SessionRecord {
     SessionRecord {
+        config: Arc::new(logging_to(LogAddress::Fd(1), LogFormat::Raw)),
         client: Some(([127, 0, 0, 1], 58_050).into()),
         frontend_address: Some(([127, 0, 0, 1], 5000).into()),
         frontend: ProxyId(0),
         bind: BindId(0),
         backend: ProxyId(0),
-        server: Some(0),
+        server: Some("s1".into()),
         accepted_us: 1_795_219_521_769_000,
         queue_ms: 0,
         connect_ms: 0,

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::config::model::ProxyId;
+use crate::config::model::{Config, ProxyId};
 
 use super::doorbell::Doorbell;
 use super::level::Level;
+use super::target::Additions;
 
 /// Process messages that may be under way; more are dropped and counted.
 pub(super) const NOTICES: usize = 4096;
@@ -37,6 +38,26 @@ pub(super) struct Shared {
     /// Messages in the channel or about to be: a channel cannot be asked.
     pub(super) queued: AtomicUsize,
     pub(super) closing: AtomicBool,
+    /// Another configuration to log by, and whether there is one.
+    pub(super) replacement: Mutex<Option<Replacement>>,
+    pub(super) replaced: AtomicBool,
+}
+
+/// What a later configuration logs by.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    pub(super) config: Arc<Config>,
+    pub(super) additions: Additions,
+}
+
+impl Shared {
+    /// The replacement that nobody has taken yet.
+    pub(super) fn take_replacement(&self) -> Option<Replacement> {
+        if !self.replaced.swap(false, AcqRel) {
+            return None;
+        }
+        self.replacement.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// The thread itself, until somebody closes it.
@@ -69,6 +90,21 @@ impl LogHandle {
             self.shared.dropped.fetch_add(1, Relaxed);
         }
         self.shared.bell.ring();
+    }
+
+    /// Logs by another configuration from now on. To be called before a session can begin under it, and not
+    /// again before the log thread has seen it: [`LogHandle::is_settled`].
+    pub fn replace(&self, config: Arc<Config>, additions: Additions) {
+        let mut replacement = self.shared.replacement.lock().unwrap_or_else(PoisonError::into_inner);
+        *replacement = Some(Replacement { config, additions });
+        self.shared.replaced.store(true, Release);
+        drop(replacement);
+        self.shared.bell.ring();
+    }
+
+    /// Whether the log thread has taken over every configuration it was given.
+    pub fn is_settled(&self) -> bool {
+        self.shared.replacement.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// Lines lost so far after the workers' rings: at a target, or because of too many process messages.

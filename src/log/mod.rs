@@ -26,5 +26,5 @@ mod thread;
 pub use handle::LogHandle;
 pub use level::Level;
 pub use sink::{RING_RECORDS, SessionSink};
-pub use target::{Targets, open};
+pub use target::{Additions, Targets, additions, open};
 pub use thread::start;

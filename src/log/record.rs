@@ -1,13 +1,16 @@
 //! What a worker tells the log thread about one ended session: facts only, nothing formatted.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::config::model::{BindId, ProxyId};
+use crate::config::model::{BindId, Config, ProxyId};
 use crate::session::termination::Termination;
 
-/// One ended session. Copied by value through a wait-free ring; the names come from the configuration.
-#[derive(Clone, Copy, Debug)]
+/// One ended session. Moved through a wait-free ring.
+#[derive(Clone, Debug)]
 pub struct SessionRecord {
+    /// What the session was begun under: names and the form of the line come from here.
+    pub config: Arc<Config>,
     /// The client; None for a Unix socket.
     pub client: Option<SocketAddr>,
     /// The address the client connected to.
@@ -18,8 +21,8 @@ pub struct SessionRecord {
     pub bind: BindId,
     /// Backend it was sent to; the frontend itself when none was chosen.
     pub backend: ProxyId,
-    /// Index in the backend's servers; None: `<NOSRV>`.
-    pub server: Option<u16>,
+    /// The server's name; None: `<NOSRV>`.
+    pub server: Option<Arc<str>>,
     /// Accept time, microseconds since the epoch.
     pub accepted_us: u64,
     /// Milliseconds in queues; -1: never got that far. `%Tw` shows one more, as HAProxy does in mode tcp.

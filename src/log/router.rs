@@ -12,7 +12,7 @@ use super::handle::Notice;
 use super::level::Level;
 use super::line;
 use super::record::SessionRecord;
-use super::target::{Target, Targets};
+use super::target::{Additions, Target, Targets};
 
 /// One `log` line of one proxy. HAProxy counts samples per proxy, also when `log global` copied the line.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ struct Route {
 pub(super) struct Router {
     config: Arc<Config>,
     clock: LocalClock,
+    /// The machine's name.
+    machine: String,
     hostname: Option<String>,
     pid: u32,
     targets: Vec<Target>,
@@ -44,11 +46,10 @@ fn routes(ids: &[LogTargetId]) -> Vec<Route> {
 impl Router {
     /// `hostname`: what `log-send-hostname` without a name shows.
     pub(super) fn new(config: Arc<Config>, targets: Targets, hostname: &str) -> Self {
-        let sent = config.global.log_send_hostname.as_ref();
-        let hostname = sent.map(|name| name.clone().unwrap_or_else(|| hostname.to_owned()));
         Router {
             clock: targets.clock,
-            hostname,
+            machine: hostname.to_owned(),
+            hostname: hostname_sent(&config, hostname),
             pid: std::process::id(),
             targets: targets.targets,
             global: routes(&config.global.logs),
@@ -60,12 +61,44 @@ impl Router {
         }
     }
 
+    /// Logs by another configuration from now on. Targets that it has too go on as they are. Answers how
+    /// many lines the others still held.
+    pub(super) fn replace(&mut self, config: Arc<Config>, additions: Additions) -> u64 {
+        let mut former = std::mem::take(&mut self.targets);
+        let mut added = additions.opened;
+        for settings in &config.log_targets {
+            let known = former.iter().position(|target| target.config == *settings);
+            let kept = known.map(|at| former.swap_remove(at));
+            let new =
+                || added.iter().position(|target| target.config == *settings).map(|at| added.swap_remove(at));
+            self.targets.extend(kept.or_else(new));
+        }
+        assert_eq!(
+            self.targets.len(),
+            config.log_targets.len(),
+            "targets were opened for another configuration"
+        );
+        self.hostname = hostname_sent(&config, &self.machine);
+        self.global = routes(&config.global.logs);
+        self.proxies = config.proxies.iter().map(|proxy| routes(&proxy.logs)).collect();
+        self.config = config;
+        for target in &mut former {
+            target.flush();
+        }
+        former.iter().map(Target::buffered).sum()
+    }
+
+    /// Whether the record's frontend is one of the configuration that this logs by.
+    pub(super) fn knows(&self, record: &SessionRecord) -> bool {
+        usize::from(record.frontend.0) < self.proxies.len()
+    }
+
     /// Sends the line of one session, if it has one. Answers how many targets lost it.
     pub(super) fn session(&mut self, record: &SessionRecord) -> u64 {
-        let frontend = &self.config.proxies[usize::from(record.frontend.0)];
+        let frontend = &record.config.proxies[usize::from(record.frontend.0)];
         let Some(level) = line::severity(frontend, record) else { return 0 };
         self.message.clear();
-        line::session(&mut self.message, &self.config, &self.clock, record);
+        line::session(&mut self.message, &record.config, &self.clock, record);
         self.send(Some(record.frontend), level)
     }
 
@@ -112,6 +145,12 @@ impl Router {
         let left: u64 = self.targets.iter().map(Target::buffered).sum();
         dropped.fetch_add(left, Relaxed);
     }
+}
+
+/// What `log-send-hostname` shows; `machine` when it names nothing itself.
+fn hostname_sent(config: &Config, machine: &str) -> Option<String> {
+    let sent = config.global.log_send_hostname.as_ref();
+    sent.map(|name| name.clone().unwrap_or_else(|| machine.to_owned()))
 }
 
 fn tag<'a>(config: &'a Config, proxy: Option<&'a Proxy>) -> &'a str {
@@ -211,9 +250,32 @@ mod tests {
     }
 
     #[test]
+    fn another_configuration_changes_targets_and_a_running_session_keeps_its_line() {
+        let (mut router, folder, written) = router(|config| config.proxies[0].name = "old".to_owned());
+        let begun = SessionRecord { config: Arc::clone(&router.config), ..fixture::record() };
+        let mut next = Config::clone(&router.config);
+        let second = folder.path().join("second");
+        next.log_targets.insert(0, fixture::target(LogAddress::File(second.clone()), LogFormat::Raw));
+        next.proxies[0].name = "new".to_owned();
+        next.proxies[0].log_style = crate::config::model::LogStyle::Connect;
+        next.proxies[0].logs = vec![LogTargetId(0), LogTargetId(1)];
+        let next = Arc::new(next);
+        let additions = crate::log::target::additions(&next, &router.config).expect("the file opens");
+        assert_eq!(additions.opened.len(), 1);
+        assert_eq!(router.replace(Arc::clone(&next), additions), 0);
+        router.session(&begun);
+        router.session(&SessionRecord { config: next, ..fixture::record() });
+        let lines = written(&mut router);
+        assert!(lines[0].contains(" old old/s1 "), "{lines:?}");
+        assert!(lines[1].ends_with("(new/TCP)"), "{lines:?}");
+        assert_eq!(fixture::lines(&second).len(), 2);
+    }
+
+    #[test]
     fn a_silenced_session_reaches_no_target() {
         let (mut router, _folder, written) = router(|config| config.proxies[0].options.dontlognull = true);
         let mut record = fixture::record();
+        record.config = Arc::clone(&router.config);
         router.session(&record);
         record.bytes_to_server = 0;
         router.session(&record);

@@ -15,13 +15,11 @@ pub const RING_RECORDS: usize = 8192;
 pub struct SessionSink {
     ring: Producer<SessionRecord>,
     bell: Arc<Doorbell>,
-    /// By frontend: whether it has a log target at all.
-    logged: Arc<[bool]>,
 }
 
 impl SessionSink {
-    pub(super) fn new(ring: Producer<SessionRecord>, bell: Arc<Doorbell>, logged: Arc<[bool]>) -> Self {
-        SessionSink { ring, bell, logged }
+    pub(super) fn new(ring: Producer<SessionRecord>, bell: Arc<Doorbell>) -> Self {
+        SessionSink { ring, bell }
     }
 
     /// Hands one record over; wait-free. False: the ring is full and the record is lost (the caller
@@ -29,11 +27,11 @@ impl SessionSink {
     ///
     /// Push once per session: at its end with [`LogStyle::Tcplog`](crate::config::model::LogStyle), as soon
     /// as the server is connected with `option logasap`, and at accept without `option tcplog`.
-    pub fn push(&mut self, record: &SessionRecord) -> bool {
-        if !self.logged[usize::from(record.frontend.0)] {
+    pub fn push(&mut self, record: SessionRecord) -> bool {
+        if record.config.proxies[usize::from(record.frontend.0)].logs.is_empty() {
             return true;
         }
-        let taken = self.ring.push(*record).is_ok();
+        let taken = self.ring.push(record).is_ok();
         self.bell.ring();
         taken
     }
@@ -48,18 +46,19 @@ mod tests {
     #[test]
     fn a_full_ring_refuses_and_takes_again_when_drained() {
         let (producer, mut consumer) = RingBuffer::new(2);
-        let mut sink = SessionSink::new(producer, Arc::new(Doorbell::new()), Arc::new([true]));
+        let mut sink = SessionSink::new(producer, Arc::new(Doorbell::new()));
         let record = fixture::record();
-        assert_eq!([(); 3].map(|()| sink.push(&record)), [true, true, false]);
+        assert_eq!([(); 3].map(|()| sink.push(record.clone())), [true, true, false]);
         assert!(consumer.pop().is_ok());
-        assert!(sink.push(&record));
+        assert!(sink.push(record));
     }
 
     #[test]
     fn a_frontend_without_targets_costs_nothing() {
         let (producer, consumer) = RingBuffer::new(1);
-        let mut sink = SessionSink::new(producer, Arc::new(Doorbell::new()), Arc::new([false]));
-        assert!((0..3).all(|_| sink.push(&fixture::record())));
+        let mut sink = SessionSink::new(producer, Arc::new(Doorbell::new()));
+        let silent = SessionRecord { config: Arc::new(fixture::config()), ..fixture::record() };
+        assert!((0..3).all(|_| sink.push(silent.clone())));
         assert!(consumer.is_empty());
     }
 }

@@ -29,7 +29,7 @@ fn a_session_arrives_at_a_syslog_server_as_one_datagram() {
     server.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
     let address = LogAddress::Udp(server.local_addr().expect("bound"));
     let (handle, mut sink) = started(logging_to(address, LogFormat::Local));
-    assert!(sink.push(&record()));
+    assert!(sink.push(record()));
     let mut datagram = [0; 2048];
     let size = server.recv(&mut datagram).expect("within ten seconds");
     let line = String::from_utf8_lossy(&datagram[..size]).into_owned();
@@ -50,7 +50,7 @@ fn a_dead_syslog_server_costs_nothing_but_its_own_lines() {
     config.proxies[0].logs.push(LogTargetId(1));
     let (handle, mut sink) = started(config);
     for _ in 0..100 {
-        assert!(sink.push(&record()));
+        assert!(sink.push(record()));
     }
     handle.close();
     assert_eq!(lines(&path).len(), 100);
@@ -88,7 +88,7 @@ fn a_full_pipe_loses_lines_and_time_of_nobody() {
     let mut refused = 0;
     for _ in 0..total {
         let pushing = Instant::now();
-        refused += usize::from(!sink.push(&record()));
+        refused += usize::from(!sink.push(record()));
         assert!(pushing.elapsed() < Duration::from_secs(5), "the worker waited");
     }
     let closing = Instant::now();
@@ -141,7 +141,7 @@ fn under_a_chroot_a_file_stays_as_it_was_opened() {
 fn a_full_disk_is_counted_and_holds_nobody_up() {
     let (handle, mut sink) = started(to_file(Path::new("/dev/full")));
     for _ in 0..1000 {
-        assert!(sink.push(&record()));
+        assert!(sink.push(record()));
     }
     handle.close();
     assert_eq!(handle.dropped(), 1000);
@@ -152,7 +152,7 @@ fn close_writes_out_everything_that_was_handed_over() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = folder.path().join("log");
     let (handle, mut sink) = started(to_file(&path));
-    let taken = (0..RING_RECORDS).filter(|_| sink.push(&record())).count();
+    let taken = (0..RING_RECORDS).filter(|_| sink.push(record())).count();
     handle.notice(Some(crate::config::model::ProxyId(0)), Level::Warning, "Proxy tl stopped.".to_owned());
     handle.close();
     let written = lines(&path);
@@ -177,7 +177,7 @@ fn an_inherited_file_is_appended_to_and_a_closed_descriptor_refused() {
     let path = folder.path().join("log");
     let file = File::create(&path).expect("a file");
     let (handle, mut sink) = started(logging_to(LogAddress::Fd(file.as_raw_fd()), LogFormat::Raw));
-    assert!(sink.push(&record()));
+    assert!(sink.push(record()));
     handle.close();
     assert_eq!(lines(&path).iter().map(|line| tail(line)).collect::<Vec<_>>(), [tail(LINE)]);
     let refused = super::open(&logging_to(LogAddress::Fd(-1), LogFormat::Raw)).expect_err("not open");

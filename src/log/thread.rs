@@ -1,10 +1,10 @@
 //! The log thread: drains the rings and the channel, formats, sends, sleeps.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::config::model::Config;
 use crate::process::error::StartError;
 
 use super::doorbell::Doorbell;
-use super::handle::{FLUSH, LogHandle, NOTICES, Notice, Running, Shared};
+use super::handle::{FLUSH, LogHandle, NOTICES, Notice, Replacement, Running, Shared};
 use super::record::SessionRecord;
 use super::router::Router;
 use super::sink::{RING_RECORDS, SessionSink};
@@ -49,15 +49,16 @@ pub fn start(
     hostname: &str,
 ) -> Result<(LogHandle, Vec<SessionSink>), StartError> {
     let bell = Arc::new(Doorbell::new());
-    let logged: Arc<[bool]> = config.proxies.iter().map(|proxy| !proxy.logs.is_empty()).collect();
     let (producers, rings): (Vec<_>, Vec<_>) = (0..workers).map(|_| RingBuffer::new(RING_RECORDS)).unzip();
-    let sink = |ring| SessionSink::new(ring, Arc::clone(&bell), Arc::clone(&logged));
+    let sink = |ring| SessionSink::new(ring, Arc::clone(&bell));
     let sinks = producers.into_iter().map(sink).collect();
     let shared = Arc::new(Shared {
         bell,
         dropped: Arc::default(),
         queued: AtomicUsize::new(0),
         closing: AtomicBool::new(false),
+        replacement: Mutex::new(None),
+        replaced: AtomicBool::new(false),
     });
     let (send, notices) = sync_channel(NOTICES);
     let (flushed_end, flushed) = channel();
@@ -96,6 +97,7 @@ impl LogThread {
             self.rings.iter().all(Consumer::is_empty)
                 && self.shared.queued.load(Acquire) == 0
                 && !self.shared.closing.load(Acquire)
+                && !self.shared.replaced.load(Acquire)
         };
         self.shared.bell.sleep(idle, || thread::park_timeout(HEARTBEAT));
     }
@@ -103,10 +105,14 @@ impl LogThread {
     /// One turn over every source. Answers whether anything was there.
     fn drain(&mut self) -> bool {
         let mut taken = 0;
-        let mut lost = 0;
+        let mut lost = follow(&mut self.router, &self.shared);
         for ring in &mut self.rings {
             for record in std::iter::from_fn(|| ring.pop().ok()).take(TURN) {
                 taken += 1;
+                // Its configuration came between the look above and this record.
+                if !self.router.knows(&record) {
+                    lost += follow(&mut self.router, &self.shared);
+                }
                 lost += self.router.session(&record);
             }
         }
@@ -129,5 +135,13 @@ impl LogThread {
             thread::sleep(GATHER);
         }
         self.router.abandon(&self.shared.dropped);
+    }
+}
+
+/// Takes over another configuration if there is one. Answers how many lines were lost with its former targets.
+fn follow(router: &mut Router, shared: &Shared) -> u64 {
+    match shared.take_replacement() {
+        Some(Replacement { config, additions }) => router.replace(config, additions),
+        None => 0,
     }
 }

@@ -51,7 +51,7 @@ impl Sockets {
     }
 
     fn add(&mut self, config: &Config, id: BindId, bind: &Bind, proxy: &Proxy) -> io::Result<()> {
-        let options = options(config, bind, proxy);
+        let options = options(config, bind);
         let first = open(bind, &options)?;
         if proxy.mode == Mode::Http {
             self.pages.push((id, first));
@@ -72,11 +72,10 @@ impl Sockets {
     }
 }
 
-fn options(config: &Config, bind: &Bind, proxy: &Proxy) -> ListenOptions {
-    let backlog = bind.backlog.or(proxy.backlog).or(bind.maxconn).or(proxy.maxconn).unwrap_or(1024);
+fn options(config: &Config, bind: &Bind) -> ListenOptions {
     let tune = &config.global.tune;
     ListenOptions {
-        backlog: backlog.max(1),
+        backlog: config.backlog(bind),
         reuseport: tune.reuseport,
         interface: bind.interface.clone(),
         transparent: bind.transparent,

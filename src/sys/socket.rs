@@ -10,7 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 
 use crate::config::model::{ListenAddress, ServerAddress};
 
@@ -214,6 +214,33 @@ pub fn finish_writing(fd: BorrowedFd<'_>) {
     let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Write);
 }
 
+/// Changes how many connections may wait for a listening socket.
+pub fn set_backlog(listener: BorrowedFd<'_>, backlog: u32) {
+    // It cannot fail on a socket that listens.
+    let _ = rustix::net::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX));
+}
+
+/// Lets no new handshake begin at a TCP listener; those that have begun end well. Another socket of its address
+/// or nobody at all answers when the client asks again, a second later.
+pub fn refuse_newcomers(listener: BorrowedFd<'_>) {
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const SYN_ACK: u32 = 0x12;
+    let step = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
+    // What a filter sees of a TCP segment begins with its header.
+    let no_syn = [
+        step(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, 0, FLAGS),
+        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, SYN_ACK),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, SYN),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+    ];
+    if local_address(listener).is_some() {
+        // Without it clients are served for a moment longer, and one in that moment may be reset.
+        let _ = SockRef::from(&listener).attach_filter(&no_syn);
+    }
+}
+
 /// Accepts one connection that is queued already; None: there is none, or no descriptor for it.
 pub fn accept_queued(listener: BorrowedFd<'_>) -> Option<OwnedFd> {
     use rustix::net::{SocketFlags, accept_with};
@@ -240,5 +267,25 @@ mod tests {
         let to = resolve_route(&ServerAddress::Abstract(name), 0).expect("an address");
         socket.connect(&to).expect("a connection");
         assert!(resolve_route(&ServerAddress::Abstract("x".repeat(108)), 0).is_err());
+    }
+
+    #[test]
+    fn a_listener_that_refuses_newcomers_ends_no_handshake_that_it_has_begun() {
+        let options = ListenOptions { backlog: 8, ..ListenOptions::default() };
+        let listening =
+            listen(&ListenAddress::Tcp(([127, 0, 0, 1], 0).into()), &options).expect("a listener");
+        let address = local_address(listening.as_fd()).expect("bound");
+        let early = std::net::TcpStream::connect(address).expect("connected");
+        refuse_newcomers(listening.as_fd());
+        let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        assert_eq!(late.expect_err("not heard").kind(), io::ErrorKind::TimedOut);
+        let accepted = accept_queued(listening.as_fd()).expect("queued before");
+        assert_eq!(peer_address(accepted.as_fd()), early.local_addr().ok());
+        // What was accepted talks on, under the filter that it inherited.
+        let mut accepted = std::net::TcpStream::from(accepted);
+        std::io::Write::write_all(&mut accepted, b"x").expect("sent");
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut &early, &mut byte).expect("received");
+        assert!(accept_queued(listening.as_fd()).is_none());
     }
 }

@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::config::model::{BindId, Config, ProxyId};
+use crate::config::model::{BindId, Config, Mode, ProxyId};
 use crate::session::Session;
 use crate::session::deadline::Ticks;
 use crate::session::op::Errno;
 use crate::session::termination::Termination;
-use crate::sys::socket::{accept_queued, local_address, peer_address, set_keepalive};
+use crate::sys::socket::{accept_queued, local_address, peer_address, set_backlog, set_keepalive};
 
 use super::finish::Moment;
 use super::record::{NEVER, Record};
@@ -26,60 +26,105 @@ const CROWDED_BY: u32 = 4;
 
 /// One listening socket of this worker.
 #[derive(Debug)]
-struct Listener {
-    bind: BindId,
+pub(super) struct Listener {
+    pub(super) bind: BindId,
     proxy: ProxyId,
     maxconn: Option<u32>,
     proxy_maxconn: Option<u32>,
-    socket: Option<OwnedFd>,
+    /// Connections that may wait in the kernel.
+    backlog: u32,
+    pub(super) socket: Option<OwnedFd>,
     /// Its address, when every client connects to the same one: no system call for each of them.
-    address: Option<SocketAddr>,
-    armed: bool,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) armed: bool,
     /// Its armed accept has been told to stop.
     stopping: bool,
+    /// It is to be closed at that time, as its bind is gone.
+    pub(super) leaves_at: Option<u64>,
+    /// Takes its place when it is closed.
+    pub(super) next: Option<OwnedFd>,
     parked: VecDeque<OwnedFd>,
 }
 
 /// All listening sockets of a worker, by the number that the ring knows them under: the bind's.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    all: Vec<Listener>,
+    pub(super) all: Vec<Listener>,
     /// For a bind's number its place in `all`.
-    place: Vec<Option<usize>>,
+    pub(super) place: Vec<Option<usize>>,
     retry_at: Option<u64>,
     closing: bool,
 }
 
+impl Listener {
+    /// Without a socket yet.
+    fn new(config: &Config, id: BindId) -> Listener {
+        let bind = &config.binds[usize::from(id.0)];
+        Listener {
+            bind: id,
+            proxy: bind.proxy,
+            maxconn: bind.maxconn,
+            proxy_maxconn: config.proxies[usize::from(bind.proxy.0)].maxconn,
+            backlog: config.backlog(bind),
+            socket: None,
+            address: None,
+            armed: false,
+            stopping: false,
+            leaves_at: None,
+            next: None,
+            parked: VecDeque::new(),
+        }
+    }
+
+    fn follow(&mut self, config: &Config) {
+        let bind = &config.binds[usize::from(self.bind.0)];
+        self.proxy = bind.proxy;
+        self.maxconn = bind.maxconn;
+        self.proxy_maxconn = config.proxies[usize::from(bind.proxy.0)].maxconn;
+        let backlog = std::mem::replace(&mut self.backlog, config.backlog(bind));
+        if let (Some(socket), true) = (&self.socket, backlog != self.backlog && !bind.removed) {
+            set_backlog(socket.as_fd(), self.backlog);
+        }
+    }
+
+    pub(super) fn take(&mut self, socket: OwnedFd) {
+        self.address = local_address(socket.as_fd()).filter(|address| !address.ip().is_unspecified());
+        self.socket = Some(socket);
+    }
+}
+
 impl Listeners {
     pub(super) fn new(config: &Config, sockets: Vec<(BindId, OwnedFd)>) -> Listeners {
-        let mut listeners = Listeners {
-            all: Vec::new(),
-            place: vec![None; config.binds.len()],
-            retry_at: None,
-            closing: false,
-        };
+        let mut listeners = Listeners { all: Vec::new(), place: Vec::new(), retry_at: None, closing: false };
+        listeners.follow(config);
         for (bind, socket) in sockets {
-            let number = usize::from(bind.0);
-            let proxy = config.binds[number].proxy;
-            listeners.place[number] = Some(listeners.all.len());
-            listeners.all.push(Listener {
-                bind,
-                proxy,
-                maxconn: config.binds[number].maxconn,
-                proxy_maxconn: config.proxies[usize::from(proxy.0)].maxconn,
-                address: local_address(socket.as_fd()).filter(|address| !address.ip().is_unspecified()),
-                socket: Some(socket),
-                armed: false,
-                stopping: false,
-                parked: VecDeque::new(),
-            });
+            if let Some(listener) = listeners.find(u32::from(bind.0)) {
+                listener.take(socket);
+            }
         }
         listeners
     }
 
-    /// When accepting is to be tried again after a shortage.
-    pub(super) fn retry_at(&self) -> Option<u64> {
-        self.retry_at
+    /// New limits, and a place for every bind, with a socket or without: another worker may hand a connection of
+    /// it over at once.
+    pub(super) fn follow(&mut self, config: &Config) {
+        self.place.resize(config.binds.len(), None);
+        for (number, bind) in config.binds.iter().enumerate() {
+            match self.place[number] {
+                Some(place) => self.all[place].follow(config),
+                None if config.proxies[usize::from(bind.proxy.0)].mode == Mode::Tcp => {
+                    self.place[number] = Some(self.all.len());
+                    self.all.push(Listener::new(config, BindId(number as u16)));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// When something is to be done without an event: after a shortage, or for a bind that is gone.
+    pub(super) fn look_at(&self) -> Option<u64> {
+        let leaving = self.all.iter().filter_map(|listener| listener.leaves_at);
+        leaving.chain(self.retry_at).min()
     }
 
     /// Every socket is closed and nothing is parked.
@@ -100,7 +145,7 @@ impl Worker {
         }
     }
 
-    fn arm(&mut self, place: usize) {
+    pub(super) fn arm(&mut self, place: usize) {
         let listener = &mut self.listeners.all[place];
         if let (Some(socket), false) = (&listener.socket, listener.armed) {
             listener.armed = true;
@@ -108,7 +153,7 @@ impl Worker {
         }
     }
 
-    fn disarm(&mut self, place: usize) {
+    pub(super) fn disarm(&mut self, place: usize) {
         let listener = &mut self.listeners.all[place];
         if listener.armed && !listener.stopping {
             listener.stopping = true;
@@ -143,7 +188,7 @@ impl Worker {
     /// An accept ended: arm it again unless there is a reason not to.
     fn settle_listener(&mut self, number: u32) {
         let Some(&Some(place)) = self.listeners.place.get(number as usize) else { return };
-        if self.listeners.closing {
+        if self.listeners.closing || self.is_leaving(place) {
             return self.drain_and_close(place);
         }
         if self.listeners.all[place].parked.is_empty() && self.listeners.retry_at.is_none() {
@@ -218,6 +263,7 @@ impl Worker {
         let client = self.addresses.pack(peer_address(socket.as_fd()));
         let local = self.addresses.pack(address.or_else(|| local_address(socket.as_fd())));
         let policy = self.policies.find(proxy, None).expect("every frontend has a policy of its own");
+        self.policies.hold(policy);
         let now = self.now as u32;
         let record = Record {
             client,
@@ -330,11 +376,13 @@ impl Worker {
         }
     }
 
-    fn drain_and_close(&mut self, place: usize) {
+    pub(super) fn drain_and_close(&mut self, place: usize) {
         let number = u32::from(self.listeners.all[place].bind.0);
         let Some(listening) = self.listeners.all[place].socket.take() else { return };
         while let Some(socket) = accept_queued(listening.as_fd()) {
             self.admit(number, socket);
         }
+        drop(listening);
+        self.open_next(place);
     }
 }

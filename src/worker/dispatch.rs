@@ -88,7 +88,8 @@ impl Worker {
             return self.drive(slot, |session, _, ops| session.unserved(ops));
         };
         let Entry { session, record } = &mut self.sessions[slot as usize];
-        record.policy = policy;
+        self.policies.hold(policy);
+        self.policies.release(std::mem::replace(&mut record.policy, policy));
         let entry = self.policies.entry(policy);
         session.adopt(&entry.policy);
         self.enter_backend(entry.backend.unwrap_or(frontend));
@@ -185,14 +186,9 @@ fn route_to(
     let proxy = &snapshot.config.proxies[usize::from(backend.unwrap_or(owner.proxy).0)];
     let tune = &snapshot.config.global.tune;
     let port = addresses.unpack(record.local).map_or(0, |local| local.port());
-    let configured = snapshot.config.proxies[usize::from(owner.proxy.0)]
-        .servers
-        .iter()
-        .find(|configured| configured.id == entry.number)
-        .and_then(|configured| configured.source);
     Ok(Route {
         address: resolve_route(&entry.address, port)?,
-        source: configured.or(proxy.source),
+        source: entry.source.or(proxy.source),
         keepalive: proxy.options.server_keepalive,
         buffers: Buffers { receive: tune.rcvbuf_server, send: tune.sndbuf_server },
     })

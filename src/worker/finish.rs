@@ -1,5 +1,7 @@
 //! What is left to do when a session is connected, gives up a server, or ends: counts, slots, the log.
 
+use std::sync::Arc;
+
 use crate::config::model::{LogStyle, Proxy, ProxyId};
 use crate::load::QueueId;
 use crate::log::record::SessionRecord;
@@ -69,10 +71,10 @@ impl Worker {
 
     /// Writes the session's one log line if this is the moment for it.
     pub(super) fn log_at(&mut self, moment: Moment, slot: u32, termination: Termination) {
-        let frontend = self.policies.entry(self.sessions[slot as usize].record.policy).frontend;
-        if moment == Moment::of(&self.snapshot.config.proxies[usize::from(frontend.0)]) {
+        let entry = self.policies.entry(self.sessions[slot as usize].record.policy);
+        if moment == Moment::of(entry.frontend_settings()) {
             let facts = self.session_record(slot, termination, moment == Moment::Connected);
-            self.write_log(&facts);
+            self.write_log(facts);
         }
     }
 
@@ -81,28 +83,30 @@ impl Worker {
         self.timers.clear(slot);
         let server = self.sessions[slot as usize].session.server();
         let record = self.sessions[slot as usize].record;
-        let entry = *self.policies.entry(record.policy);
+        let entry = self.policies.entry(record.policy);
+        let (frontend, backend) = (entry.frontend, entry.backend);
+        let due = Moment::of(entry.frontend_settings());
         let freed = self.release_slot(slot);
-        if let Some(backend) = entry.backend {
+        if let Some(backend) = backend {
             self.load.backend(backend).release();
         }
         let facts = self.session_record(slot, termination, false);
         self.count_end(&facts, server);
-        let due = Moment::of(&self.snapshot.config.proxies[usize::from(entry.frontend.0)]);
         if due == Moment::End || (due == Moment::Connected && record.connected == NEVER) {
-            self.write_log(&facts);
+            self.write_log(facts);
         }
+        self.policies.release(record.policy);
         self.addresses.forget(record.client);
         self.addresses.forget(record.local);
         self.sessions.remove(slot as usize);
-        self.release_connection(record.bind, entry.frontend);
+        self.release_connection(record.bind, frontend);
         // Last, so that the log line does not count the session that takes the slot.
         if let Some((id, proxy, _)) = freed {
             self.wake_waiters(id, proxy);
         }
     }
 
-    fn write_log(&mut self, facts: &SessionRecord) {
+    fn write_log(&mut self, facts: SessionRecord) {
         if !self.log.push(facts) {
             self.counters.process().dropped_logs.add(1);
         }
@@ -138,15 +142,18 @@ impl Worker {
         let backend = entry.backend.unwrap_or(entry.frontend);
         let since = |tick: u32| tick.wrapping_sub(record.accepted);
         let stage = |tick: u32, from: u32| if tick == NEVER { -1 } else { tick.wrapping_sub(from) as i32 };
-        let server = session.last_server().map(|id| self.snapshot.server(id).1);
+        let server = session.last_server().map(|id| self.snapshot.server(id));
         let conns = |id: Option<ServerId>| id.map_or(0, |id| self.load.server(id).live());
         SessionRecord {
+            config: Arc::clone(&entry.config),
             client: self.addresses.unpack(record.client),
             frontend_address: self.addresses.unpack(record.local),
             frontend: entry.frontend,
             bind: record.bind,
             backend,
-            server: server.and_then(|server| self.place_of(backend, server.id)),
+            server: server
+                .filter(|(owner, _)| owner.proxy == backend)
+                .map(|(_, server)| Arc::clone(&server.name)),
             accepted_us: self.clock.epoch_us + self.at(record.accepted) * 1000,
             queue_ms: stage(record.dequeued, record.accepted),
             connect_ms: stage(record.connected, record.dequeued),
@@ -164,11 +171,6 @@ impl Worker {
             server_queue: u32::from(record.queue_place[0]),
             backend_queue: u32::from(record.queue_place[1]),
         }
-    }
-
-    fn place_of(&self, backend: ProxyId, id: ServerId) -> Option<u16> {
-        let servers = &self.snapshot.backend(backend).servers;
-        (0..).zip(servers).find(|(_, server)| server.id == id).map(|(at, _)| at)
     }
 
     /// A tick in full: ticks of live sessions lie less than 2^32 ms back.

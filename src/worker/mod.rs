@@ -8,6 +8,7 @@
 //! Nothing on the road of an established session allocates, locks, formats or logs.
 
 mod admission;
+mod binds;
 mod dispatch;
 mod eviction;
 mod finish;
@@ -199,12 +200,13 @@ impl Worker {
             self.on_timer(slot);
         }
         self.retry_listeners();
+        self.leave_listeners();
         self.count_moved();
         Ok(!self.is_done())
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let next = [self.timers.next(), self.listeners.retry_at()].into_iter().flatten().min();
+        let next = [self.timers.next(), self.listeners.look_at()].into_iter().flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
         let look = self.queues.waiting().then_some(TABLE_LOOK);
         let at_once = (self.mail_waits || self.evicting.is_some()).then_some(Duration::ZERO);
@@ -218,9 +220,12 @@ impl Worker {
     fn refresh_table(&mut self) {
         let newest = self.table.load();
         if !Arc::ptr_eq(newest, &self.snapshot) {
-            let before = std::mem::replace(&mut self.snapshot, Arc::clone(newest)).generation;
-            if self.snapshot.eviction > before {
-                self.evicting = Some(Evicting::since(before, self.evicting, self.now as u32));
+            let former = std::mem::replace(&mut self.snapshot, Arc::clone(newest));
+            if self.snapshot.eviction > former.generation {
+                self.evicting = Some(Evicting::since(former.generation, self.evicting, self.now as u32));
+            }
+            if !Arc::ptr_eq(&former.config, &self.snapshot.config) {
+                self.follow(&former.config);
             }
             self.serve_queues();
         }

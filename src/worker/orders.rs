@@ -32,6 +32,8 @@ impl Worker {
             Command::HardStop => self.stop = Some(Stop::Hard),
             Command::Sessions(walk) => self.look_at_sessions(walk),
             Command::End(cut) => self.end_sessions(cut),
+            Command::Listen(sockets) => self.listen(sockets),
+            Command::Unlisten(binds) => self.unlisten(binds),
         }
         self.mailbox.give_back(order);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::mailbox::{Command, Cut, STEP, SessionId, SessionRow, Walk, Whom};
-use crate::config::model::{Config, Proxy, ProxyId};
+use crate::config::model::{BindId, Config, Proxy, ProxyId};
 use crate::session::Phase;
 use crate::session::op::ServerId;
 use crate::session::termination::Cause;
@@ -264,7 +264,7 @@ fn review_a_server_that_comes_up_serves_those_who_wait() {
         proxy(config).timeouts.queue_ms = Some(8_000);
     });
     let mut gateway = gateway;
-    gateway._publisher.update(ProxyId(0), 1, |state| state.health = Health::Down, 1);
+    gateway.publisher.update(ProxyId(0), 1, |state| state.health = Health::Down, 1);
     let mut first = gateway.connect();
     // The table is seen once a batch: this one may still have gone to b.
     let got = read_some(&mut first);
@@ -281,7 +281,7 @@ fn review_a_server_that_comes_up_serves_those_who_wait() {
     }
     std::thread::sleep(Duration::from_millis(50));
     let begin = Instant::now();
-    gateway._publisher.update(ProxyId(0), 1, |state| state.health = Health::Up, 2);
+    gateway.publisher.update(ProxyId(0), 1, |state| state.health = Health::Up, 2);
     let got = read_some(&mut second);
     eprintln!("REVIEW served {got:?} after {:?}", begin.elapsed());
     assert!(begin.elapsed() < Duration::from_secs(1), "served after {:?}", begin.elapsed());
@@ -496,16 +496,81 @@ fn a_server_marked_down_loses_its_sessions_and_its_return_ends_those_of_backups(
     });
     let mut first: Vec<TcpStream> = (0..100).map(|_| gateway.connect()).collect();
     assert!(first.iter_mut().all(|client| read_some(client) == b"a"));
-    gateway._publisher.update(ProxyId(0), 0, |state| state.health = Health::Down, 1);
+    gateway.publisher.update(ProxyId(0), 0, |state| state.health = Health::Down, 1);
     assert!(first.iter_mut().all(|client| read_some(client).is_empty()), "ended although nobody stirs");
     gateway.settle();
     let mut second: Vec<TcpStream> = (0..100).map(|_| gateway.connect()).collect();
     assert!(second.iter_mut().all(|client| read_some(client) == b"b"));
-    gateway._publisher.update(ProxyId(0), 0, |state| state.admin.drain = true, 2);
-    gateway._publisher.update(ProxyId(0), 0, |state| state.health = Health::Up, 3);
+    gateway.publisher.update(ProxyId(0), 0, |state| state.admin.drain = true, 2);
+    gateway.publisher.update(ProxyId(0), 0, |state| state.health = Health::Up, 3);
     assert_eq!(gateway.load.server(ServerId(1)).live(), 100, "a server that drains ends nobody's sessions");
-    gateway._publisher.update(ProxyId(0), 0, |state| state.admin.maint = true, 4);
-    gateway._publisher.update(ProxyId(0), 0, |state| state.admin = Default::default(), 5);
+    gateway.publisher.update(ProxyId(0), 0, |state| state.admin.maint = true, 4);
+    gateway.publisher.update(ProxyId(0), 0, |state| state.admin = Default::default(), 5);
     assert!(second.iter_mut().all(|client| read_some(client).is_empty()));
     gateway.settle();
+}
+
+/// What `change` leaves of the sessions' server.
+fn answer(client: &mut TcpStream) -> Vec<u8> {
+    client.write_all(b"?").unwrap();
+    read_some(client)
+}
+
+#[test]
+fn sessions_outlive_their_server_and_their_policy() {
+    let [a, b] = [name(b"a"), name(b"b")];
+    let mut gateway = Gateway::start(2, &[a], |config| proxy(config).timeouts.client_ms = Some(60_000));
+    let mut old: Vec<TcpStream> = (0..20).map(|_| gateway.connect()).collect();
+    assert!(old.iter_mut().all(|client| read_some(client) == b"a"));
+    gateway.replace(|config| {
+        proxy(config).servers = vec![crate::config::model::Server::new("other", 1, b)];
+        proxy(config).timeouts.client_ms = Some(50);
+    });
+    let mut new: Vec<TcpStream> = (0..20).map(|_| gateway.connect()).collect();
+    assert!(new.iter_mut().all(|client| read_some(client) == b"b"));
+    assert_eq!((gateway.load.server(ServerId(0)).live(), gateway.counters.len()), (20, 2));
+    // The new ones end by the new timeout, and the old ones do not.
+    assert!(new.iter_mut().all(|client| read_some(client).is_empty()));
+    assert!(old.iter_mut().all(|client| answer(client) == b"?"));
+    drop(old);
+    gateway.settle();
+    assert_eq!((gateway.load.server(ServerId(0)).live(), gateway.load.server(ServerId(1)).live()), (0, 0));
+}
+
+#[test]
+fn addresses_come_and_go_and_no_client_is_lost() {
+    let mut gateway = Gateway::start(2, &[name(b"a")], |_| {});
+    let mut kept = gateway.connect();
+    assert_eq!(read_some(&mut kept), b"a");
+    for round in 1..4_u16 {
+        gateway.replace(|config| {
+            config.binds.push(gateway::bind());
+            proxy(config).binds = vec![BindId(round)];
+            config.binds[usize::from(round) - 1].removed = true;
+        });
+        let next = gateway.listen(BindId(round));
+        let former = std::mem::replace(&mut gateway.address, next);
+        // The queue of the former address is filled while it is told to go.
+        let queued = std::thread::spawn(move || {
+            let mut clients: Vec<TcpStream> =
+                (0..200).map_while(|_| TcpStream::connect(former).ok()).collect();
+            clients.iter_mut().for_each(|client| client.set_read_timeout(Some(PATIENCE)).unwrap());
+            assert!(clients.iter_mut().all(|client| read_some(client) == b"a"), "a client was lost");
+            clients.len()
+        });
+        for worker in 0..2 {
+            gateway.order(worker, Command::Unlisten(vec![BindId(round - 1)]));
+        }
+        queued.join().expect("every client that was connected was served");
+        let refused =
+            || TcpStream::connect(former).is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused);
+        let end = Instant::now() + PATIENCE;
+        while !refused() {
+            assert!(Instant::now() < end, "the former address still answers");
+        }
+        assert_eq!(read_some(&mut gateway.connect()), b"a");
+    }
+    assert_eq!(answer(&mut kept), b"?");
+    drop(kept);
+    gateway.stop(|| Command::SoftStop);
 }

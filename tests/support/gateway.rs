@@ -35,7 +35,7 @@ pub struct Gateway {
     /// One for each worker.
     pub counters: Vec<Arc<WorkerCounters>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
-    pub _publisher: TablePublisher,
+    pub publisher: TablePublisher,
 }
 
 impl Gateway {
@@ -87,14 +87,14 @@ impl Gateway {
             threads: Vec::new(),
             load: Arc::clone(&load),
             counters: Vec::new(),
-            _publisher: publisher,
+            publisher,
         };
         for (index, ((socket, log), mailbox)) in sockets.into_iter().zip(sinks).zip(mailboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&config, load.server_capacity()));
             let setup = Setup {
                 index,
                 listeners: vec![(BindId(0), socket)],
-                table: gateway._publisher.reader(),
+                table: gateway.publisher.reader(),
                 load: Arc::clone(&load),
                 counters: Arc::clone(&counters),
                 log,
@@ -133,6 +133,34 @@ impl Gateway {
         assert_eq!(self.load.backend(ProxyId(0)).live(), 0);
     }
 
+    /// Publishes the configuration as `change` leaves it, and waits until every worker has seen it.
+    pub fn replace(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = Config::clone(&self.publisher.snapshot().config);
+        change(&mut config);
+        let config = Arc::new(config);
+        let counters = &self.counters;
+        self.publisher.replace(Arc::clone(&config), &self.load, 0, |servers, _| {
+            counters.iter().for_each(|counters| counters.make_room(&config, servers));
+        });
+        for worker in 0..self.crew.count() {
+            self.order(worker, Command::Listen(Vec::new()));
+        }
+    }
+
+    /// Listens for a bind of the configuration on every worker. Answers where.
+    pub fn listen(&self, bind: BindId) -> SocketAddr {
+        let options = ListenOptions { backlog: 1024, reuseport: true, ..ListenOptions::default() };
+        let first = listen(&ListenAddress::Tcp(([127, 0, 0, 1], 0).into()), &options).unwrap();
+        let address = local_address(first.as_fd()).unwrap();
+        let mut sockets = vec![first];
+        let others = 1..self.crew.count();
+        sockets.extend(others.map(|_| listen(&ListenAddress::Tcp(address), &options).unwrap()));
+        for (worker, socket) in sockets.into_iter().enumerate() {
+            self.order(worker, Command::Listen(vec![(bind, socket)]));
+        }
+        address
+    }
+
     /// Gives a worker an order and waits for it.
     pub fn order(&self, worker: usize, command: Command) -> Command {
         self.runtime.block_on(self.crew.order(worker, command)).expect("the worker runs")
@@ -156,7 +184,8 @@ impl Drop for Gateway {
     }
 }
 
-fn bind() -> Bind {
+/// The address of the section, on a port of the kernel's choice.
+pub fn bind() -> Bind {
     Bind {
         proxy: ProxyId(0),
         name: None,

@@ -51,6 +51,13 @@ impl Config {
         all.map(|(at, proxy)| (ProxyId(at as u16), proxy))
     }
 
+    /// Connections of this address that may wait in the kernel.
+    pub fn backlog(&self, bind: &Bind) -> u32 {
+        let proxy = &self.proxies[usize::from(bind.proxy.0)];
+        let given = bind.backlog.or(proxy.backlog).or(bind.maxconn).or(proxy.maxconn);
+        given.unwrap_or(1024).max(1)
+    }
+
     /// The binds of today, by their numbers.
     pub fn binds(&self) -> impl DoubleEndedIterator<Item = (BindId, &Bind)> {
         let all = self.binds.iter().enumerate().filter(|(_, bind)| !bind.removed);

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::config::model::{LogAddress, LogTarget};
 use crate::process::error::strerror;
 
-pub use open::{Targets, open};
+pub use open::{Additions, Targets, additions, open};
 
 use datagram::{UdpTarget, UnixTarget};
 use descriptor::DescriptorTarget;

@@ -26,12 +26,41 @@ pub struct Targets {
 /// that is not open are.
 pub fn open(config: &Config) -> Result<Targets, StartError> {
     let follow_files = config.global.chroot.is_none();
-    let open_one = |target: &LogTarget| -> Result<Target, StartError> {
-        let transport = transport(&target.address, follow_files).map_err(|errno| explain(target, errno))?;
-        Ok(Target { config: target.clone(), transport, complained: false })
-    };
-    let targets = config.log_targets.iter().map(open_one).collect::<Result<_, _>>()?;
+    let targets = config.log_targets.iter().map(|target| open_target(target, follow_files));
+    let targets = targets.collect::<Result<_, _>>()?;
     Ok(Targets { targets, clock: LocalClock::of_this_machine() })
+}
+
+/// Targets that only a later configuration has.
+#[derive(Debug)]
+pub struct Additions {
+    pub(in crate::log) opened: Vec<Target>,
+}
+
+/// Opens what `config` has and `running` has not, in the process as it is now.
+///
+/// # Errors
+/// As [`open`]; and a new file under a chroot, where its path would name another one.
+pub fn additions(config: &Config, running: &Config) -> Result<Additions, StartError> {
+    let new = config.log_targets.iter().filter(|target| !running.log_targets.contains(target));
+    let open_one = |target: &LogTarget| match &target.address {
+        LogAddress::File(_) if running.global.chroot.is_some() => Err(hidden(target)),
+        _ => open_target(target, running.global.chroot.is_none()),
+    };
+    Ok(Additions { opened: new.map(open_one).collect::<Result<_, _>>()? })
+}
+
+fn open_target(target: &LogTarget, follow_files: bool) -> Result<Target, StartError> {
+    let transport = transport(&target.address, follow_files).map_err(|errno| explain(target, errno))?;
+    Ok(Target { config: target.clone(), transport, complained: false })
+}
+
+#[cold]
+fn hidden(target: &LogTarget) -> StartError {
+    StartError::new("cannot open another log file in the running process")
+        .on(named(&target.address))
+        .with_cause("chroot hides its path")
+        .with_remedy("restart, or log to a syslog server")
 }
 
 fn transport(address: &LogAddress, follow_files: bool) -> io::Result<Transport> {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use crate::config::model::{BindId, ProxyId};
 use crate::session::Phase;
@@ -23,6 +24,10 @@ pub enum Command {
     Sessions(Walk),
     /// End some of the sessions.
     End(Cut),
+    /// Look at the newest table, and listen on these sockets, which it names.
+    Listen(Vec<(BindId, OwnedFd)>),
+    /// Stop listening on these addresses: what is queued is served.
+    Unlisten(Vec<BindId>),
 }
 
 /// A look at up to [`STEP`] slots of a worker.

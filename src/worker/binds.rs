@@ -1,0 +1,83 @@
+//! Another configuration while the worker runs: new limits and policies, sockets that come and sockets that go.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use crate::config::model::{BindId, Config};
+use crate::sys::socket::refuse_newcomers;
+
+use super::Worker;
+
+/// A socket whose bind is gone is open for this long, milliseconds, for handshakes that have begun. Shorter than
+/// the second after which a client that was not heard asks again: it is then refused, as it should be.
+const LINGER_MS: u64 = 500;
+
+impl Worker {
+    /// New sessions live by the configuration of the snapshot from now on.
+    #[cold]
+    pub(super) fn follow(&mut self, former: &Config) {
+        let config = Arc::clone(&self.snapshot.config);
+        self.policies.follow(&config);
+        self.listeners.follow(&config);
+        if let Some(maxconn) = config.global.maxconn
+            && config.global.maxconn != former.global.maxconn
+        {
+            self.maxconn = maxconn;
+        }
+        self.resume_listeners();
+    }
+
+    /// Listens on more sockets. The emptied list goes back to whoever made it.
+    pub(super) fn listen(&mut self, sockets: &mut Vec<(BindId, OwnedFd)>) {
+        // The configuration that names them was published before.
+        self.refresh_table();
+        for (bind, socket) in sockets.drain(..) {
+            let Some(&Some(place)) = self.listeners.place.get(usize::from(bind.0)) else { continue };
+            self.listeners.all[place].next = Some(socket);
+            self.open_next(place);
+        }
+    }
+
+    /// Stops listening on these addresses: nobody new, then what is queued, then the end.
+    pub(super) fn unlisten(&mut self, binds: &[BindId]) {
+        for listener in self.listeners.all.iter_mut().filter(|listener| binds.contains(&listener.bind)) {
+            if let Some(socket) = &listener.socket {
+                refuse_newcomers(socket.as_fd());
+                listener.leaves_at = Some(self.now + LINGER_MS);
+            }
+        }
+    }
+
+    pub(super) fn is_leaving(&self, place: usize) -> bool {
+        self.listeners.all[place].leaves_at.is_some_and(|at| at <= self.now)
+    }
+
+    /// Closes what has lingered long enough.
+    pub(super) fn leave_listeners(&mut self) {
+        for place in 0..self.listeners.all.len() {
+            if !self.is_leaving(place) {
+                continue;
+            }
+            if self.listeners.all[place].armed {
+                self.disarm(place);
+            } else {
+                self.drain_and_close(place);
+            }
+        }
+    }
+
+    /// The socket that waits for this place begins to listen, if the one before it is closed.
+    pub(super) fn open_next(&mut self, place: usize) {
+        let listener = &mut self.listeners.all[place];
+        if listener.socket.is_some() || listener.armed {
+            return;
+        }
+        listener.leaves_at = None;
+        let Some(socket) = listener.next.take() else { return };
+        listener.take(socket);
+        if self.stop.is_some() {
+            return self.drain_and_close(place);
+        }
+        self.arm(place);
+    }
+}
