@@ -17,6 +17,7 @@ use crate::stats::counters::WorkerCounters;
 use crate::stats::{Limits, Rates, Sources};
 use crate::table::TablePublisher;
 use crate::table::fixture::backend;
+use crate::worker::mailbox::crew;
 
 /// A frontend `fe` (id 2), a backend `be` (3) with two servers, and a listen `web` (4) with a page at `/stats`.
 pub fn config() -> Config {
@@ -105,9 +106,10 @@ pub fn local<F: Future>(future: F) -> F::Output {
     tokio::task::LocalSet::new().block_on(&runtime, future)
 }
 
-/// A client with this level of a process whose health thread has ended.
+/// A client with this level of a process without workers whose health thread has ended.
 pub fn console(level: CliLevel) -> Console {
-    Console::new(Powers { shared: shared(), health: health::channel().0 }, level)
+    let (crew, ..) = crew(0).expect("descriptors");
+    Console::new(Powers { shared: shared(), health: health::channel().0, crew }, level)
 }
 
 /// The answer to one line.

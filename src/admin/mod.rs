@@ -20,6 +20,7 @@ use std::rc::Rc;
 
 use crate::health;
 use crate::stats::Sources;
+use crate::worker::mailbox::Crew;
 
 pub use listener::Listener;
 pub use page::{Site, serve as serve_page};
@@ -35,4 +36,6 @@ pub struct Powers {
     pub shared: Shared,
     /// Servers' states, which the health thread alone changes.
     pub health: health::Remote,
+    /// The sessions, which the workers have.
+    pub crew: Crew,
 }

@@ -1,6 +1,7 @@
 //! Dates as log lines show them, in local time.
 
 use std::fmt::{self, Write};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
@@ -16,6 +17,15 @@ pub(super) fn now_us() -> u64 {
     u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// `21/Nov/2026:05:35:48.389012` for microseconds since the epoch, in the machine's time zone.
+pub fn date_us(us: u64) -> String {
+    let mut out = String::new();
+    // Formatting into a String cannot fail.
+    let _ = LocalClock::of_this_machine().at(us).session(&mut out);
+    let _ = write!(out, "{:03}", us % 1000);
+    out
+}
+
 /// The machine's time zone, read once: later a chroot may hide the zone files.
 #[derive(Clone, Debug)]
 pub(super) struct LocalClock {
@@ -25,7 +35,8 @@ pub(super) struct LocalClock {
 impl LocalClock {
     /// By `TZ`, else `/etc/localtime`, else UTC.
     pub(super) fn of_this_machine() -> Self {
-        LocalClock { zone: TimeZone::system() }
+        static ZONE: OnceLock<TimeZone> = OnceLock::new();
+        LocalClock { zone: ZONE.get_or_init(TimeZone::system).clone() }
     }
 
     #[cfg(test)]

@@ -23,6 +23,7 @@ mod target;
 mod tests;
 mod thread;
 
+pub use clock::date_us;
 pub use handle::LogHandle;
 pub use level::Level;
 pub use sink::{RING_RECORDS, SessionSink};

@@ -192,7 +192,11 @@ impl Control {
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
         for (settings, socket) in config.global.stats_sockets.iter().zip(services.stats) {
             let listener = Listener::new(socket).map_err(failed)?;
-            let powers = Powers { shared: Rc::clone(&self.shared), health: self.health.remote() };
+            let powers = Powers {
+                shared: Rc::clone(&self.shared),
+                health: self.health.remote(),
+                crew: self.crew.clone(),
+            };
             let (places, clients) = (Arc::clone(&places), Rc::clone(&self.cli_clients));
             let serving = admin::serve_stats_socket(listener, settings.level, powers, places, clients);
             self.serving.push(tokio::task::spawn_local(serving));

@@ -115,9 +115,10 @@ impl Worker {
         }
     }
 
-    /// Ends a live session for a cause that is neither side's; false: it was ending already.
+    /// Ends a live session for a cause that is neither side's; false: it was ending already, or may be another
+    /// owner's.
     pub(super) fn end_session(&mut self, slot: u32, cause: Cause) -> bool {
-        if self.sessions[slot as usize].session.phase() == Phase::Ending {
+        if matches!(self.sessions[slot as usize].session.phase(), Phase::Ending | Phase::Parked) {
             return false;
         }
         self.drive(slot, |session, _, ops| session.kill(cause, ops));

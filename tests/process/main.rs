@@ -9,6 +9,7 @@ mod background;
 mod command_line;
 mod rights;
 mod run;
+mod sessions;
 mod signals;
 mod stats_page;
 mod stats_socket;

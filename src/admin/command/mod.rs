@@ -4,6 +4,8 @@ mod basics;
 mod missing;
 mod process;
 mod servers;
+mod session_lines;
+mod sessions;
 mod states;
 mod statistics;
 mod table;
@@ -21,6 +23,7 @@ enum Family {
     Basics,
     Process,
     Servers,
+    Sessions,
     States,
     Statistics,
     /// Known to HAProxy, refused by name here.
@@ -32,6 +35,7 @@ const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Basics, basics::ROWS),
     (Family::Process, process::ROWS),
     (Family::Servers, servers::ROWS),
+    (Family::Sessions, sessions::ROWS),
     (Family::States, states::ROWS),
     (Family::Statistics, statistics::ROWS),
     (Family::Missing, missing::ROWS),
@@ -64,6 +68,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
         Family::Basics => basics::run(console, typed),
         Family::Process => process::run(console, typed),
         Family::Servers => servers::run(console, typed).await,
+        Family::Sessions => sessions::run(console, typed).await,
         Family::States => states::run(console, typed),
         Family::Statistics => statistics::run(console, typed),
         Family::Missing => Answer::missing(row.words),

@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// A server that was named.
-type Place = (ProxyId, u16);
+pub(super) type Place = (ProxyId, u16);
 
 /// What is to be done to it, or what is said without doing anything.
 type Wish = Result<ServerChange, Answer>;
@@ -69,7 +69,7 @@ fn said(level: Level, reply: Reply) -> Answer {
 }
 
 /// `backend/server`, each by its name or as `#` and its id.
-fn place(config: &Config, path: &str) -> Result<Place, Answer> {
+pub(super) fn place(config: &Config, path: &str) -> Result<Place, Answer> {
     let (backend, server) = match path.split_once('/') {
         Some((backend, server)) if !backend.is_empty() && !server.is_empty() => (backend, server),
         _ => return Err(Answer::refusal("Require 'backend/server'.")),
