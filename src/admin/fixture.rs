@@ -9,7 +9,7 @@ use super::console::Console;
 use super::dialogue::Line;
 use super::{Powers, Shared};
 use crate::config::model::{
-    Bind, BindId, CliLevel, Config, ListenAddress, Mode, ProxyId, ProxyKind, SocketPermissions, StatsPage,
+    Bind, BindId, CliLevel, Config, ListenAddress, Mode, ProxyId, ProxyKind, StatsPage,
 };
 use crate::health;
 use crate::load::Load;
@@ -30,30 +30,8 @@ pub fn config() -> Config {
     for (proxy, id) in proxies.iter_mut().zip(2..) {
         proxy.id = id;
     }
-    Config { proxies, binds: vec![bind()], ..Config::default() }
-}
-
-/// The one address of `web`.
-fn bind() -> Bind {
-    Bind {
-        proxy: ProxyId(2),
-        name: None,
-        id: 1,
-        custom_id: false,
-        removed: false,
-        address: ListenAddress::Tcp(([127, 0, 0, 1], 8404).into()),
-        maxconn: None,
-        backlog: None,
-        interface: None,
-        transparent: false,
-        v6only: None,
-        mss: None,
-        tfo: false,
-        defer_accept: false,
-        tcp_user_timeout_ms: None,
-        permissions: SocketPermissions::default(),
-        declared_at: String::new(),
-    }
+    let bind = Bind::new(ProxyId(2), 1, ListenAddress::Tcp(([127, 0, 0, 1], 8404).into()));
+    Config { proxies, binds: vec![bind], ..Config::default() }
 }
 
 /// A page at `/stats` with no setting beyond that.

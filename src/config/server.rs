@@ -53,16 +53,6 @@ enum InitAddr {
     Ip(IpAddr),
 }
 
-const CHECK_DEFAULT: Check = Check {
-    inter_ms: 2_000,
-    fastinter_ms: None,
-    downinter_ms: None,
-    rise: 2,
-    fall: 3,
-    address: None,
-    port: None,
-};
-
 impl Default for ServerOptions {
     fn default() -> Self {
         ServerOptions {
@@ -77,7 +67,7 @@ impl Default for ServerOptions {
             on_marked_up: false,
             source: None,
             checked: false,
-            check: CHECK_DEFAULT,
+            check: Check::default(),
             id: None,
             cookie: false,
             init_addr: vec![InitAddr::Last, InitAddr::Libc],

@@ -309,15 +309,7 @@ mod tests {
     }
 
     fn check(inter_ms: u32, rise: u16, fall: u16) -> Option<Check> {
-        Some(Check {
-            inter_ms,
-            fastinter_ms: None,
-            downinter_ms: None,
-            rise,
-            fall,
-            address: None,
-            port: None,
-        })
+        Some(Check { inter_ms, rise, fall, ..Check::default() })
     }
 
     fn server(at: usize, address: ServerAddress, check: Option<Check>) -> Server {

@@ -109,18 +109,6 @@ mod tests {
     use crate::config::model::Server;
     use crate::table::fixture;
 
-    fn check() -> Check {
-        Check {
-            inter_ms: 2000,
-            fastinter_ms: None,
-            downinter_ms: None,
-            rise: 2,
-            fall: 3,
-            address: None,
-            port: None,
-        }
-    }
-
     fn one(server: Server) -> Option<Address> {
         let check = server.check.unwrap();
         address(None, &server.address, check)
@@ -130,20 +118,20 @@ mod tests {
     fn addr_and_port_replace_the_servers_own() {
         let server = |check| Server { check: Some(check), ..fixture::server(1) };
         let tcp = |to: &str| Some(Address::Tcp { to: to.parse().unwrap(), source: None });
-        assert_eq!(one(server(check())), tcp("127.0.0.1:21001"));
-        assert_eq!(one(server(Check { port: Some(25000), ..check() })), tcp("127.0.0.1:25000"));
+        assert_eq!(one(server(Check::default())), tcp("127.0.0.1:21001"));
+        assert_eq!(one(server(Check { port: Some(25000), ..Check::default() })), tcp("127.0.0.1:25000"));
         let elsewhere = "10.0.0.9".parse().ok();
-        assert_eq!(one(server(Check { address: elsewhere, ..check() })), tcp("10.0.0.9:21001"));
+        assert_eq!(one(server(Check { address: elsewhere, ..Check::default() })), tcp("10.0.0.9:21001"));
     }
 
     #[test]
     fn a_mapped_port_needs_a_check_port() {
         let mapped = ServerAddress::TcpMapped([10, 0, 0, 1].into(), 5);
         let server = |check| Server { address: mapped.clone(), check: Some(check), ..fixture::server(1) };
-        assert_eq!(one(server(check())), None);
+        assert_eq!(one(server(Check::default())), None);
         let to = "10.0.0.1:80".parse().unwrap();
         let expected = Some(Address::Tcp { to, source: None });
-        assert_eq!(one(server(Check { port: Some(80), ..check() })), expected);
+        assert_eq!(one(server(Check { port: Some(80), ..Check::default() })), expected);
     }
 
     #[test]
@@ -160,7 +148,7 @@ mod tests {
     #[test]
     fn only_checked_servers_of_backends_in_use_are_targets() {
         let mut backend = fixture::backend("b", 3);
-        backend.servers[1].check = Some(check());
+        backend.servers[1].check = Some(Check::default());
         let disabled = crate::config::model::Proxy { disabled: true, ..backend.clone() };
         let config = Config { proxies: vec![disabled, backend], ..Config::default() };
         let (targets, unreachable) = targets(&config);

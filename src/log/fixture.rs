@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::model::{
     Bind, BindId, Config, ListenAddress, LogAddress, LogFormat, LogStyle, LogTarget, LogTargetId, Proxy,
-    ProxyId, ProxyKind, SocketPermissions,
+    ProxyId, ProxyKind,
 };
 use crate::session::termination::Termination;
 use crate::table::fixture;
@@ -23,31 +23,10 @@ pub(super) fn listen(name: &str) -> Proxy {
     proxy
 }
 
-fn bind() -> Bind {
-    Bind {
-        proxy: ProxyId(0),
-        name: None,
-        id: 2,
-        custom_id: false,
-        removed: false,
-        address: ListenAddress::Tcp(([127, 0, 0, 1], 5000).into()),
-        maxconn: None,
-        backlog: None,
-        interface: None,
-        transparent: false,
-        v6only: None,
-        mss: None,
-        tfo: false,
-        defer_accept: false,
-        tcp_user_timeout_ms: None,
-        permissions: SocketPermissions::default(),
-        declared_at: String::new(),
-    }
-}
-
 /// One listen section `tl`, no targets.
 pub(super) fn config() -> Config {
-    Config { proxies: vec![listen("tl")], binds: vec![bind()], ..Config::default() }
+    let bind = Bind::new(ProxyId(0), 2, ListenAddress::Tcp(([127, 0, 0, 1], 5000).into()));
+    Config { proxies: vec![listen("tl")], binds: vec![bind], ..Config::default() }
 }
 
 /// The same, logging to `address`; global messages too.

@@ -4,49 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::config::model::{
-    Bind, BindId, Check, Config, ListenAddress, Proxy, ProxyId, ProxyKind, SocketPermissions,
-};
+use crate::config::model::{Bind, BindId, Check, Config, ListenAddress, Proxy, ProxyId, ProxyKind};
 use crate::load::Load;
 use crate::table::{TablePublisher, fixture};
 
 use super::counters::WorkerCounters;
 use super::{Limits, Rates, Sources};
-
-fn bind(id: u32, name: Option<&str>, address: ListenAddress) -> Bind {
-    Bind {
-        proxy: ProxyId(0),
-        name: name.map(str::to_owned),
-        id,
-        custom_id: false,
-        removed: false,
-        address,
-        maxconn: None,
-        backlog: None,
-        interface: None,
-        transparent: false,
-        v6only: None,
-        mss: None,
-        tfo: false,
-        defer_accept: false,
-        tcp_user_timeout_ms: None,
-        permissions: SocketPermissions::default(),
-        declared_at: String::new(),
-    }
-}
-
-/// `check` with HAProxy's defaults.
-pub(super) fn check() -> Check {
-    Check {
-        inter_ms: 2000,
-        fastinter_ms: None,
-        downinter_ms: None,
-        rise: 2,
-        fall: 3,
-        address: None,
-        port: None,
-    }
-}
 
 /// `listen tl`: three listeners, socket-stats, s1 checked with maxconn 10 and weight 5, s2 unchecked.
 fn tl() -> Proxy {
@@ -55,7 +18,8 @@ fn tl() -> Proxy {
     proxy.binds = vec![BindId(0), BindId(1), BindId(2)];
     proxy.options.socket_stats = true;
     let first = &mut proxy.servers[0];
-    (first.weight, first.maxconn, first.maxqueue, first.check) = (5, Some(10), Some(3), Some(check()));
+    (first.weight, first.maxconn, first.maxqueue, first.check) =
+        (5, Some(10), Some(3), Some(Check::default()));
     proxy
 }
 
@@ -69,12 +33,12 @@ pub(super) fn config() -> Config {
     for (id, proxy) in (2..).zip(&mut config.proxies) {
         proxy.id = id;
     }
+    let bind = |id, address| Bind::new(ProxyId(0), id, address);
     config.binds = vec![
-        bind(1, Some("one"), ListenAddress::Tcp(local)),
-        bind(2, None, ListenAddress::Unix("/run/l.sock".into())),
-        bind(3, None, ListenAddress::Tcp("[::1]:38123".parse().expect("an address"))),
+        Bind { name: Some("one".to_owned()), maxconn: Some(2), ..bind(1, ListenAddress::Tcp(local)) },
+        bind(2, ListenAddress::Unix("/run/l.sock".into())),
+        bind(3, ListenAddress::Tcp("[::1]:38123".parse().expect("an address"))),
     ];
-    config.binds[0].maxconn = Some(2);
     config.global.maxconn = Some(500);
     config
 }

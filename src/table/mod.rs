@@ -192,16 +192,7 @@ mod tests {
     fn servers_start_as_configured() {
         let mut proxy = fixture::backend("a", 3);
         proxy.servers[0].disabled = true;
-        let check = Check {
-            inter_ms: 2_000,
-            fastinter_ms: None,
-            downinter_ms: None,
-            rise: 2,
-            fall: 3,
-            address: None,
-            port: None,
-        };
-        proxy.servers[1].check = Some(check);
+        proxy.servers[1].check = Some(Check::default());
         let publisher = publisher(vec![proxy]);
         let backend = publisher.snapshot().backend(ProxyId(0));
         assert!(!backend.servers[0].state.up());

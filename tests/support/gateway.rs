@@ -186,25 +186,7 @@ impl Drop for Gateway {
 
 /// The address of the section, on a port of the kernel's choice.
 pub fn bind() -> Bind {
-    Bind {
-        proxy: ProxyId(0),
-        name: None,
-        id: 1,
-        custom_id: false,
-        removed: false,
-        address: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
-        maxconn: None,
-        backlog: None,
-        interface: None,
-        transparent: false,
-        v6only: None,
-        mss: None,
-        tfo: false,
-        defer_accept: false,
-        tcp_user_timeout_ms: None,
-        permissions: Default::default(),
-        declared_at: String::new(),
-    }
+    Bind::new(ProxyId(0), 1, ListenAddress::Tcp(([127, 0, 0, 1], 0).into()))
 }
 
 /// A server that serves each connection by `serve` on a thread of its own.

@@ -248,6 +248,7 @@ fn legend(row: &Row) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::fixture::page;
     use crate::config::model::ProxyId;
     use crate::stats::COLUMNS;
     use crate::table::fixture::backend;
@@ -280,12 +281,12 @@ mod tests {
         ]
     }
 
-    fn page(settings: StatsPage, view: View) -> String {
+    fn shown(page: StatsPage) -> String {
         let mut proxies = [backend("fe", 0), backend("<b>", 1)];
         proxies[1].description = Some("the \"pool\"".to_owned());
         render(&Content {
-            page: &settings,
-            view: &view,
+            page: &page,
+            view: &View::default(),
             config: &Config { proxies: proxies.into(), ..Config::default() },
             info: &[("Pid", Value::Number(42)), ("Stopping", Value::Number(1))],
             rows: &rows(),
@@ -295,23 +296,9 @@ mod tests {
         })
     }
 
-    fn settings() -> StatsPage {
-        StatsPage {
-            uri: "/stats".to_owned(),
-            realm: None,
-            auth: Vec::new(),
-            refresh: None,
-            hide_version: false,
-            show_legends: false,
-            show_node: None,
-            show_desc: None,
-            scope: Vec::new(),
-        }
-    }
-
     #[test]
     fn one_table_for_each_proxy_and_nothing_unescaped() {
-        let html = page(settings(), View::default());
+        let html = shown(page());
         assert_eq!(html.matches("<section").count(), 2);
         assert_eq!(html.matches("<tbody><tr").count(), 2);
         assert!(html.contains("&lt;b&gt;") && !html.contains("<b>") && !html.contains("<i>"));
@@ -321,13 +308,13 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded_from_elsewhere() {
-        let html = page(settings(), View::default());
+        let html = shown(page());
         assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script"));
     }
 
     #[test]
     fn settings_show_and_hide() {
-        let html = page(settings(), View::default());
+        let html = shown(page());
         assert!(html.contains("version 9.9") && html.contains("stopping") && !html.contains("on host"));
         assert!(!html.contains("10.0.0.1"));
         let all = StatsPage {
@@ -335,16 +322,16 @@ mod tests {
             show_legends: true,
             show_node: Some(None),
             show_desc: Some(None),
-            ..settings()
+            ..page()
         };
-        let html = page(all, View::default());
+        let html = shown(all);
         assert!(!html.contains("9.9") && html.contains("on host") && html.contains("all of it"));
         assert!(html.contains("address 10.0.0.1:21050"));
     }
 
     #[test]
     fn every_cell_has_its_column() {
-        let html = page(settings(), View::default());
+        let html = shown(page());
         let row = html.split("<tbody>").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("a row");
         assert_eq!(row.matches("<td").count(), 31);
     }

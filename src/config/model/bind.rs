@@ -44,6 +44,31 @@ pub struct Bind {
     pub declared_at: String,
 }
 
+impl Bind {
+    /// An address without a name or any option.
+    pub fn new(proxy: ProxyId, id: u32, address: ListenAddress) -> Bind {
+        Bind {
+            proxy,
+            name: None,
+            id,
+            custom_id: false,
+            removed: false,
+            address,
+            maxconn: None,
+            backlog: None,
+            interface: None,
+            transparent: false,
+            v6only: None,
+            mss: None,
+            tfo: false,
+            defer_accept: false,
+            tcp_user_timeout_ms: None,
+            permissions: SocketPermissions::default(),
+            declared_at: String::new(),
+        }
+    }
+}
+
 /// An address to listen on or to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenAddress {

@@ -72,6 +72,20 @@ pub struct Check {
     pub port: Option<u16>,
 }
 
+impl Default for Check {
+    fn default() -> Check {
+        Check {
+            inter_ms: 2000,
+            fastinter_ms: None,
+            downinter_ms: None,
+            rise: 2,
+            fall: 3,
+            address: None,
+            port: None,
+        }
+    }
+}
+
 impl Server {
     /// A server with HAProxy's defaults: weight 1, unlimited, unchecked.
     pub fn new(name: impl Into<String>, id: u32, address: SocketAddr) -> Server {
