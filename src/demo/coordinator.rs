@@ -68,7 +68,8 @@ pub(super) struct State {
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) total_queries: u64,
     pub(super) healthy: bool,
-    pub(super) shutdown_since: Option<Instant>,
+    /// Graceful shutdown: what runs goes on, new sessions and queries are refused.
+    pub(super) shutting_down: bool,
     stopping: bool,
 }
 
@@ -104,7 +105,7 @@ impl Coordinator {
             calls: BTreeMap::new(),
             total_queries: 0,
             healthy: true,
-            shutdown_since: None,
+            shutting_down: false,
             stopping: false,
         };
         let coordinator = Arc::new(Coordinator {
@@ -134,11 +135,6 @@ impl Coordinator {
         *self.state().calls.entry(method.to_owned()).or_default() += 1;
     }
 
-    /// Graceful shutdown, as `:shutdown()`: what runs goes on, new sessions and queries are refused.
-    pub(super) fn shut_down(&self) {
-        self.state().shutdown_since.get_or_insert_with(Instant::now);
-    }
-
     /// Wakes whoever waits for a query.
     pub(super) fn stop(&self) {
         self.state().stopping = true;
@@ -153,7 +149,7 @@ impl Coordinator {
     ) -> Result<Handle, String> {
         let mut state = self.state();
         // A Beeswax session is its connection: graceful shutdown still accepts it, and refuses its queries.
-        if state.shutdown_since.is_some() && protocol == Protocol::HiveServer2 {
+        if state.shutting_down && protocol == Protocol::HiveServer2 {
             return Err(SHUTTING_DOWN.to_owned());
         }
         state.forget_idle_sessions();
@@ -197,7 +193,7 @@ impl Coordinator {
     /// Begins a statement; its name and whether it has a result set.
     pub(super) fn execute(&self, handle: Handle, text: &str) -> Result<(Guid, bool), String> {
         let mut state = self.state();
-        let shutting_down = state.shutdown_since.is_some() && !text.trim_start().starts_with(':');
+        let shutting_down = state.shutting_down && !text.trim_start().starts_with(':');
         let full = state.queries.len() >= OPEN_MAX;
         let session = state.session(handle)?;
         if shutting_down {
@@ -215,13 +211,9 @@ impl Coordinator {
         };
         let statement = Statement::parse(text, place)?;
         if statement.effect == Effect::Shutdown {
-            self.begin_shutdown(&mut state);
+            state.shutting_down = true;
         }
         Ok(self.register(&mut state, handle.guid, text, statement))
-    }
-
-    fn begin_shutdown(&self, state: &mut State) {
-        state.shutdown_since.get_or_insert_with(Instant::now);
     }
 
     fn register(&self, state: &mut State, session: Guid, text: &str, statement: Statement) -> (Guid, bool) {

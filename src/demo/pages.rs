@@ -32,7 +32,7 @@ pub(super) fn page(coordinator: &Coordinator, path: &str, traffic: Traffic) -> O
 }
 
 fn root(coordinator: &Coordinator) -> Json {
-    let quiescing = coordinator.state().shutdown_since.is_some();
+    let quiescing = coordinator.state().shutting_down;
     Json::object([
         ("version", VERSION.into()),
         ("impala_server_mode", true.into()),
@@ -98,7 +98,7 @@ fn resident_bytes() -> u64 {
 fn backends(coordinator: &Coordinator) -> Json {
     let mut members = coordinator.cluster.members();
     members.sort_by(|a, b| a.name.cmp(&b.name));
-    let quiescing = |member: &Coordinator| member.state().shutdown_since.is_some();
+    let quiescing = |member: &Coordinator| member.state().shutting_down;
     let leaving = members.iter().filter(|member| quiescing(member)).count();
     let backend = |member: &Coordinator| {
         let leaving = quiescing(member);

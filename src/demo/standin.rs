@@ -139,11 +139,6 @@ impl StandIn {
         self.coordinator.state().total_queries
     }
 
-    /// Connections of the Beeswax port.
-    pub fn beeswax_connections(&self) -> Connections {
-        self.gates.beeswax.connections()
-    }
-
     /// Connections of the HiveServer2 port.
     pub fn hs2_connections(&self) -> Connections {
         self.gates.hs2.connections()
@@ -152,12 +147,6 @@ impl StandIn {
     /// Whether `/healthz` answers 200 or 503.
     pub fn set_healthy(&self, healthy: bool) {
         self.coordinator.state().healthy = healthy;
-    }
-
-    /// Graceful shutdown as `:shutdown()` begins it: new sessions and queries are refused, `/healthz`
-    /// stays 200 and the ports stay open.
-    pub fn shut_down(&self) {
-        self.coordinator.shut_down();
     }
 
     /// Ends it now: nobody listens, every connection is closed. The ports may be taken again.
