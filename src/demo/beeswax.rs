@@ -68,9 +68,8 @@ impl<'a> Beeswax<'a> {
         let guid = guid(arguments).ok_or_else(not_found)?;
         match self.coordinator.wait(guid) {
             None => return Err(not_found()),
-            Some(QueryState::Cancelled) => return Err((2, exception("Cancelled"))),
-            Some(QueryState::Failed(text)) => return Err((2, exception(&text))),
-            Some(_) => {}
+            Some(Err(text)) => return Err((2, exception(&text))),
+            Some(Ok(())) => {}
         }
         let most = arguments.field(3).and_then(Value::integer).unwrap_or(0);
         let mut state = self.coordinator.state();
@@ -81,10 +80,8 @@ impl<'a> Beeswax<'a> {
     fn log(&self, arguments: &Struct) -> String {
         let context = arguments.field(1).and_then(Value::text).and_then(Guid::parse);
         let state = self.coordinator.state();
-        match context.and_then(|guid| state.queries.get(&guid)).map(|query| query.state(Instant::now())) {
-            Some(QueryState::Failed(text)) => text,
-            _ => String::new(),
-        }
+        let query = context.and_then(|guid| state.queries.get(&guid));
+        query.map(|query| query.state(Instant::now()).log()).unwrap_or_default()
     }
 
     fn ended(

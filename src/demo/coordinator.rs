@@ -228,8 +228,9 @@ impl Coordinator {
         (guid, has_rows)
     }
 
-    /// Waits until the query no longer runs; None when it is not there or the stand-in stops.
-    pub(super) fn wait(&self, guid: Guid) -> Option<QueryState> {
+    /// Waits until the query no longer runs; the error is what its client is told. None when the query is not
+    /// there or the stand-in stops.
+    pub(super) fn wait(&self, guid: Guid) -> Option<Result<(), String>> {
         let mut state = self.state();
         loop {
             let now = Instant::now();
@@ -240,7 +241,9 @@ impl Coordinator {
                     let left = query.ready().saturating_duration_since(now);
                     state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
                 }
-                ended => return Some(ended),
+                QueryState::Finished => return Some(Ok(())),
+                QueryState::Cancelled => return Some(Err("Cancelled".to_owned())),
+                QueryState::Failed(text) => return Some(Err(text)),
             }
         }
     }

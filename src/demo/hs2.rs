@@ -36,7 +36,9 @@ impl Methods for HiveServer2<'_> {
             "FetchResults" => self.fetch(request),
             "CancelOperation" => self.ended(request, Coordinator::cancel),
             "CloseOperation" | "CloseImpalaOperation" => self.ended(request, Coordinator::close),
-            "GetLog" => self.on_query(request, |_, query| success().with(2, log(query))),
+            "GetLog" => {
+                self.on_query(request, |_, query| success().with(2, query.state(Instant::now()).log()))
+            }
             "GetExecSummary" => self.on_any_query(request, |_, query| success().with(2, summary(query))),
             "GetRuntimeProfile" => self.on_any_query(request, |guid, query| {
                 success().with(2, pages::profile(self.coordinator, guid, query))
@@ -109,9 +111,8 @@ impl HiveServer2<'_> {
         let Some(guid) = guid(request) else { return invalid_handle() };
         match self.coordinator.wait(guid) {
             None => return invalid_handle(),
-            Some(QueryState::Cancelled) => return failure("Cancelled"),
-            Some(QueryState::Failed(text)) => return failure(&text),
-            Some(_) => {}
+            Some(Err(text)) => return failure(&text),
+            Some(Ok(())) => {}
         }
         let most = request.field(3).and_then(Value::integer).unwrap_or(0);
         // JDBC asks for log lines with fetchType 1: there are none.
@@ -176,13 +177,6 @@ fn failure(text: &str) -> Struct {
 
 fn invalid_handle() -> Struct {
     Struct::new().with(1, Struct::new().with(1, 4).with(5, INVALID_QUERY))
-}
-
-fn log(query: &Query) -> String {
-    match query.state(Instant::now()) {
-        QueryState::Failed(text) => text,
-        _ => String::new(),
-    }
 }
 
 /// TExecSummary: state and progress; a stand-in has no plan nodes.

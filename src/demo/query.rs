@@ -28,6 +28,14 @@ impl QueryState {
             QueryState::Cancelled | QueryState::Failed(_) => "EXCEPTION",
         }
     }
+
+    /// What a client is told when it asks for the query's log.
+    pub(super) fn log(self) -> String {
+        match self {
+            QueryState::Failed(text) => text,
+            _ => String::new(),
+        }
+    }
 }
 
 /// Some rows of a result.
