@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 
+use crate::process::error::strerror;
+use crate::stats::check_description;
+
 /// How a TCP check ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -38,14 +41,7 @@ impl Outcome {
 
     /// `check_desc`.
     pub fn description(&self) -> &'static str {
-        match self {
-            Outcome::Passed => "Layer4 check passed",
-            Outcome::TimedOut => "Layer4 timeout",
-            Outcome::Refused(_) | Outcome::NotBegun(_) | Outcome::SourceRefused(_) => {
-                "Layer4 connection problem"
-            }
-            Outcome::SocketError(_) => "Socket error",
-        }
+        check_description(self.status())
     }
 
     /// `last_chk` and `info:` of the log; empty: nothing more is known.
@@ -88,10 +84,8 @@ fn socket_failure(errno: i32) -> &'static str {
     }
 }
 
-/// The C library's text, without the number that Rust adds.
 fn text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    text.strip_suffix(&format!(" (os error {errno})")).map(str::to_owned).unwrap_or(text)
+    strerror(&io::Error::from_raw_os_error(errno))
 }
 
 #[cfg(test)]

@@ -30,5 +30,6 @@ pub use info::{RELEASE_DATE, info, info_values};
 pub use rates::Rates;
 pub use rows::{Row, rows};
 pub use sources::{Limits, Sources};
+pub use status::check_description;
 pub use subject::RowKind;
 pub use value::Value;

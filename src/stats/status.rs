@@ -30,7 +30,7 @@ pub(super) fn server(state: &ServerState) -> Value {
 }
 
 /// What a check's status word means (`check_desc`).
-pub(super) fn check_description(status: &str) -> &'static str {
+pub fn check_description(status: &str) -> &'static str {
     match status {
         "INI" => "Initializing",
         "SOCKERR" => "Socket error",
