@@ -3,12 +3,13 @@
 //! ```text
 //! worker: counters ─┐
 //! load, table      ─┼> Sources ─> rows (typed) ─> csv; later typed, JSON, Prometheus, HTML
-//! once a second:    │                 info
+//! once a second:    │                 info, activity
 //!   Rates::sample  ─┘
 //! ```
 //! A column is one entry of [`columns`](COLUMNS): its name, the rows that have it, how it is read. The
 //! names and their order are HAProxy's (management guide, section 9.1).
 
+mod activity;
 mod columns;
 pub mod counters;
 mod csv;
@@ -24,6 +25,7 @@ mod subject;
 mod tests;
 mod value;
 
+pub use activity::activity;
 pub use columns::{COLUMNS, Column};
 pub use csv::{csv, csv_of};
 pub use info::{RELEASE_DATE, info, info_values};

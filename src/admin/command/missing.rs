@@ -53,7 +53,6 @@ pub(super) const ROWS: &[Row] = &[
     missing("set table", Operator),
     missing("set var", Admin),
     missing("show acl", Operator),
-    missing("show activity", Operator),
     missing("show anon", User),
     missing("show cache", User),
     missing("show default-server", Operator),

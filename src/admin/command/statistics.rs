@@ -1,13 +1,14 @@
-//! `show info`, `show stat` and the like.
+//! `show info`, `show stat`, `show activity`.
 
 use super::super::answer::Answer;
 use super::super::console::Console;
 use super::super::filter::Filter;
 use super::{Row, Typed, row};
-use crate::config::model::CliLevel::User;
+use crate::config::model::CliLevel::{Operator, User};
 use crate::stats;
 
 pub(super) const ROWS: &[Row] = &[
+    row("show activity", "", "what each worker carries and has done", Operator),
     row("show info", "", "what the process is and does", User),
     row("show stat", "[<proxy|iid> <type> <sid>]", "counters of proxies and servers as CSV", User),
 ];
@@ -21,6 +22,10 @@ pub(super) fn run(console: &Console, typed: Typed<'_>) -> Answer {
     }
     let sources = console.powers().shared.borrow();
     match typed.row.words {
+        "show activity" => match typed.word(0) {
+            "" => Answer::listing(stats::activity(&sources)),
+            column => Answer::missing(&format!("{} {column}", typed.row.words)),
+        },
         "show info" => Answer::listing(stats::info(&sources)),
         _ => match Filter::read(typed.arguments, &sources.config) {
             Some(filter) => {
@@ -47,6 +52,15 @@ mod tests {
         assert_eq!(lines("show stat -1 2 0"), 2 + 2);
         let answer = ask(&mut console(CliLevel::Admin), "show stat nosuch 1 1");
         assert_eq!(answer, "No such proxy.\n\n");
+    }
+
+    #[test]
+    fn show_activity_tells_of_the_workers() {
+        let answer = ask(&mut console(CliLevel::Operator), "show activity");
+        assert!(answer.starts_with("live: 0\naccepted: 0\n"), "{answer}");
+        assert_eq!(ask(&mut console(CliLevel::User), "show activity"), "Permission denied\n\n");
+        let answer = ask(&mut console(CliLevel::Operator), "show activity 1");
+        assert!(answer.contains("'show activity 1' is not available"), "{answer}");
     }
 
     #[test]
