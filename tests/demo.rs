@@ -1,74 +1,55 @@
 //! `pronk demo` as a user runs it: three coordinators answer in turn, Ctrl-C ends it cleanly.
 
-use std::io::{BufRead, BufReader, Read};
+#[path = "support/mod.rs"]
+mod support;
+
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use pronk::demo::client::Client;
+
+use support::child::{Killed, Lines, command};
+use support::proxy::Program;
+use support::wait_for;
 
 /// For a machine that is busy with other tests.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// `pronk demo` with these arguments.
+fn demo(arguments: &[&str]) -> Command {
+    let mut command = command(Program::Pronk.path());
+    command.args(["demo", "--port-beeswax", "0", "--client", "own"]).args(arguments).stdin(Stdio::null());
+    command
+}
+
 /// A running demonstration; dropped, it is killed.
 struct Demo {
-    child: Child,
-    lines: Receiver<String>,
+    child: Killed,
+    lines: Lines,
 }
 
 impl Demo {
     fn start(arguments: &[&str]) -> Demo {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pronk"))
-            .args(["demo", "--port-beeswax", "0", "--port-hs2", "0", "--client", "own"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the built command");
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let (send, lines) = mpsc::channel();
-        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Demo { child, lines }
+        let mut command = demo(&["--port-hs2", "0"]);
+        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().expect("the built command");
+        let lines = Lines::of(child.stdout.take().expect("a pipe"));
+        Demo { child: Killed(child), lines }
     }
 
     /// The lines up to the one that begins with `last`.
     fn until(&self, last: &str) -> Vec<String> {
-        let deadline = Instant::now() + DEADLINE;
-        let mut seen = Vec::new();
-        while !seen.last().is_some_and(|line: &String| line.starts_with(last)) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => seen.push(line),
-                Err(error) => panic!("no line '{last}' ({error}) after {seen:#?}"),
-            }
-        }
-        seen
+        self.lines.until(DEADLINE, |line| line.starts_with(last))
     }
 
     fn status(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("its own child") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it has not ended within {DEADLINE:?}");
-            thread::yield_now();
-        }
+        let ended = wait_for(DEADLINE, || self.child.0.try_wait().expect("its own child"));
+        ended.unwrap_or_else(|| panic!("it has not ended within {DEADLINE:?}"))
     }
 
     fn interrupt(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
+        let pid = rustix::process::Pid::from_child(&self.child.0);
         rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it still runs");
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        // Both fail when it has ended, as it should have.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -122,13 +103,12 @@ fn others_may_connect_until_ctrl_c_ends_it() {
 fn a_busy_port_is_named_with_its_option() {
     let busy = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = busy.local_addr().expect("its address").port().to_string();
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_pronk"))
-        .args(["demo", "--port-beeswax", "0", "--port-hs2", &port, "--once"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the built command");
-    let mut said = String::new();
-    demo.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
-    assert_eq!(demo.wait().expect("its own child").code(), Some(1));
+    let mut child =
+        demo(&["--port-hs2", &port, "--once"]).stderr(Stdio::piped()).spawn().expect("the built command");
+    let said = Lines::of(child.stderr.take().expect("a pipe"));
+    let mut child = Killed(child);
+    let said: Vec<String> = std::iter::from_fn(|| said.next(DEADLINE)).collect();
+    let said = said.join("\n");
+    assert_eq!(child.0.wait().expect("its own child").code(), Some(1));
     assert!(said.contains(&port) && said.contains("--port-hs2 PORT"), "{said}");
 }

@@ -1,8 +1,14 @@
 //! The clients people use, run unchanged from the virtual environment that tests/run-all installs.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use crate::support::child::{Killed, Lines, command};
+
+/// Clients have timeouts of their own, of up to 240 s.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The environment's `bin`: `PRONK_CLIENTS`, or where tests/run-all puts it.
 fn bin() -> PathBuf {
@@ -64,28 +70,26 @@ pub fn shell(port: u16, protocol: &str, query: &str) -> Result<String, String> {
 
 /// A process of impyla and PyHive under this test's command.
 pub struct Clients {
-    child: Child,
     input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    output: Lines,
+    _child: Killed,
 }
 
 impl Clients {
     pub fn start() -> Clients {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/impala/clients.py");
-        let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(bin().join("python"))
+        let mut child = command(bin().join("python"))
             .args(["-W", "ignore", script])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("setpriv (util-linux) and python run");
         let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        Clients { child, input, output }
+        let output = Lines::of(child.stdout.take().expect("a pipe"));
+        Clients { input, output, _child: Killed(child) }
     }
 
-    /// Gives a command and waits for its answer; clients have timeouts of their own.
+    /// Gives a command and waits for its answer.
     pub fn ask(&mut self, command: &str) -> String {
         self.tell(command);
         self.hear().expect("the clients answer")
@@ -98,22 +102,12 @@ impl Clients {
 
     /// The next answer, or None when the clients have ended.
     pub fn hear(&mut self) -> Option<String> {
-        let mut line = String::new();
-        let read = self.output.read_line(&mut line).expect("text");
-        (read > 0).then(|| line.trim().to_owned())
+        self.output.next(PATIENCE)
     }
 
     /// Ends a loop: everything it said.
     pub fn finish(mut self) -> Vec<String> {
         drop(self.input.take());
         std::iter::from_fn(|| self.hear()).collect()
-    }
-}
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        // Fails only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -3,12 +3,13 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::clients::{Clients, spark_jars};
+use crate::support::child::{self, Killed};
 use crate::support::wait_for;
 
 /// What Spark needs of a Java newer than 8.
@@ -35,7 +36,7 @@ const START: Duration = Duration::from_secs(400);
 pub struct Spark {
     pub name: String,
     pub port: u16,
-    child: Child,
+    child: Killed,
     directory: TempDir,
 }
 
@@ -57,15 +58,15 @@ impl Spark {
 
     /// Ends it at once, as a crash would.
     pub fn kill(&mut self) {
-        self.child.kill().expect("a running server");
-        self.child.wait().expect("a child");
+        self.child.0.kill().expect("a running server");
+        self.child.0.wait().expect("a child");
     }
 
     /// Asks it to end, and waits for it.
     pub fn stop(&mut self) {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        let status = Command::new("kill").arg(self.child.0.id().to_string()).status().expect("kill runs");
         assert!(status.success(), "{} runs", self.name);
-        let ended = wait_for(Duration::from_secs(30), || self.child.try_wait().expect("a child"));
+        let ended = wait_for(Duration::from_secs(30), || self.child.0.try_wait().expect("a child"));
         assert!(ended.is_some(), "{} ends when asked", self.name);
     }
 
@@ -79,7 +80,7 @@ impl Spark {
             .stderr(log)
             .spawn()
             .expect("setpriv (util-linux) runs");
-        Spark { name, port, child, directory }
+        Spark { name, port, child: Killed(child), directory }
     }
 
     fn await_listening(&self) {
@@ -88,14 +89,6 @@ impl Spark {
             let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
             panic!("{} does not listen; is there a Java 17?\n{log}", self.name);
         }
-    }
-}
-
-impl Drop for Spark {
-    fn drop(&mut self) {
-        // Fails only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -126,15 +119,8 @@ appender.c.layout.pattern = %d{HH:mm:ss.SSS} %p %c{1}: %m%n%ex
 fn command(name: &str, port: u16, directory: &Path) -> Command {
     let place = |inner: &str| directory.join(inner).display().to_string();
     fs::create_dir_all(directory.join("tmp")).expect("a directory");
-    let mut command = Command::new("setpriv");
-    command.current_dir(directory).args([
-        "--pdeathsig",
-        "KILL",
-        "java",
-        "-Xms128m",
-        "-Xmx512m",
-        "-XX:+UseSerialGC",
-    ]);
+    let mut command = child::command("java");
+    command.current_dir(directory).args(["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC"]);
     command.args(OPENED.iter().map(|package| format!("--add-opens=java.base/{package}=ALL-UNNAMED")));
     command.args(["-cp", &format!("{}/*", spark_jars().display())]);
     let settings = [

@@ -1,55 +1,39 @@
 //! impala-shell in its own dialects, HiveServer2 and Beeswax, against `pronk demo`.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::clients::shell;
+use crate::support::child::{Killed, Lines, command};
 use crate::support::proxy::Program;
+
+/// For its own queries, on a machine that is busy with other tests.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// `pronk demo` on ports of the kernel's, its own queries done.
 struct Demo {
-    child: Child,
     beeswax: u16,
     hs2: u16,
-    _output: BufReader<ChildStdout>,
+    _child: Killed,
+    _output: Lines,
 }
 
 impl Demo {
     fn start() -> Demo {
-        let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(Program::Pronk.path())
+        let mut child = command(Program::Pronk.path())
             .args(["demo", "--port-beeswax", "0", "--port-hs2", "0", "--client", "own", "--queries", "3"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("setpriv (util-linux) and Pronk start");
-        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let gateway = line_of(&mut output, "gateway");
+        let output = Lines::of(child.stdout.take().expect("a pipe"));
+        let child = Killed(child);
+        let said = output.until(DEADLINE, |line| line.starts_with("Running"));
+        let gateway = said.iter().find(|line| line.split_whitespace().next() == Some("gateway"));
+        let gateway = gateway.unwrap_or_else(|| panic!("a line of the gateway in {said:#?}"));
         let ports: Vec<u16> = gateway.split_whitespace().filter_map(port).collect();
         let [beeswax, hs2] = ports[..] else { panic!("two addresses in {gateway:?}") };
-        line_of(&mut output, "Running");
-        Demo { child, beeswax, hs2, _output: output }
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        // Fails only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The next line whose first word is this.
-fn line_of(output: &mut impl BufRead, word: &str) -> String {
-    loop {
-        let mut line = String::new();
-        let read = output.read_line(&mut line).expect("text");
-        assert!(read > 0, "pronk demo has ended before it printed {word}");
-        if line.split_whitespace().next() == Some(word) {
-            return line;
-        }
+        Demo { beeswax, hs2, _child: child, _output: output }
     }
 }
 

@@ -2,6 +2,7 @@
 //! and a syslog collector. Every wait has a deadline, every port comes from the kernel.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod child;
 pub mod echo;
 pub mod peer;
 pub mod port;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::child::command;
 use super::port::Port;
 use super::{PATIENCE, wait_for};
 
@@ -60,9 +61,7 @@ impl Proxy {
         let file = directory.path().join("haproxy.cfg");
         fs::write(&file, config).expect("the configuration is written");
         let output = |name: &str| File::create(directory.path().join(name)).expect("an output file");
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(program.path())
+        let child = command(program.path())
             .arg("-f")
             .arg(&file)
             .args(arguments)
