@@ -22,7 +22,6 @@ const CONNECTING: &str = "3.5 goes on connecting for a client that has closed: o
 const LETTERS: &str = "2.6 logs no cause when the FIN came with the connection; the client did abort";
 const AT_ONCE: &str = "the connect is under way when the reset is read: the client is never waited for first";
 const PLACE: &str = "the place at which it began to wait, also when those before it gave up waiting";
-const READ_ALL: &str = "the server has read everything it was sent: it is told so by FIN";
 
 const DIFFERENCES: &[Difference] = &[
     Difference {
@@ -128,14 +127,6 @@ const DIFFERENCES: &[Difference] = &[
         pronk: "f b/<NOSRV> 1000/-1/1000 0 sQ 2/2/1/0/0 0/2",
         section: "8.2.2, backend_queue",
         reason: PLACE,
-    },
-    Difference {
-        scenario: "tunnel_timeout_only_client_spoke",
-        field: "server",
-        haproxy: "RST",
-        pronk: "FIN",
-        section: "4.2, timeout tunnel",
-        reason: READ_ALL,
     },
 ];
 

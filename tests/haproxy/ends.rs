@@ -1,6 +1,7 @@
 //! How sessions end: who sees FIN, who sees RST, and what the log says.
 
 use crate::support::peer::End;
+use crate::support::wait_for;
 use crate::{
     scenario,
     world::{GLANCE, S1, SOON, config, one},
@@ -73,7 +74,7 @@ scenario!(server_resets_in_data, config("", S1), one, |world| {
 scenario!(server_closes_with_unread_request, config("", S1), one, |world| {
     let (mut client, server) = world.relayed();
     client.send(b"never read");
-    std::thread::sleep(GLANCE);
+    server.await_bytes();
     server.close();
     world.note_end("client", &mut client, SOON);
     world.note_log();
@@ -97,7 +98,7 @@ scenario!(server_killed_mid_transfer, config("", S1), one, |world| {
     let (mut client, mut server) = world.relayed();
     server.send(&[b'x'; 10_000]);
     client.send(b"request under way");
-    std::thread::sleep(GLANCE);
+    server.await_bytes();
     drop(server);
     world.note_end("client", &mut client, SOON);
     world.note_log();
@@ -146,7 +147,8 @@ scenario!(client_data_and_fin_at_once, config("", S1), one, |world| {
 scenario!(soft_stop_lets_sessions_finish, config("", S1), one, |world| {
     let (mut client, mut server) = world.relayed();
     world.proxy.signal("USR1");
-    std::thread::sleep(GLANCE);
+    let stopped = wait_for(SOON, || (!world.front.has_listener()).then_some(()));
+    world.note("stops listening", stopped.is_some());
     let refused = std::net::TcpStream::connect(world.front.address()).is_err();
     world.note("new refused", refused);
     server.send(b"late");

@@ -185,10 +185,6 @@ fn first_refuses() -> Vec<Server> {
     vec![Server::refusing(), Server::listening(), Server::listening()]
 }
 
-fn two_refuse() -> Vec<Server> {
-    vec![Server::refusing(), Server::listening(), Server::listening()]
-}
-
 scenario!(
     backups_wait,
     config("", &backend("balance roundrobin", ["", "backup", "backup"])),
@@ -221,7 +217,7 @@ scenario!(
 scenario!(
     roundrobin_around_a_dead_server,
     config("", &backend("balance roundrobin", [CHECKED, "", ""])),
-    two_refuse,
+    first_refuses,
     |world| {
         world.await_message("s1 is DOWN");
         in_turn(world, 6);
@@ -231,7 +227,7 @@ scenario!(
 scenario!(
     source_map_shrinks_when_a_server_dies,
     config("", &backend("balance source", [CHECKED, "", ""])),
-    two_refuse,
+    first_refuses,
     |world| {
         world.await_message("s1 is DOWN");
         by_address(world);
@@ -241,7 +237,7 @@ scenario!(
 scenario!(
     source_ring_shrinks_when_a_server_dies,
     config("", &backend("balance source\n  hash-type consistent", [CHECKED, "", ""])),
-    two_refuse,
+    first_refuses,
     |world| {
         world.await_message("s1 is DOWN");
         by_address(world);

@@ -13,17 +13,15 @@ scenario!(queue_timeout, config("  timeout queue 500\n", S1_MAX), one, |world| {
     let (first, server) = world.relayed();
     let mut second = world.connect();
     second.send(b"waiting");
-    world.note_end("client", &mut second, SOON);
-    world.note_log();
+    world.note_client(second);
     drop((first, server));
     world.note_log();
 });
 
 scenario!(queue_timeout_defaults_to_connect, config("", S1_MAX), one, |world| {
     let (first, server) = world.relayed();
-    let mut second = world.connect();
-    world.note_end("client", &mut second, SOON);
-    world.note_log();
+    let second = world.connect();
+    world.note_client(second);
     drop((first, server));
 });
 
@@ -46,10 +44,10 @@ scenario!(queue_of_three, config("  timeout queue 10s\n", S1_MAX), one, |world| 
     let (first, server) = world.relayed();
     let mut second = world.connect();
     second.send(b"2");
-    std::thread::sleep(Duration::from_millis(50));
+    world.await_stat("BACKEND", "qcur", 1);
     let mut third = world.connect();
     third.send(b"3");
-    std::thread::sleep(Duration::from_millis(50));
+    world.await_stat("BACKEND", "qcur", 2);
     drop((first, server));
     world.note_log();
     for client in [second, third] {
@@ -72,9 +70,8 @@ scenario!(
     |world| {
         let clients = [world.connect(), world.connect()];
         let servers = [world.server(1).accept(), world.server(2).accept()];
-        let mut third = world.connect();
-        world.note_end("client", &mut third, SOON);
-        world.note_log();
+        let third = world.connect();
+        world.note_client(third);
         drop((clients, servers));
     }
 );
@@ -86,7 +83,7 @@ scenario!(
     |world| {
         let (first, server) = world.relayed();
         let mut second = world.connect();
-        std::thread::sleep(Duration::from_millis(100));
+        world.await_stat("BACKEND", "qcur", 1);
         let mut third = world.connect();
         world.note_end("second", &mut second, SOON);
         world.note_end("third", &mut third, SOON);
@@ -98,20 +95,15 @@ scenario!(
 
 scenario!(client_fin_while_queued, config("  timeout queue 500\n", S1_MAX), one, |world| {
     let (first, server) = world.relayed();
-    let mut second = world.frozen(|world| {
-        let second = world.connect();
-        second.finish();
-        second
-    });
-    world.note_end("client", &mut second, SOON);
-    world.note_log();
+    let second = world.connect_having(|second| second.finish());
+    world.note_client(second);
     drop((first, server));
 });
 
 scenario!(client_resets_while_queued, config("  timeout queue 500\n", S1_MAX), one, |world| {
     let (first, server) = world.relayed();
     let second = world.connect();
-    std::thread::sleep(Duration::from_millis(50));
+    world.await_stat("BACKEND", "qcur", 1);
     second.reset();
     world.note_log();
     drop((first, server));
@@ -123,13 +115,8 @@ scenario!(
     one,
     |world| {
         let (first, server) = world.relayed();
-        let mut second = world.frozen(|world| {
-            let second = world.connect();
-            second.finish();
-            second
-        });
-        world.note_end("client", &mut second, SOON);
-        world.note_log();
+        let second = world.connect_having(|second| second.finish());
+        world.note_client(second);
         drop((first, server));
     }
 );
@@ -141,9 +128,8 @@ scenario!(
     |world| {
         let clients = world.connect();
         let server = world.server(1).accept();
-        let mut second = world.connect();
-        world.note_end("client", &mut second, SOON);
-        world.note_log();
+        let second = world.connect();
+        world.note_client(second);
         world.note_log();
         drop((clients, server));
     }
@@ -172,11 +158,10 @@ scenario!(
 
 scenario!(client_fin_while_queued_later, config("  timeout queue 1s\n", S1_MAX), one, |world| {
     let (first, server) = world.relayed();
-    let mut second = world.connect();
-    std::thread::sleep(Duration::from_millis(100));
+    let second = world.connect();
+    world.await_stat("BACKEND", "qcur", 1);
     second.finish();
-    world.note_end("client", &mut second, SOON);
-    world.note_log();
+    world.note_client(second);
     drop((first, server));
 });
 
@@ -184,9 +169,8 @@ scenario!(client_data_and_fin_while_queued_later, config("  timeout queue 1s\n",
     let (first, server) = world.relayed();
     let mut second = world.connect();
     second.send(b"request");
-    std::thread::sleep(Duration::from_millis(100));
+    world.await_stat("BACKEND", "qcur", 1);
     second.finish();
-    world.note_end("client", &mut second, SOON);
-    world.note_log();
+    world.note_client(second);
     drop((first, server));
 });

@@ -1,114 +1,71 @@
 //! Connecting: refused, silent and missing servers, and clients that leave meanwhile.
 
-use std::time::Duration;
-
 use crate::support::server::Server;
 use crate::{
     scenario,
-    world::{S1, SOON, config, one, refusing, refusing_then_listening, silent},
+    world::{S1, SOON, World, config, one, refusing, refusing_then_listening, silent, waits},
 };
 
 const BOTH: &str = "  server s1 127.0.0.1:{s1}\n  server s2 127.0.0.1:{s2}";
 
-scenario!(refused_without_retry, config("  retries 0\n", S1), refusing, |world| {
+/// A client that ends up at server 2.
+fn served_by_the_second(world: &mut World) {
     let mut client = world.connect();
-    world.note_end("client", &mut client, SOON);
+    client.send(b"q");
+    let mut server = world.server(2).accept();
+    let text = server.receive_text(1);
+    world.note("server 2 gets", text);
+    client.close();
+    world.note_end("server", &mut server, SOON);
+    server.close();
     world.note_log();
-});
+}
 
-scenario!(refused_with_one_retry, config("  retries 1\n", S1), refusing, |world| {
-    let mut client = world.connect();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
-});
+scenario!(refused_without_retry, config("  retries 0\n", S1), refusing, waits);
+
+scenario!(refused_with_one_retry, config("  retries 1\n", S1), refusing, waits);
 
 scenario!(refused_with_default_retries, config("", S1), refusing, |world| {
     let mut client = world.connect();
     client.send(b"waiting");
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
+    world.note_client(client);
 });
 
 scenario!(
     refused_with_long_connect_timeout,
     config("  timeout connect 5s\n  retries 1\n", S1),
     refusing,
-    |world| {
-        let mut client = world.connect();
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
-    }
+    waits
 );
 
 scenario!(
     refused_then_redispatched,
     config("  retries 1\n  option redispatch\n", BOTH),
     refusing_then_listening,
-    |world| {
-        let mut client = world.connect();
-        client.send(b"q");
-        let mut server = world.server(2).accept();
-        let text = server.receive_text(1);
-        world.note("server 2 gets", text);
-        client.close();
-        world.note_end("server", &mut server, SOON);
-        server.close();
-        world.note_log();
-    }
+    served_by_the_second
 );
 
 scenario!(
     refused_three_retries_redispatch,
     config("  retries 3\n  option redispatch\n", BOTH),
     refusing_then_listening,
-    |world| {
-        let mut client = world.connect();
-        client.send(b"q");
-        let mut server = world.server(2).accept();
-        let text = server.receive_text(1);
-        world.note("server 2 gets", text);
-        client.close();
-        server.close();
-        world.note_log();
-    }
+    served_by_the_second
 );
 
 scenario!(
     refused_three_retries_redispatch_every_one,
     config("  retries 3\n  option redispatch 1\n", BOTH),
     refusing_then_listening,
-    |world| {
-        let mut client = world.connect();
-        client.send(b"q");
-        let mut server = world.server(2).accept();
-        let text = server.receive_text(1);
-        world.note("server 2 gets", text);
-        client.close();
-        server.close();
-        world.note_log();
-    }
+    served_by_the_second
 );
 
-scenario!(
-    refused_two_servers_no_redispatch,
-    config("  retries 1\n", BOTH),
-    refusing_then_listening,
-    |world| {
-        let mut client = world.connect();
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
-    }
-);
+scenario!(refused_two_servers_no_redispatch, config("  retries 1\n", BOTH), refusing_then_listening, waits);
 
 scenario!(
     refused_all_servers_redispatch,
     config("  retries 2\n  option redispatch\n", BOTH),
     || vec![Server::refusing(), Server::refusing()],
-    |world| {
-        let mut client = world.connect();
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
-    }
+    waits
 );
 
 scenario!(
@@ -118,60 +75,31 @@ scenario!(
         "  server s1 127.0.0.1:{s1}\n  server s2 127.0.0.1:{s2} backup"
     ),
     refusing_then_listening,
-    |world| {
-        let mut client = world.connect();
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
-    }
+    waits
 );
 
-scenario!(connect_timeout, config("  retries 0\n", S1), silent, |world| {
-    let mut client = world.connect();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
-});
+scenario!(connect_timeout, config("  retries 0\n", S1), silent, waits);
 
-scenario!(connect_timeout_one_retry, config("  retries 1\n", S1), silent, |world| {
-    let mut client = world.connect();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
-});
+scenario!(connect_timeout_one_retry, config("  retries 1\n", S1), silent, waits);
 
 scenario!(
     connect_timeout_redispatched,
     config("  retries 1\n  option redispatch\n", BOTH),
     || vec![Server::silent(), Server::listening()],
-    |world| {
-        let mut client = world.connect();
-        client.send(b"q");
-        let mut server = world.server(2).accept();
-        let text = server.receive_text(1);
-        world.note("server 2 gets", text);
-        client.close();
-        server.close();
-        world.note_log();
-    }
+    served_by_the_second
 );
 
 scenario!(client_fin_while_connecting, config("  retries 0\n", S1), silent, |world| {
-    let mut client = world.frozen(|world| {
-        let client = world.connect();
-        client.finish();
-        client
-    });
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
+    let client = world.connect_having(|client| client.finish());
+    world.note_client(client);
 });
 
 scenario!(client_data_and_fin_while_connecting, config("  retries 0\n", S1), silent, |world| {
-    let mut client = world.frozen(|world| {
-        let mut client = world.connect();
+    let client = world.connect_having(|client| {
         client.send(b"request");
         client.finish();
-        client
     });
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
+    world.note_client(client);
 });
 
 scenario!(
@@ -179,19 +107,14 @@ scenario!(
     config("  retries 0\n  option abortonclose\n", S1),
     silent,
     |world| {
-        let mut client = world.frozen(|world| {
-            let client = world.connect();
-            client.finish();
-            client
-        });
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
+        let client = world.connect_having(|client| client.finish());
+        world.note_client(client);
     }
 );
 
 scenario!(client_resets_while_connecting, config("  retries 0\n", S1), silent, |world| {
     let client = world.connect();
-    std::thread::sleep(Duration::from_millis(50));
+    world.await_stat("s1", "scur", 1);
     client.reset();
     world.note_log();
 });
@@ -199,7 +122,7 @@ scenario!(client_resets_while_connecting, config("  retries 0\n", S1), silent, |
 scenario!(client_resets_with_data_while_connecting, config("  retries 0\n", S1), silent, |world| {
     let mut client = world.connect();
     client.send(b"request");
-    std::thread::sleep(Duration::from_millis(50));
+    world.await_stat("s1", "scur", 1);
     client.reset();
     world.note_log();
 });
@@ -208,11 +131,7 @@ scenario!(
     client_timeout_while_connecting,
     config("  timeout client 500\n  timeout connect 1500\n  retries 0\n", S1),
     silent,
-    |world| {
-        let mut client = world.connect();
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
-    }
+    waits
 );
 
 scenario!(
@@ -221,23 +140,18 @@ scenario!(
     refusing,
     |world| {
         let client = world.connect();
-        std::thread::sleep(Duration::from_millis(100));
+        world.await_stat("s1", "wretr", 1);
         client.reset();
         world.note_log();
     }
 );
 
-scenario!(no_server_in_backend, config("", ""), Vec::new, |world| {
-    let mut client = world.connect();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
-});
+scenario!(no_server_in_backend, config("", ""), Vec::new, waits);
 
 scenario!(no_server_client_sent_data, config("", ""), Vec::new, |world| {
     let mut client = world.connect();
     client.send(b"request");
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
+    world.note_client(client);
 });
 
 scenario!(
@@ -246,40 +160,32 @@ scenario!(
     refusing,
     |world| {
         world.await_message("no server available");
-        let mut client = world.connect();
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
+        let client = world.connect();
+        world.note_client(client);
     }
 );
 
-scenario!(server_disabled, config("", "  server s1 127.0.0.1:{s1} disabled"), one, |world| {
-    let mut client = world.connect();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
-});
+scenario!(server_disabled, config("", "  server s1 127.0.0.1:{s1} disabled"), one, waits);
 
 scenario!(retry_keeps_data_of_client, config("  retries 2\n", S1), refusing, |world| {
     let mut client = world.connect();
     client.send(b"request");
     client.finish();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
+    world.note_client(client);
 });
 
 scenario!(client_fin_while_connecting_later, config("  retries 0\n", S1), silent, |world| {
-    let mut client = world.connect();
-    std::thread::sleep(Duration::from_millis(100));
+    let client = world.connect();
+    world.await_stat("s1", "scur", 1);
     client.finish();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
+    world.note_client(client);
 });
 
 scenario!(client_fin_in_turn_around, config("  timeout connect 1s\n  retries 1\n", S1), refusing, |world| {
-    let mut client = world.connect();
-    std::thread::sleep(Duration::from_millis(100));
+    let client = world.connect();
+    world.await_stat("s1", "wretr", 1);
     client.finish();
-    world.note_end("client", &mut client, SOON);
-    world.note_log();
+    world.note_client(client);
 });
 
 scenario!(
@@ -287,10 +193,9 @@ scenario!(
     config("  retries 0\n  option abortonclose\n", S1),
     silent,
     |world| {
-        let mut client = world.connect();
-        std::thread::sleep(Duration::from_millis(100));
+        let client = world.connect();
+        world.await_stat("s1", "scur", 1);
         client.finish();
-        world.note_end("client", &mut client, SOON);
-        world.note_log();
+        world.note_client(client);
     }
 );

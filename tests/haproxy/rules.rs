@@ -4,8 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::scenario;
 use crate::support::peer::Peer;
-use crate::support::server::Server;
-use crate::world::{GLANCE, SOON, World};
+use crate::world::{GLANCE, SOON, World, two};
 
 const CONFIG: &str = "global
   nbthread 1
@@ -29,16 +28,10 @@ backend app
   server app 127.0.0.1:{s2}
 ";
 
-fn two() -> Vec<Server> {
-    vec![Server::listening(), Server::listening()]
-}
-
 /// The server that gets a client whose bytes are there when the proxy accepts it.
 fn with_bytes(world: &mut World, field: &'static str, bytes: &[u8]) {
-    let client = world.frozen(|world| {
-        let mut client = world.connect();
+    let client = world.connect_having(|client| {
         client.send(bytes);
-        client
     });
     note_server(world, field, client);
 }

@@ -1,61 +1,57 @@
 //! What each timeout closes, and which side the log blames.
 
-use std::time::Duration;
-
+use crate::support::peer::Peer;
 use crate::{
     scenario,
-    world::{GLANCE, S1, SOON, config, ends, one},
+    world::{GLANCE, S1, SOON, World, both_wait, config, one},
 };
 
-scenario!(client_timeout, config("  timeout client 500\n", S1), one, |world| {
-    let (mut client, mut server) = world.relayed();
-    ends(world, &mut client, &mut server);
-});
-
-scenario!(server_timeout, config("  timeout server 500\n", S1), one, |world| {
-    let (mut client, mut server) = world.relayed();
-    ends(world, &mut client, &mut server);
-});
-
-scenario!(equal_timeouts, config("  timeout client 500\n  timeout server 500\n", S1), one, |world| {
-    let (mut client, mut server) = world.relayed();
-    ends(world, &mut client, &mut server);
-});
-
-scenario!(client_timeout_without_a_byte, config("  timeout client 500\n", S1), one, |world| {
+/// A client that has spoken, and the server that has heard it.
+fn spoken_to(world: &mut World) -> (Peer, Peer) {
     let mut client = world.connect();
     let mut server = world.server(1).accept();
-    ends(world, &mut client, &mut server);
+    client.send(b"q");
+    server.receive(1);
+    (client, server)
+}
+
+/// Sends until nothing is taken any more.
+fn flood(peer: &mut Peer) {
+    peer.stream.set_write_timeout(Some(GLANCE)).expect("a timeout");
+    while peer.send(&[b'x'; 65536]) {}
+}
+
+scenario!(client_timeout, config("  timeout client 500\n", S1), one, both_wait);
+
+scenario!(server_timeout, config("  timeout server 500\n", S1), one, both_wait);
+
+scenario!(equal_timeouts, config("  timeout client 500\n  timeout server 500\n", S1), one, both_wait);
+
+scenario!(client_timeout_without_a_byte, config("  timeout client 500\n", S1), one, |world| {
+    let client = world.connect();
+    let server = world.server(1).accept();
+    world.note_ends(client, server);
 });
 
 scenario!(client_timeout_only_client_spoke, config("  timeout client 500\n", S1), one, |world| {
-    let mut client = world.connect();
-    client.send(b"q");
-    let mut server = world.server(1).accept();
-    server.receive(1);
-    ends(world, &mut client, &mut server);
+    let (client, server) = spoken_to(world);
+    world.note_ends(client, server);
 });
 
 scenario!(
     tunnel_timeout,
     config("  timeout client 1s\n  timeout server 1s\n  timeout tunnel 2s\n", S1),
     one,
-    |world| {
-        let (mut client, mut server) = world.relayed();
-        ends(world, &mut client, &mut server);
-    }
+    both_wait
 );
 
 scenario!(
     tunnel_timeout_only_client_spoke,
-    config("  timeout client 1s\n  timeout server 2s\n  timeout tunnel 3s\n", S1),
+    config("  timeout client 500\n  timeout server 1s\n  timeout tunnel 1500\n", S1),
     one,
     |world| {
-        let mut client = world.connect();
-        client.send(b"q");
-        let mut server = world.server(1).accept();
-        server.receive(1);
-        ends(world, &mut client, &mut server);
+        let (client, server) = spoken_to(world);
+        world.note_ends(client, server);
     }
 );
 
@@ -64,9 +60,9 @@ scenario!(
     config("  timeout client-fin 500\n  timeout server-fin 10s\n", S1),
     one,
     |world| {
-        let (mut client, mut server) = world.relayed();
+        let (client, server) = world.relayed();
         client.finish();
-        ends(world, &mut client, &mut server);
+        world.note_ends(client, server);
     }
 );
 
@@ -75,9 +71,9 @@ scenario!(
     config("  timeout client-fin 10s\n  timeout server-fin 500\n", S1),
     one,
     |world| {
-        let (mut client, mut server) = world.relayed();
+        let (client, server) = world.relayed();
         client.finish();
-        ends(world, &mut client, &mut server);
+        world.note_ends(client, server);
     }
 );
 
@@ -86,9 +82,9 @@ scenario!(
     config("  timeout client-fin 500\n  timeout server-fin 10s\n", S1),
     one,
     |world| {
-        let (mut client, mut server) = world.relayed();
+        let (client, server) = world.relayed();
         server.finish();
-        ends(world, &mut client, &mut server);
+        world.note_ends(client, server);
     }
 );
 
@@ -97,9 +93,9 @@ scenario!(
     config("  timeout client-fin 10s\n  timeout server-fin 500\n", S1),
     one,
     |world| {
-        let (mut client, mut server) = world.relayed();
+        let (client, server) = world.relayed();
         server.finish();
-        ends(world, &mut client, &mut server);
+        world.note_ends(client, server);
     }
 );
 
@@ -108,9 +104,9 @@ scenario!(
     config("  timeout client 500\n  timeout server 1s\n", S1),
     one,
     |world| {
-        let (mut client, mut server) = world.relayed();
+        let (client, server) = world.relayed();
         client.finish();
-        ends(world, &mut client, &mut server);
+        world.note_ends(client, server);
     }
 );
 
@@ -119,9 +115,9 @@ scenario!(
     config("  timeout client 500\n  timeout server 1s\n", S1),
     one,
     |world| {
-        let (mut client, mut server) = world.relayed();
+        let (client, server) = world.relayed();
         server.finish();
-        ends(world, &mut client, &mut server);
+        world.note_ends(client, server);
     }
 );
 
@@ -131,8 +127,7 @@ scenario!(
     one,
     |world| {
         let (mut client, mut server) = world.relayed();
-        server.stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
-        while server.send(&[b'x'; 65536]) {}
+        flood(&mut server);
         server.close();
         world.note_log_letters();
         let (_, end) = client.end(SOON);
@@ -146,8 +141,7 @@ scenario!(
     one,
     |world| {
         let (mut client, mut server) = world.relayed();
-        server.stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
-        while server.send(&[b'x'; 65536]) {}
+        flood(&mut server);
         world.note_log_letters();
         let (_, end) = client.end(SOON);
         world.note("client", end);
@@ -162,8 +156,7 @@ scenario!(
     one,
     |world| {
         let (mut client, mut server) = world.relayed();
-        client.stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
-        while client.send(&[b'x'; 65536]) {}
+        flood(&mut client);
         world.note_log_letters();
         let (_, end) = client.end(SOON);
         world.note("client", end);
@@ -178,8 +171,7 @@ scenario!(
     one,
     |world| {
         let (mut client, mut server) = world.relayed();
-        client.stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
-        while client.send(&[b'x'; 65536]) {}
+        flood(&mut client);
         client.close();
         world.note_log_letters();
         let (_, end) = server.end(SOON);
@@ -264,10 +256,7 @@ scenario!(
 );
 
 scenario!(server_timeout_only_client_spoke, config("  timeout server 500\n", S1), one, |world| {
-    let mut client = world.connect();
-    client.send(b"q");
-    let mut server = world.server(1).accept();
-    server.receive(1);
+    let (mut client, mut server) = spoken_to(world);
     world.note_end("client", &mut client, SOON);
     client.close();
     world.note_end("server", &mut server, SOON);

@@ -6,10 +6,11 @@ use crate::support::peer::Peer;
 use crate::support::port::Port;
 use crate::support::proxy::{Program, Proxy};
 use crate::support::server::Server;
+use crate::support::stats::{ask, column};
 use crate::support::syslog::Syslog;
 use crate::support::{PATIENCE, wait_for};
 
-/// Times in a log line are rounded to multiples of this, so timeouts in scenarios are multiples too.
+/// Times in a log line are rounded down to multiples of this, so timeouts in scenarios are multiples too.
 pub const GRAIN_MS: i64 = 500;
 
 /// What is said of an event: a field and a value, in the order in which they were observed.
@@ -29,6 +30,7 @@ pub fn config(more_defaults: &str, backend: &str) -> String {
     format!(
         "global
   nbthread 1
+  stats socket unix@stats.sock
   log 127.0.0.1:{{log}} local0
 defaults
   mode tcp
@@ -67,11 +69,16 @@ pub fn refusing_then_listening() -> Vec<Server> {
     vec![Server::refusing(), Server::listening()]
 }
 
-/// Notes how both connections end, then the log line.
-pub fn ends(world: &mut World, client: &mut Peer, server: &mut Peer) {
-    world.note_end("client", client, SOON);
-    world.note_end("server", server, SOON);
-    world.note_log();
+/// A client that says nothing and waits for its end.
+pub fn waits(world: &mut World) {
+    let client = world.connect();
+    world.note_client(client);
+}
+
+/// Both sides of a connection that has carried bytes wait for its end.
+pub fn both_wait(world: &mut World) {
+    let (client, server) = world.relayed();
+    world.note_ends(client, server);
 }
 
 /// Everything a scenario acts on. In its configuration `{front}`, `{log}`, `{s1}`, `{s2}` … are ports.
@@ -113,6 +120,40 @@ impl World {
         server.send(b"r");
         assert_eq!(client.receive_text(1), "r");
         (client, server)
+    }
+
+    /// A client that has done this by the time the proxy sees it.
+    pub fn connect_having(&self, act: impl FnOnce(&mut Peer)) -> Peer {
+        self.frozen(|world| {
+            let mut client = world.connect();
+            act(&mut client);
+            client
+        })
+    }
+
+    /// Waits until a column of the statistics is `value`, in the row of this server of the backend, or of
+    /// BACKEND itself.
+    pub fn await_stat(&self, server: &str, name: &str, value: u32) {
+        let socket = self.proxy.directory().join("stats.sock");
+        let mut last = String::new();
+        let met = wait_for(PATIENCE, || {
+            last = ask(&socket, "show stat\n").expect("the stats socket answers");
+            (column(&last, ["b", server], name)? == value.to_string()).then_some(())
+        });
+        assert!(met.is_some(), "{name} of b/{server} becomes {value}:\n{last}");
+    }
+
+    /// Notes how a client's connection ends, then the log line.
+    pub fn note_client(&mut self, mut client: Peer) {
+        self.note_end("client", &mut client, SOON);
+        self.note_log();
+    }
+
+    /// Notes how both connections end, then the log line.
+    pub fn note_ends(&mut self, mut client: Peer, mut server: Peer) {
+        self.note_end("client", &mut client, SOON);
+        self.note_end("server", &mut server, SOON);
+        self.note_log();
     }
 
     pub fn note(&mut self, field: &'static str, value: impl ToString) {
@@ -199,9 +240,11 @@ fn normal(part: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Down: a busy machine is late by much, and early only by the width of a tick.
 fn rounded(time: &str) -> String {
+    const EARLY_MS: i64 = 50;
     match time.parse::<i64>() {
-        Ok(ms) if ms >= 0 => ((ms + GRAIN_MS / 2) / GRAIN_MS * GRAIN_MS).to_string(),
+        Ok(ms) if ms >= 0 => ((ms + EARLY_MS) / GRAIN_MS * GRAIN_MS).to_string(),
         _ => time.to_owned(),
     }
 }

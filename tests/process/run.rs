@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::support::port::Port;
 use crate::support::proxy::{Program, Proxy};
+pub use crate::support::stats::ask;
 use crate::support::{PATIENCE, wait_for};
 
 /// What a finished run left.
@@ -131,17 +131,6 @@ impl Running {
     pub fn messages(&self) -> Vec<String> {
         self.proxy.stderr().lines().map(without_pid).collect()
     }
-}
-
-/// Sends everything, ends the sending side, and reads to the end.
-pub fn ask(socket: &Path, text: &str) -> std::io::Result<String> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(text.as_bytes())?;
-    stream.shutdown(Shutdown::Write)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
 }
 
 /// One HTTP request on a connection of its own.

@@ -8,6 +8,7 @@ pub mod peer;
 pub mod port;
 pub mod proxy;
 pub mod server;
+pub mod stats;
 pub mod stream;
 pub mod syslog;
 

@@ -103,6 +103,12 @@ impl Peer {
         }
     }
 
+    /// Waits until something is there to be read.
+    pub fn await_bytes(&self) {
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        assert!(self.stream.peek(&mut [0]).is_ok_and(|n| n > 0), "bytes arrive");
+    }
+
     fn read_until_full(&mut self, bytes: &mut [u8], within: Duration) -> (usize, Option<End>) {
         let deadline = Instant::now() + within;
         let mut filled = 0;
