@@ -21,6 +21,7 @@ use super::target::{Target, targets};
 use super::verdict::Turn;
 
 mod obey;
+mod replace;
 mod service;
 
 /// Checks under way at once; more wait for one to end.
@@ -45,6 +46,10 @@ pub(super) struct Engine {
     targets: Vec<Target>,
     reports: Vec<CheckReport>,
     schedule: Schedule,
+    /// Targets that a later configuration has no more, until their last check is over; and those whose number is
+    /// free.
+    retired: BTreeSet<u32>,
+    free: Vec<u32>,
     in_flight: usize,
     /// Checks that ended since the start.
     ended: u64,
@@ -72,6 +77,8 @@ impl Engine {
             targets,
             reports: Vec::new(),
             schedule: Schedule::default(),
+            retired: BTreeSet::new(),
+            free: Vec::new(),
             in_flight: 0,
             ended: 0,
             unreported: BTreeSet::new(),
@@ -86,7 +93,8 @@ impl Engine {
             engine.publisher.update(proxy, server, |state| state.checks = Checks::Off, now_ms);
             engine.announcer.tell_unchecked(proxy, server);
         }
-        engine.schedule_first_checks();
+        let all: Vec<u32> = (0..engine.targets.len() as u32).collect();
+        engine.schedule_first_checks(&all);
         engine
     }
 
@@ -141,12 +149,13 @@ impl Engine {
         [check, report, self.slowstart_at_ms].into_iter().flatten().min().unwrap_or(nothing)
     }
 
-    fn schedule_first_checks(&mut self) {
+    fn schedule_first_checks(&mut self, new: &[u32]) {
         let interval = |target: &Target| target.pace.interval_ms(target.standing);
-        let intervals: Vec<u32> = self.targets.iter().map(interval).collect();
+        let intervals: Vec<u32> =
+            new.iter().map(|&target| interval(&self.targets[target as usize])).collect();
         let now_ms = self.now_ms();
         let firsts = first_checks_ms(&intervals, self.announcer.config.global.max_spread_checks_ms);
-        for (target, first_ms) in (0..).zip(firsts) {
+        for (&target, first_ms) in new.iter().zip(firsts) {
             self.schedule.set(target, now_ms + first_ms);
         }
     }
@@ -162,6 +171,9 @@ impl Engine {
         let now_ms = self.now_ms();
         while self.in_flight < IN_FLIGHT {
             let Some((target, due_ms)) = self.schedule.pop(now_ms) else { return };
+            if self.let_go(target) {
+                continue;
+            }
             self.note_delay(now_ms - due_ms);
             // A server in maintenance is not checked, and keeps its place in the schedule.
             if self.entry(&self.targets[target as usize]).state.is_checked() {
@@ -215,11 +227,14 @@ impl Engine {
         }
     }
 
-    /// None: the server went into maintenance, or its checks were switched off, while the check ran.
+    /// None: the server went into maintenance or away, or its checks were switched off, while the check ran.
     fn judge(&mut self, done: Done) -> Option<Judged> {
         self.in_flight -= 1;
         self.ended += 1;
         let Done { target, outcome, duration_ms } = done;
+        if self.let_go(target) {
+            return None;
+        }
         self.unreported.insert(target);
         let state = &self.entry(&self.targets[target as usize]).state;
         let (checked, was_stopping) = (state.is_checked(), state.health == Health::Stopping);
@@ -548,6 +563,65 @@ mod tests {
             "Server b/s1 has neither service port nor check port. Check has been disabled."
         );
         rig.until("unchecked", |rig| rig.entry(0).state.checks == Checks::Off);
+        rig.thread.stop();
+    }
+
+    impl Rig {
+        fn replace(&self, change: impl FnOnce(&mut Proxy)) -> crate::health::Reply {
+            let base = Arc::clone(&self.table.load().config);
+            let mut next = Config::clone(&base);
+            change(&mut next.proxies[0]);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let order = crate::health::Order::Replace { base, next: Arc::new(next) };
+            runtime.block_on(self.thread.remote().order(order))
+        }
+    }
+
+    #[test]
+    fn another_configuration_lets_checks_go_on_and_begins_new_ones() {
+        let (_listener, alive) = listener();
+        let (_socket, dead) = refusing();
+        let mut backend = fixture::backend("b", 0);
+        backend.servers = vec![
+            server(1, ServerAddress::Tcp(dead), check(20, 2, 3)),
+            server(2, ServerAddress::Tcp(alive), check(20, 2, 3)),
+        ];
+        let rig = rig(backend);
+        assert!(rig.line().starts_with("Server b/s1 is DOWN"));
+        let checked = |rig: &Rig, name: &str| {
+            let table = rig.table.load();
+            let entry = table.backends().next().unwrap().servers.iter().find(|s| &*s.name == name).cloned();
+            entry.expect("it is there").state
+        };
+        let fails = checked(&rig, "s1").check.fails;
+        // One before it, one gone behind it: it stays down, and nothing is said about it.
+        let reply = rig.replace(|proxy| {
+            proxy.servers.insert(0, server(3, ServerAddress::Tcp(alive), check(20, 2, 3)));
+            proxy.servers.remove(2);
+        });
+        assert_eq!(reply, Ok(String::new()));
+        assert_eq!((checked(&rig, "s1").health, checked(&rig, "s1").check.fails), (Health::Down, fails));
+        rig.until("the new one passes", |rig| checked(rig, "s3").check.status == "L4OK");
+        // Slower checks of the same address: still down; another address: a new beginning.
+        rig.replace(|proxy| proxy.servers[1].check = check(30, 1, 1)).unwrap();
+        assert_eq!(checked(&rig, "s1").health, Health::Down);
+        rig.replace(|proxy| proxy.servers[1].address = ServerAddress::Tcp(alive)).unwrap();
+        rig.until("it passes there", |rig| checked(rig, "s1").check.status == "L4OK");
+        assert_eq!(checked(&rig, "s1").health, Health::Up);
+        // Many more, so that numbers are used again while checks are under way.
+        for _ in 0..20 {
+            rig.replace(|proxy| proxy.servers.truncate(1)).unwrap();
+            rig.replace(|proxy| proxy.servers.push(server(1, ServerAddress::Tcp(alive), check(20, 1, 1))))
+                .unwrap();
+        }
+        rig.until("it passes again", |rig| checked(rig, "s1").check.status == "L4OK");
+        assert!(rig.lines.try_recv().is_err(), "nothing had changed for anybody to hear of");
+        let stale = crate::health::Order::Replace {
+            base: Arc::default(),
+            next: Arc::clone(&rig.table.load().config),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert!(runtime.block_on(rig.thread.remote().order(stale)).is_err());
         rig.thread.stop();
     }
 

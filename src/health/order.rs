@@ -1,17 +1,18 @@
 //! What the control thread may ask of the health thread, which alone changes the table.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::config::model::ProxyId;
+use crate::config::model::{Config, ProxyId};
 
 /// What came of an order, in HAProxy's words. Ok may be empty: done, with nothing to say.
 pub type Reply = Result<String, String>;
 
 /// An order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Order {
     /// About one server.
     Server {
@@ -21,6 +22,14 @@ pub enum Order {
         server: u16,
         /// What is to change.
         change: ServerChange,
+    },
+    /// Another configuration, which carries the identities of the one before
+    /// ([`crate::config::align`]).
+    Replace {
+        /// What it was made from: refused when that is no longer the current one.
+        base: Arc<Config>,
+        /// From now on.
+        next: Arc<Config>,
     },
 }
 

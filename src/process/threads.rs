@@ -83,6 +83,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     let (send, events) = unbounded_channel();
     let peers = Arc::new(Peers::new(workers));
     let (crew, mailboxes, returns) = crew(workers).map_err(|error| no_thread("worker", error))?;
+    publisher.count_in(counters.clone());
     let sleepers = crew.clone();
     publisher.on_eviction(move || sleepers.wake());
     for (index, ((listeners, sink), mailbox)) in listeners.into_iter().zip(sinks).zip(mailboxes).enumerate() {

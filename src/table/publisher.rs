@@ -9,6 +9,7 @@ use crate::balance::weights_are_dynamic;
 use crate::config::model::{Config, ProxyId};
 use crate::load::Load;
 use crate::session::op::ServerId;
+use crate::stats::counters::WorkerCounters;
 
 use super::replace::Successor;
 use super::{Backend, CheckReport, Place, ServerEntry, ServerState, Snapshot, TableReader};
@@ -25,6 +26,8 @@ pub struct TablePublisher {
     /// Configurations that were replaced: sessions may hold them longer than any snapshot.
     former: Vec<Arc<Config>>,
     ramping: Vec<(ProxyId, u16)>,
+    /// Grow before a snapshot names what they count.
+    counters: Vec<Arc<WorkerCounters>>,
     wake: Wake,
 }
 
@@ -63,6 +66,7 @@ impl TablePublisher {
             retired: Vec::new(),
             former: Vec::new(),
             ramping: Vec::new(),
+            counters: Vec::new(),
             wake: Wake::default(),
         }
     }
@@ -80,20 +84,14 @@ impl TablePublisher {
     /// Publishes another configuration, which must carry the identities of the one before
     /// ([`crate::config::align`]). A server of the same backend and name keeps its cell, its state and what was
     /// changed at run time, unless the file now says otherwise.
-    ///
-    /// `prepare` is told of the server cells before anybody can see them: how many there are, and which begin
-    /// anew for another server.
-    pub fn replace(
-        &mut self,
-        config: Arc<Config>,
-        load: &Load,
-        now_ms: u64,
-        prepare: impl FnOnce(usize, &[ServerId]),
-    ) -> &Snapshot {
+    pub fn replace(&mut self, config: Arc<Config>, load: &Load, now_ms: u64) -> &Snapshot {
         let Successor { backends, places, reused } = Successor::new(&self.current, &config, load, now_ms);
         load.make_room(&config, places.len());
         reused.iter().for_each(|&id| load.server(id).forget_peaks());
-        prepare(places.len(), &reused);
+        for counters in &self.counters {
+            counters.make_room(&config, places.len());
+            reused.iter().for_each(|&id| counters.forget_server(id));
+        }
         let ramping = |backend: &Arc<Backend>| {
             let proxy = backend.proxy;
             let ramping = (0..).zip(&backend.servers).filter(|(_, server)| server.ramp_since_ms.is_some());
@@ -110,6 +108,11 @@ impl TablePublisher {
     /// Calls `wake` whenever sessions were told to end: their workers may have nothing else to do.
     pub fn on_eviction(&mut self, wake: impl Fn() + Send + 'static) {
         self.wake = Wake(Some(Box::new(wake)));
+    }
+
+    /// These count what the snapshots name: a later configuration makes room in them first.
+    pub fn count_in(&mut self, counters: Vec<Arc<WorkerCounters>>) {
+        self.counters = counters;
     }
 
     /// What is published now.

@@ -197,6 +197,7 @@ impl ServerState {
 mod tests {
     use super::*;
     use crate::config::model::{Proxy, ProxyKind};
+    use crate::stats::counters::WorkerCounters;
     use crate::table::{Checks, TablePublisher, fixture};
 
     fn config(proxies: Vec<Proxy>) -> Arc<Config> {
@@ -225,6 +226,7 @@ mod tests {
 
     struct Rig {
         load: Load,
+        counters: Arc<WorkerCounters>,
         publisher: TablePublisher,
     }
 
@@ -232,15 +234,14 @@ mod tests {
         fn new(proxy: Proxy) -> Rig {
             let config = config(vec![proxy]);
             let load = Load::new(&config, 1);
-            let publisher = TablePublisher::new(config, &load);
-            Rig { load, publisher }
+            let counters = Arc::new(WorkerCounters::new(&config, load.server_capacity()));
+            let mut publisher = TablePublisher::new(config, &load);
+            publisher.count_in(vec![Arc::clone(&counters)]);
+            Rig { load, counters, publisher }
         }
 
-        /// What begins anew.
-        fn replace(&mut self, proxies: Vec<Proxy>, now_ms: u64) -> Vec<ServerId> {
-            let mut reused = Vec::new();
-            self.publisher.replace(config(proxies), &self.load, now_ms, |_, ids| reused = ids.to_vec());
-            reused
+        fn replace(&mut self, proxies: Vec<Proxy>, now_ms: u64) {
+            self.publisher.replace(config(proxies), &self.load, now_ms);
         }
 
         fn entry(&self, name: &str) -> &ServerEntry {
@@ -272,10 +273,13 @@ mod tests {
         rig.replace(vec![backend(&["b"])], 1_000);
         let (owner, gone) = rig.publisher.snapshot().server(id);
         assert_eq!((owner.proxy, &*gone.name), (ProxyId(0), "a"));
-        assert_eq!(rig.replace(vec![backend(&["b", "c"])], 1_000 + REST_MS), []);
+        rig.counters.server(id).sessions.add(1);
+        rig.replace(vec![backend(&["b", "c"])], 1_000 + REST_MS);
+        assert_ne!(rig.entry("c").id, id);
         rig.load.server(id).release();
-        assert_eq!(rig.replace(vec![backend(&["b", "c", "d"])], 1_001 + REST_MS), [id]);
+        rig.replace(vec![backend(&["b", "c", "d"])], 1_001 + REST_MS);
         assert_eq!((rig.entry("d").id, rig.load.server(id).peak()), (id, 0));
+        assert_eq!(rig.counters.server(id).sessions.value(), 0);
         assert_eq!(rig.publisher.snapshot().server_ids(), 3);
     }
 
@@ -283,7 +287,7 @@ mod tests {
     fn a_cell_is_not_given_away_at_once() {
         let mut rig = Rig::new(backend(&["a"]));
         rig.replace(vec![backend(&[])], 1_000);
-        assert_eq!(rig.replace(vec![backend(&["b"])], 999 + REST_MS), []);
+        rig.replace(vec![backend(&["b"])], 999 + REST_MS);
         assert_eq!(rig.entry("b").id, ServerId(1));
     }
 

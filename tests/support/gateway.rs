@@ -137,11 +137,8 @@ impl Gateway {
     pub fn replace(&mut self, change: impl FnOnce(&mut Config)) {
         let mut config = Config::clone(&self.publisher.snapshot().config);
         change(&mut config);
-        let config = Arc::new(config);
-        let counters = &self.counters;
-        self.publisher.replace(Arc::clone(&config), &self.load, 0, |servers, _| {
-            counters.iter().for_each(|counters| counters.make_room(&config, servers));
-        });
+        self.publisher.count_in(self.counters.clone());
+        self.publisher.replace(Arc::new(config), &self.load, 0);
         for worker in 0..self.crew.count() {
             self.order(worker, Command::Listen(Vec::new()));
         }

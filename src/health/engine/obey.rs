@@ -21,8 +21,10 @@ const NO_CHECK_PORT: &str = "can't change <port> to port map because it is incom
 impl Engine {
     /// Follows an order and replies.
     pub(super) fn answer(&mut self, asked: Asked) {
-        let Order::Server { proxy, server, change } = asked.order().clone();
-        let reply = self.change((proxy, server), change);
+        let reply = match asked.order().clone() {
+            Order::Server { proxy, server, change } => self.change((proxy, server), change),
+            Order::Replace { base, next } => self.replace(&base, next),
+        };
         asked.answer(reply);
     }
 
