@@ -8,6 +8,7 @@ mod command;
 mod console;
 mod dialogue;
 mod filter;
+pub mod handover;
 mod listener;
 mod page;
 mod sockets;
@@ -24,7 +25,7 @@ use crate::worker::mailbox::Crew;
 
 pub use listener::Listener;
 pub use page::{Site, serve as serve_page};
-pub use sockets::serve as serve_stats_socket;
+pub use sockets::{Rights, serve as serve_stats_socket};
 
 /// The statistics, shared by the tasks of the control thread.
 pub type Shared = Rc<RefCell<Sources>>;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +14,26 @@ use tokio::time::timeout;
 use super::Powers;
 use super::console::Console;
 use super::dialogue::{Dialogue, LONGEST_LINE, Next};
-use super::listener::Listener;
+use super::handover::{self, Taker};
+use super::listener::{Listener, Stream};
 use crate::config::model::CliLevel;
 
 /// How long a client that was answered may take to close its side.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// What the clients of a stats socket may do.
+#[derive(Clone, Debug)]
+pub struct Rights {
+    /// `level`.
+    pub level: CliLevel,
+    /// `expose-fd listeners`: the sockets that a successor may take over.
+    pub sockets: Option<handover::Shared>,
+}
+
 /// Serves one stats socket until the task is aborted. `clients` counts whom it has served.
 pub async fn serve(
     listener: Listener,
-    level: CliLevel,
+    rights: Rights,
     powers: Powers,
     places: Arc<Semaphore>,
     clients: Rc<Cell<u64>>,
@@ -30,9 +41,14 @@ pub async fn serve(
     listener
         .serve(places, |mut stream| {
             clients.set(clients.get() + 1);
-            let mut console = Console::new(powers.clone(), level);
+            let mut console = Console::new(powers.clone(), rights.level);
+            let sockets = rights.sockets.clone();
             async move {
-                if let Err(error) = converse(&mut stream, &mut console).await {
+                let talked = match converse(&mut stream, &mut console).await {
+                    Ok(Some(taker)) => give(stream, sockets, taker).await,
+                    other => other.map(drop),
+                };
+                if let Err(error) = talked {
                     tracing::debug!(%error, "stats socket");
                 }
             }
@@ -40,8 +56,27 @@ pub async fn serve(
         .await;
 }
 
-/// One client from its first byte to the end. A half-closed client still gets every answer.
-async fn converse<S>(stream: &mut S, console: &mut Console) -> io::Result<()>
+/// `_getsocks`, on a thread of its own. Who may not have the sockets, or has connected over TCP, gets nothing.
+async fn give(stream: Stream, sockets: Option<handover::Shared>, taker: Taker) -> io::Result<()> {
+    let (Some(sockets), Stream::Unix(stream)) = (sockets, stream) else { return Ok(()) };
+    let held = {
+        let mut holdings = sockets.borrow_mut();
+        holdings.taker = Some((taker, peer(&stream)));
+        holdings.held.clone()
+    };
+    let stream = stream.into_std()?;
+    let given = tokio::task::spawn_blocking(move || handover::give(stream.as_fd(), &held));
+    given.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// The process at the other end.
+fn peer(stream: &tokio::net::UnixStream) -> i32 {
+    stream.peer_cred().ok().and_then(|peer| peer.pid()).unwrap_or(0)
+}
+
+/// One client from its first byte to the end, or to the point where it asks for the listening sockets. A
+/// half-closed client still gets every answer.
+async fn converse<S>(stream: &mut S, console: &mut Console) -> io::Result<Option<Taker>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -50,6 +85,9 @@ where
     loop {
         match dialogue.next() {
             Next::Line(line) => {
+                if let Some(taker) = handover::asked(&line.text) {
+                    return Ok(Some(taker));
+                }
                 let answer = console.answer(line).await;
                 write(stream, answer.as_bytes(), console.patience()).await?;
                 if console.is_over() || (console.is_one_shot() && !dialogue.has_line()) {
@@ -71,7 +109,7 @@ where
             }
         }
     }
-    finish(stream).await
+    finish(stream).await.map(|()| None)
 }
 
 /// Tells the end and waits for the client's: closing with bytes unread would reset the connection
@@ -119,7 +157,7 @@ mod tests {
     }
 
     /// Sends `input`, ends the sending side, and returns what came back.
-    fn talk(input: &'static [u8]) -> (io::Result<()>, Vec<u8>) {
+    fn talk(input: &'static [u8]) -> (io::Result<Option<Taker>>, Vec<u8>) {
         local(async move {
             let (mut client, mut server) = tokio::io::duplex(64);
             let mut console = console(CliLevel::Admin);

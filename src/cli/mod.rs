@@ -7,7 +7,7 @@ mod variables;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::process::Invocation;
+use crate::process::{Farewell, Invocation, Predecessors};
 pub use flags::{FLAGS, Flag, Support, Takes};
 pub use usage::usage;
 pub use variables::VARIABLES;
@@ -86,22 +86,37 @@ fn option(word: &OsStr, words: &mut Words, invocation: &mut Invocation) -> Resul
     let values = values(flag, words)?;
     match flag.support {
         Support::Ignored(_) => Ok(None),
-        Support::Refused(instead) if is_needed(flag, &values) => Err(Mistake::Refused {
+        Support::Refused(instead) => Err(Mistake::Refused {
             text: format!("option '{}' is not available in this version of Pronk.", flag.name),
             instead: instead.to_owned(),
         }),
-        Support::Refused(_) => Ok(None),
+        Support::Honoured if flag.takes == Takes::Pids => {
+            invocation.predecessors = predecessors(flag.name, &values)?;
+            Ok(None)
+        }
         Support::Honoured => honour(flag.name, values.into_iter().next(), invocation),
     }
 }
 
-/// Whether a refused option would have done anything: an empty list of pids and `-x /dev/null` would not.
-fn is_needed(flag: &Flag, values: &[OsString]) -> bool {
-    match flag.takes {
-        Takes::Pids => !values.is_empty(),
-        Takes::Value(_) => values.first().is_none_or(|value| flag.name != "-x" || value != "/dev/null"),
-        Takes::Nothing | Takes::Suffix => true,
+/// A word may hold several pids, as `-sf "$(pidof haproxy)"` makes it.
+fn predecessors(name: &str, words: &[OsString]) -> Result<Predecessors, Mistake> {
+    let farewell = if name == "-sf" { Farewell::Finish } else { Farewell::Terminate };
+    let mut pids = Vec::new();
+    for word in words.iter().map(|word| word.to_string_lossy()) {
+        for pid in word.split_whitespace() {
+            let pid = pid.parse().ok().filter(|&pid| pid > 0);
+            pids.push(pid.ok_or_else(|| Mistake::Refused {
+                text: format!("option '{name}': '{word}' is no list of process numbers."),
+                instead:
+                    "give the numbers of the processes to replace, as 'pidof haproxy' prints them".to_owned(),
+            })?);
+        }
     }
+    Ok(if pids.is_empty() {
+        Predecessors::default()
+    } else {
+        Predecessors { pids, farewell, dismissed: Vec::new() }
+    })
 }
 
 fn unknown(text: &str) -> Mistake {
@@ -149,6 +164,7 @@ fn honour(name: &str, value: Option<OsString>, to: &mut Invocation) -> Result<Op
         "-C" => to.directory = Some(PathBuf::from(value)),
         "-L" => to.local_peer = Some(text(value)),
         "-m" => to.memory_mb = Some(u64::from(number(name, &value)?)),
+        "-x" => to.take_over = (value != "/dev/null").then(|| PathBuf::from(value)),
         "-dD" => to.diagnostics = true,
         "-dW" => to.zero_warning = true,
         "-dS" => to.no_splice = true,
@@ -250,8 +266,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        for line in ["-W -f x", "-Ws -f x", "-sf 1 2 -f x", "-st 1 -f x", "-x /run/h.sock -f x", "-S /m -f x"]
-        {
+        for line in ["-W -f x", "-Ws -f x", "-S /m -f x"] {
             match read(line) {
                 Err(Mistake::Refused { text, instead }) => {
                     assert!(text.contains(line.split(' ').next().expect("an option")), "{text}");
@@ -269,6 +284,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_replaced_is_listed_up_to_the_next_option() {
+        let old = |line: &str| started(line).predecessors;
+        assert_eq!(old("-sf 1 2 -f x").pids, [1, 2]);
+        assert_eq!(old("-f x -st 3").farewell, Farewell::Terminate);
+        let joined = ["-f", "x", "-sf", "4 5"].map(OsString::from);
+        assert!(matches!(parse(joined), Ok(Action::Start(start)) if start.predecessors.pids == [4, 5]));
+        assert!(matches!(read("-f x -sf 1x"), Err(Mistake::Refused { .. })));
+        assert_eq!(started("-x /run/h.sock -f x").take_over, Some("/run/h.sock".into()));
+    }
+
+    #[test]
     fn every_row_is_reachable_and_said_once() {
         for flag in FLAGS {
             assert_eq!(FLAGS.iter().filter(|other| other.name == flag.name).count(), 1, "{}", flag.name);
@@ -283,7 +309,7 @@ mod tests {
     #[test]
     fn every_honoured_row_changes_something() {
         for flag in FLAGS.iter().filter(|flag| flag.support == Support::Honoured) {
-            let value = if matches!(flag.takes, Takes::Value(_)) { " 7" } else { "" };
+            let value = if matches!(flag.takes, Takes::Value(_) | Takes::Pids) { " 7" } else { "" };
             let line = format!("{}{value} -f base", flag.name);
             assert_ne!(read(&line), read("-f base"), "{}", flag.name);
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
 
 use super::announce;
 use super::background::Promise;
@@ -23,12 +23,14 @@ use super::error::StartError;
 use super::limits::PAGE_CONNECTIONS;
 use super::report::{self, Severity};
 use super::signals::{self, Asked};
+use super::succession::Succession;
 use super::threads::{Event, Threads};
 use crate::admin::{self, Listener, Powers, Shared, Site};
 use crate::config::model::BindId;
 use crate::health::HealthThread;
 use crate::log::{Level, LogHandle};
 use crate::sys::signal::{die_of, unblock_all};
+use crate::worker::Peers;
 use crate::worker::mailbox::{Command, Crew, Returns};
 
 /// How long cut workers may take to return; then the process ends without them.
@@ -39,8 +41,8 @@ const CUT_TIME: Duration = Duration::from_secs(2);
 pub struct Services {
     /// Of `mode http` proxies.
     pub pages: Vec<(BindId, OwnedFd)>,
-    /// One for each `stats socket` line.
-    pub stats: Vec<OwnedFd>,
+    /// Of `stats socket` lines, by their place.
+    pub stats: Vec<(usize, OwnedFd)>,
 }
 
 /// How the process ends.
@@ -78,7 +80,11 @@ pub struct Control {
     log: LogHandle,
     services: Option<Services>,
     promise: Option<Promise>,
+    succession: Succession,
+    peers: Arc<Peers>,
     serving: Vec<JoinHandle<()>>,
+    /// The end of listening, under way.
+    leaving: Option<JoinHandle<()>>,
     /// Clients that the stats sockets have served.
     cli_clients: Rc<Cell<u64>>,
     ready: usize,
@@ -89,7 +95,12 @@ pub struct Control {
 
 impl Control {
     /// With every thread started and nothing served yet.
-    pub fn new(threads: Threads, services: Services, promise: Option<Promise>) -> Control {
+    pub fn new(
+        threads: Threads,
+        services: Services,
+        succession: Succession,
+        promise: Option<Promise>,
+    ) -> Control {
         Control {
             shared: Rc::new(RefCell::new(threads.sources)),
             crew: threads.crew,
@@ -99,7 +110,10 @@ impl Control {
             log: threads.log,
             services: Some(services),
             promise,
+            succession,
+            peers: threads.peers,
             serving: Vec::new(),
+            leaving: None,
             cli_clients: Rc::default(),
             ready: 0,
             ended: 0,
@@ -118,6 +132,10 @@ impl Control {
             })
         });
         let ending = self.watch().await;
+        if let (Some(leaving), Ending::Finished) = (self.leaving.take(), &ending) {
+            // The last worker may end before its sockets' copies are closed in their order.
+            let _ = timeout(CUT_TIME, leaving).await;
+        }
         returns.iter().for_each(JoinHandle::abort);
         self.serving.iter().for_each(JoinHandle::abort);
         self.cut_workers().await;
@@ -175,6 +193,7 @@ impl Control {
             return Some(Ending::Failed(error));
         }
         report::started();
+        self.succession.started();
         self.promise.take().and_then(|promise| promise.keep().err()).map(Ending::Failed)
     }
 
@@ -190,15 +209,20 @@ impl Control {
             self.serving.push(tokio::task::spawn_local(serving));
         }
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
-        for (settings, socket) in config.global.stats_sockets.iter().zip(services.stats) {
+        for (line, socket) in services.stats {
+            let settings = &config.global.stats_sockets[line];
             let listener = Listener::new(socket).map_err(failed)?;
+            let rights = admin::Rights {
+                level: settings.level,
+                sockets: settings.expose_fd_listeners.then(|| Rc::clone(&self.succession.holdings)),
+            };
             let powers = Powers {
                 shared: Rc::clone(&self.shared),
                 health: self.health.remote(),
                 crew: self.crew.clone(),
             };
             let (places, clients) = (Arc::clone(&places), Rc::clone(&self.cli_clients));
-            let serving = admin::serve_stats_socket(listener, settings.level, powers, places, clients);
+            let serving = admin::serve_stats_socket(listener, rights, powers, places, clients);
             self.serving.push(tokio::task::spawn_local(serving));
         }
         Ok(())
@@ -221,8 +245,8 @@ impl Control {
             return;
         }
         self.shared.borrow_mut().stopping = true;
-        self.serving.drain(..).for_each(|serving| serving.abort());
-        self.crew.tell(|| Command::SoftStop);
+        let serving = std::mem::take(&mut self.serving);
+        self.leaving = Some(self.succession.leave(self.crew.clone(), Arc::clone(&self.peers), serving));
         self.tell(announce::stopped(&self.shared.borrow(), self.cli_clients.get()));
         let limit = self.shared.borrow().config.global.hard_stop_after_ms;
         self.hard_stop_at = limit.map(|ms| Instant::now() + Duration::from_millis(u64::from(ms)));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::predecessors::Predecessors;
+
 /// The options of one start (management manual, section 3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invocation {
@@ -41,4 +43,8 @@ pub struct Invocation {
     pub no_reuseport: bool,
     /// `-4`.
     pub ipv4_first: bool,
+    /// `-sf` or `-st`.
+    pub predecessors: Predecessors,
+    /// `-x`: the stats socket of the process whose listening sockets are taken over.
+    pub take_over: Option<PathBuf>,
 }

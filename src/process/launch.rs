@@ -3,7 +3,8 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::background::{self, Detached, PidFile, Promise};
 use super::control::{self, Control, Ending};
@@ -11,9 +12,14 @@ use super::error::StartError;
 use super::invocation::Invocation;
 use super::limits::{self, Budget};
 use super::listen::Sockets;
+use super::listeners::Tables;
 use super::load::Loaded;
+use super::predecessors::Predecessors;
+use super::succession::Succession;
+use super::takeover::Inheritance;
 use super::threads::{self, Material};
 use super::{privileges, report, runtime};
+use crate::admin::handover::Holdings;
 use crate::config::model::Config;
 use crate::log;
 use crate::sys::{cpu, signal};
@@ -25,6 +31,8 @@ struct Opened {
     workers: usize,
     budget: Budget,
     sockets: Sockets,
+    tables: Option<Tables>,
+    predecessors: Predecessors,
     logs: log::Targets,
     pidfile: Option<PidFile>,
 }
@@ -73,12 +81,10 @@ fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<Start
     let budget = limits::settle(&config, workers).map_err(|error| vec![error])?;
     // Backends derive their fullconn from it.
     config.global.maxconn = Some(budget.maxconn);
-    let sockets = Sockets::bind(&config, workers).map_err(|mut failures| {
-        failures.push(StartError::new(
-            "[haproxy.main()] Some protocols failed to start their listeners! Exiting",
-        ));
-        failures
-    })?;
+    let mut predecessors = invocation.predecessors.clone();
+    // Without them a soft stop cannot see its successor, and closes its sockets as they are.
+    let tables = Tables::open().ok();
+    let sockets = bind(&config, workers, invocation, tables.as_ref(), &mut predecessors)?;
     if sockets.is_empty() {
         let text = "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting";
         return Err(vec![StartError::new(text)]);
@@ -89,7 +95,44 @@ fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<Start
         Some(path) if config.global.daemon => Some(PidFile::open(path).map_err(|error| vec![error])?),
         _ => None,
     };
-    Ok(Opened { config: Arc::new(config), workers, budget, sockets, logs, pidfile })
+    let config = Arc::new(config);
+    Ok(Opened { config, workers, budget, sockets, tables, predecessors, logs, pidfile })
+}
+
+/// How often binding is tried while predecessors release their addresses, and the pause between: HAProxy's two
+/// seconds.
+const ATTEMPTS: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Binds everything. Where it fails, the processes that are to be replaced are asked to release their addresses,
+/// and to take them back if that does not help either.
+fn bind(
+    config: &Config,
+    workers: usize,
+    invocation: &Invocation,
+    tables: Option<&Tables>,
+    predecessors: &mut Predecessors,
+) -> Result<Sockets, Vec<StartError>> {
+    predecessors.await_turn();
+    let inheritance = match &invocation.take_over {
+        Some(path) => Inheritance::ask(path).map_err(|error| vec![error])?,
+        None => Inheritance::default(),
+    };
+    for _ in 1..ATTEMPTS {
+        match Sockets::bind(config, workers, &inheritance, tables) {
+            Ok(sockets) => return Ok(sockets),
+            Err(_) if !predecessors.pids.is_empty() => predecessors.pause(),
+            Err(_) => break,
+        }
+        thread::sleep(PAUSE);
+    }
+    Sockets::bind(config, workers, &inheritance, tables).map_err(|mut failures| {
+        predecessors.resume();
+        failures.push(StartError::new(
+            "[haproxy.main()] Some protocols failed to start their listeners! Exiting",
+        ));
+        failures
+    })
 }
 
 /// `nbthread`, or one worker for each CPU this process may use.
@@ -113,7 +156,9 @@ fn start(
     warnings: u32,
     began: Instant,
 ) -> Result<Control, StartError> {
-    let Opened { config, workers, budget, sockets, logs, pidfile } = opened;
+    let Opened { config, workers, budget, mut sockets, tables, mut predecessors, logs, pidfile } = opened;
+    sockets.publish()?;
+    predecessors.dismiss_before_becoming(config.global.uid.filter(|&uid| uid != 0));
     privileges::give_up(&config.global)?;
     if let Some(pidfile) = pidfile {
         pidfile.write()?;
@@ -121,6 +166,8 @@ fn start(
     let material = Material { config, workers, budget, listeners: sockets.workers, logs, warnings, began };
     signal::ignore_sigpipe();
     let threads = threads::start(material)?;
+    let holdings = Holdings { held: sockets.held, taker: None };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
-    Ok(Control::new(threads, services, promise))
+    let succession = Succession::new(holdings, sockets.earlier, tables, predecessors);
+    Ok(Control::new(threads, services, succession, promise))
 }

@@ -39,10 +39,11 @@ fn reserved(config: &Config, workers: usize) -> u64 {
         config.proxies.iter().flat_map(|proxy| &proxy.servers).filter(|server| server.check.is_some());
     let pages = config.proxies.iter().any(|proxy| proxy.mode == Mode::Http);
     PER_PROCESS
-        + workers * (PER_WORKER + config.binds.len() as u64)
+        // The control thread keeps a copy of every listening socket.
+        + workers * (PER_WORKER + 2 * config.binds.len() as u64)
         + checked.count() as u64
         + config.log_targets.len() as u64
-        + config.global.stats_sockets.len() as u64
+        + 2 * config.global.stats_sockets.len() as u64
         + u64::from(config.global.stats_maxconn)
         + if pages { PAGE_CONNECTIONS } else { 0 }
         + PER_PIPE * workers * demanded_pipes(&config.global, workers).unwrap_or(0)

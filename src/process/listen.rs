@@ -1,12 +1,18 @@
 //! Every listening socket, bound before anything else starts: a configuration that cannot listen never runs.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::{StartError, strerror};
+use super::listeners::Tables;
+use super::takeover::Inheritance;
+use crate::admin::handover::Held;
 use crate::config::model::{
     Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
@@ -15,61 +21,157 @@ use crate::sys::socket::{Buffers, ListenOptions, listen};
 /// All listening sockets of the process.
 #[derive(Debug, Default)]
 pub struct Sockets {
-    /// For each worker its socket of every bind.
+    /// For each worker its sockets of every bind.
     pub workers: Vec<Vec<(BindId, OwnedFd)>>,
     /// Of mode http: served by the control thread.
     pub pages: Vec<(BindId, OwnedFd)>,
-    /// One for each `stats socket` line, in order.
-    pub stats: Vec<OwnedFd>,
+    /// Of every `stats socket` line, by its place in the configuration.
+    pub stats: Vec<(usize, OwnedFd)>,
+    /// Unix sockets that are not yet where clients look for them.
+    hidden: Vec<Hidden>,
+    /// How many sockets of others listened on an address before, beside those taken over.
+    pub earlier: BTreeMap<SocketAddr, u32>,
+    /// Every one of them once more, in the order in which they were opened.
+    pub held: Vec<Held>,
 }
 
 impl Sockets {
-    /// Binds everything; on failure every failure.
-    pub fn bind(config: &Config, workers: usize) -> Result<Sockets, Vec<StartError>> {
+    /// Takes over what a predecessor gave and binds everything else; on failure every failure.
+    pub fn bind(
+        config: &Config,
+        workers: usize,
+        inheritance: &Inheritance,
+        tables: Option<&Tables>,
+    ) -> Result<Sockets, Vec<StartError>> {
         let mut sockets =
             Sockets { workers: (0..workers).map(|_| Vec::new()).collect(), ..Sockets::default() };
+        sockets.earlier = earlier(config, inheritance, tables);
         let mut failures = Vec::new();
         for (index, bind) in config.binds.iter().enumerate() {
             let id = BindId(u16::try_from(index).expect("the configuration numbers binds with 16 bits"));
             let proxy = &config.proxies[usize::from(bind.proxy.0)];
             if !proxy.disabled
-                && let Err(error) = sockets.add(config, id, bind, proxy)
+                && let Err(error) = sockets.add(config, id, bind, proxy, inheritance)
             {
                 let owner = format!("{} {}", proxy.kind.word(), proxy.name);
                 failures.push(refused(&bind.declared_at, &owner, &bind.address, error));
             }
         }
-        for socket in &config.global.stats_sockets {
-            match stats_socket(socket, config.global.tune.reuseport) {
-                Ok(fd) => sockets.stats.push(fd),
-                Err(error) => {
-                    failures.push(refused(&socket.declared_at, "frontend GLOBAL", &socket.address, error));
-                }
+        for (index, socket) in config.global.stats_sockets.iter().enumerate() {
+            if let Err(error) = sockets.add_stats(index, socket, config.global.tune.reuseport, inheritance) {
+                failures.push(refused(&socket.declared_at, "frontend GLOBAL", &socket.address, error));
             }
         }
         if failures.is_empty() { Ok(sockets) } else { Err(failures) }
     }
 
-    fn add(&mut self, config: &Config, id: BindId, bind: &Bind, proxy: &Proxy) -> io::Result<()> {
+    fn add(
+        &mut self,
+        config: &Config,
+        id: BindId,
+        bind: &Bind,
+        proxy: &Proxy,
+        inheritance: &Inheritance,
+    ) -> io::Result<()> {
         let options = options(config, bind);
-        let first = open(bind, &options)?;
+        let own = options.reuseport && matches!(bind.address, ListenAddress::Tcp(_));
+        let wanted = if own && proxy.mode != Mode::Http { self.workers.len() } else { 1 };
+        let claimed = inheritance.claim(&bind.address, &options)?;
+        let open = || open(&bind.address, &bind.permissions, &options, &mut self.hidden);
+        let sockets = complete(claimed, wanted, open)?;
         if proxy.mode == Mode::Http {
-            self.pages.push((id, first));
+            for socket in sockets {
+                self.hold(&socket, Some(id), options.interface.as_deref(), None)?;
+                self.pages.push((id, socket));
+            }
             return Ok(());
         }
-        let own = options.reuseport && matches!(bind.address, ListenAddress::Tcp(_));
-        for worker in self.workers.iter_mut().skip(1) {
-            let next = if own { open(bind, &options)? } else { first.try_clone()? };
-            worker.push((id, next));
+        let workers = self.workers.len();
+        for number in sockets.len()..workers {
+            self.workers[number].push((id, sockets[number % sockets.len()].try_clone()?));
         }
-        self.workers[0].push((id, first));
+        let shared = sockets.len() < workers;
+        for (number, socket) in sockets.into_iter().enumerate() {
+            let worker = number % workers;
+            self.hold(&socket, Some(id), options.interface.as_deref(), (!shared).then_some(worker))?;
+            self.workers[worker].push((id, socket));
+        }
         Ok(())
+    }
+
+    fn add_stats(
+        &mut self,
+        index: usize,
+        socket: &StatsSocket,
+        reuseport: bool,
+        inheritance: &Inheritance,
+    ) -> io::Result<()> {
+        let options = ListenOptions { backlog: 128, reuseport, ..ListenOptions::default() };
+        let claimed = inheritance.claim(&socket.address, &options)?;
+        let open = || open(&socket.address, &socket.permissions, &options, &mut self.hidden);
+        for opened in complete(claimed, 1, open)? {
+            self.hold(&opened, None, None, None)?;
+            self.stats.push((index, opened));
+        }
+        Ok(())
+    }
+
+    /// Keeps a copy of a socket, which a successor may take over.
+    fn hold(
+        &mut self,
+        socket: &OwnedFd,
+        bind: Option<BindId>,
+        interface: Option<&str>,
+        worker: Option<usize>,
+    ) -> io::Result<()> {
+        let interface = interface.map(str::to_owned);
+        self.held.push(Held { socket: Arc::new(socket.try_clone()?), interface, bind, worker });
+        Ok(())
+    }
+
+    /// Puts Unix sockets where clients look for them. To be called before chroot, when all else is done.
+    pub fn publish(&mut self) -> Result<(), StartError> {
+        self.hidden.drain(..).try_for_each(Hidden::publish)
     }
 
     /// Whether anybody could connect.
     pub fn is_empty(&self) -> bool {
         self.stats.is_empty() && self.pages.is_empty() && self.workers.iter().all(Vec::is_empty)
     }
+}
+
+/// Who listens on the addresses before this process does.
+fn earlier(config: &Config, inheritance: &Inheritance, tables: Option<&Tables>) -> BTreeMap<SocketAddr, u32> {
+    let Some(tables) = tables else { return BTreeMap::new() };
+    let binds = config.binds.iter().map(|bind| &bind.address);
+    let addresses = binds.chain(config.global.stats_sockets.iter().map(|socket| &socket.address));
+    let others = |address: &ListenAddress| match address {
+        ListenAddress::Tcp(at) => {
+            let all = tables.count(*at).unwrap_or(0);
+            Some((*at, all.saturating_sub(inheritance.count(*at))))
+        }
+        _ => None,
+    };
+    addresses.filter_map(others).collect()
+}
+
+/// Opens what is missing. Beside a socket that was taken over and does not share its address there can be no
+/// other: it serves everybody.
+fn complete(
+    mut sockets: Vec<OwnedFd>,
+    wanted: usize,
+    mut open: impl FnMut() -> io::Result<OwnedFd>,
+) -> io::Result<Vec<OwnedFd>> {
+    while sockets.len() < wanted {
+        match open() {
+            Ok(socket) => sockets.push(socket),
+            Err(error) if sockets.is_empty() || error.raw_os_error() != Some(libc::EADDRINUSE) => {
+                return Err(error);
+            }
+            Err(_) => break,
+        }
+    }
+    Ok(sockets)
 }
 
 fn options(config: &Config, bind: &Bind) -> ListenOptions {
@@ -88,25 +190,20 @@ fn options(config: &Config, bind: &Bind) -> ListenOptions {
     }
 }
 
-fn open(bind: &Bind, options: &ListenOptions) -> io::Result<OwnedFd> {
-    match &bind.address {
-        ListenAddress::Unix(path) => listen_unix(path, &bind.permissions, options.backlog),
-        ListenAddress::Fd(_) => inherited(&bind.address, options),
-        address => listen(address, options),
-    }
-}
-
-fn stats_socket(socket: &StatsSocket, reuseport: bool) -> io::Result<OwnedFd> {
-    match &socket.address {
-        ListenAddress::Unix(path) => listen_unix(path, &socket.permissions, 128),
-        address => {
-            let options = ListenOptions { backlog: 128, reuseport, ..ListenOptions::default() };
-            if matches!(address, ListenAddress::Fd(_)) {
-                inherited(address, &options)
-            } else {
-                listen(address, &options)
-            }
+fn open(
+    address: &ListenAddress,
+    permissions: &SocketPermissions,
+    options: &ListenOptions,
+    hidden: &mut Vec<Hidden>,
+) -> io::Result<OwnedFd> {
+    match address {
+        ListenAddress::Unix(path) => {
+            let (socket, unpublished) = listen_unix(path, permissions, options.backlog)?;
+            hidden.push(unpublished);
+            Ok(socket)
         }
+        ListenAddress::Fd(_) => inherited(address, options),
+        address => listen(address, options),
     }
 }
 
@@ -119,9 +216,38 @@ fn inherited(address: &ListenAddress, options: &ListenOptions) -> io::Result<Own
     Ok(socket)
 }
 
-/// Binds under a temporary name and renames: clients find the old socket or the new one, never none,
-/// and never one with the wrong owner.
-fn listen_unix(path: &Path, permissions: &SocketPermissions, backlog: u32) -> io::Result<OwnedFd> {
+/// A Unix socket under a temporary name. It is renamed when nothing else can fail any more: clients find the old
+/// socket or the new one, never none, and never one with the wrong owner. Dropped before that, it is removed.
+#[derive(Debug)]
+struct Hidden {
+    temporary: PathBuf,
+    path: Option<PathBuf>,
+}
+
+impl Hidden {
+    fn publish(mut self) -> Result<(), StartError> {
+        let Some(path) = self.path.take() else { return Ok(()) };
+        std::fs::rename(&self.temporary, &path).map_err(|error| {
+            // Only untidy if it stays.
+            let _ = std::fs::remove_file(&self.temporary);
+            StartError::new("[haproxy.main()] Cannot rename a UNIX socket into place")
+                .on(path.display())
+                .with_errno(error)
+                .with_cause("something that is no file stands there, or its directory changed")
+                .with_remedy("remove what is there")
+        })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if self.path.is_some() {
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn listen_unix(path: &Path, permissions: &SocketPermissions, backlog: u32) -> io::Result<(OwnedFd, Hidden)> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = PathBuf::from(name);
@@ -130,15 +256,11 @@ fn listen_unix(path: &Path, permissions: &SocketPermissions, backlog: u32) -> io
         _ => {}
     }
     let listener = UnixListener::bind(&temporary)?;
-    let published = permit(&temporary, permissions).and_then(|()| std::fs::rename(&temporary, path));
-    if let Err(error) = published {
-        // The first error is the one to tell; a leftover file is only untidy.
-        let _ = std::fs::remove_file(&temporary);
-        return Err(error);
-    }
+    let hidden = Hidden { temporary, path: Some(path.to_owned()) };
+    permit(&hidden.temporary, permissions)?;
     listener.set_nonblocking(true)?;
     rustix::net::listen(listener.as_fd(), i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(OwnedFd::from(listener))
+    Ok((OwnedFd::from(listener), hidden))
 }
 
 fn permit(path: &Path, permissions: &SocketPermissions) -> io::Result<()> {
@@ -241,8 +363,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("s.sock");
         let permissions = SocketPermissions { mode: Some(0o600), ..SocketPermissions::default() };
-        let first = listen_unix(&path, &permissions, 5).expect("bound");
-        let second = listen_unix(&path, &permissions, 5).expect("bound again");
+        let (first, hidden) = listen_unix(&path, &permissions, 5).expect("bound");
+        assert!(!path.exists());
+        hidden.publish().expect("renamed");
+        let (second, hidden) = listen_unix(&path, &permissions, 5).expect("bound again");
+        hidden.publish().expect("renamed");
+        drop(listen_unix(&path, &permissions, 5).expect("given up"));
         let mode = std::fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 1);

@@ -7,6 +7,7 @@
 mod announce;
 mod background;
 mod control;
+mod departure;
 mod diagnostics;
 mod embedded;
 pub mod error;
@@ -14,12 +15,18 @@ mod invocation;
 mod launch;
 mod limits;
 mod listen;
+mod listeners;
 mod load;
+mod mark;
+mod places;
+mod predecessors;
 mod privileges;
 pub mod report;
 pub mod runtime;
 mod signals;
 mod sources;
+mod succession;
+mod takeover;
 mod threads;
 pub mod version;
 
@@ -30,6 +37,7 @@ pub use embedded::embedded;
 pub use error::StartError;
 pub use invocation::Invocation;
 pub use load::{Loaded, condition};
+pub use predecessors::{Farewell, Predecessors};
 
 /// Checks or runs the configuration that the command line names.
 pub fn start(invocation: &Invocation) -> ExitCode {

@@ -67,6 +67,8 @@ pub struct Threads {
     pub log: LogHandle,
     /// What all of them count.
     pub sources: Sources,
+    /// Where workers tell that they listen no more.
+    pub peers: Arc<Peers>,
 }
 
 /// Starts all threads. What a worker's ring is refused comes as its event.
@@ -119,7 +121,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         config,
     };
     let health = health::start(publisher, log.clone(), load, clock.start, console())?;
-    Ok(Threads { crew, returns, events, health, log, sources })
+    Ok(Threads { crew, returns, events, health, log, sources, peers })
 }
 
 fn clock() -> Result<(Clock, SystemTime), StartError> {

@@ -192,6 +192,18 @@ pub fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
     SockRef::from(&fd).local_addr().ok().and_then(|a| a.as_socket())
 }
 
+/// The path that the Unix socket was bound to.
+pub fn unix_path(fd: BorrowedFd<'_>) -> Option<std::path::PathBuf> {
+    SockRef::from(&fd).local_addr().ok()?.as_pathname().map(Path::to_owned)
+}
+
+/// Whether the socket is bound to this abstract name.
+pub fn is_abstract(fd: BorrowedFd<'_>, name: &str) -> bool {
+    let bound = SockRef::from(&fd).local_addr().ok();
+    let bound = bound.as_ref().and_then(SockAddr::as_abstract_namespace);
+    abstract_name(name).is_ok_and(|name| bound == Some(&name[..]))
+}
+
 /// Turns on SO_KEEPALIVE (`option clitcpka`).
 pub fn set_keepalive(fd: BorrowedFd<'_>) {
     // A client that is gone already needs no keepalive; its end shows on the next read.

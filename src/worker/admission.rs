@@ -46,11 +46,12 @@ pub(super) struct Listener {
     parked: VecDeque<OwnedFd>,
 }
 
-/// All listening sockets of a worker, by the number that the ring knows them under: the bind's.
+/// All listening sockets of a worker; the ring knows each by its place. A bind may have several, when they were
+/// taken over from a process with more workers.
 #[derive(Debug)]
 pub(super) struct Listeners {
     pub(super) all: Vec<Listener>,
-    /// For a bind's number its place in `all`.
+    /// For a bind's number the place in `all` of one of its sockets.
     pub(super) place: Vec<Option<usize>>,
     retry_at: Option<u64>,
     closing: bool,
@@ -98,9 +99,14 @@ impl Listeners {
         let mut listeners = Listeners { all: Vec::new(), place: Vec::new(), retry_at: None, closing: false };
         listeners.follow(config);
         for (bind, socket) in sockets {
-            if let Some(listener) = listeners.find(u32::from(bind.0)) {
-                listener.take(socket);
+            let Some(&Some(place)) = listeners.place.get(usize::from(bind.0)) else { continue };
+            if listeners.all[place].socket.is_none() {
+                listeners.all[place].take(socket);
+                continue;
             }
+            let mut further = Listener::new(config, bind);
+            further.take(socket);
+            listeners.all.push(further);
         }
         listeners
     }
@@ -109,14 +115,12 @@ impl Listeners {
     /// it over at once.
     pub(super) fn follow(&mut self, config: &Config) {
         self.place.resize(config.binds.len(), None);
+        self.all.iter_mut().for_each(|listener| listener.follow(config));
         for (number, bind) in config.binds.iter().enumerate() {
-            match self.place[number] {
-                Some(place) => self.all[place].follow(config),
-                None if config.proxies[usize::from(bind.proxy.0)].mode == Mode::Tcp => {
-                    self.place[number] = Some(self.all.len());
-                    self.all.push(Listener::new(config, BindId(number as u16)));
-                }
-                None => {}
+            let tcp = config.proxies[usize::from(bind.proxy.0)].mode == Mode::Tcp;
+            if tcp && self.place[number].is_none() {
+                self.place[number] = Some(self.all.len());
+                self.all.push(Listener::new(config, BindId(number as u16)));
             }
         }
     }
@@ -132,9 +136,9 @@ impl Listeners {
         self.all.iter().all(|listener| listener.socket.is_none() && listener.parked.is_empty())
     }
 
-    fn find(&mut self, number: u32) -> Option<&mut Listener> {
-        let place = (*self.place.get(number as usize)?)?;
-        self.all.get_mut(place)
+    /// Every socket is closed.
+    fn are_deaf(&self) -> bool {
+        self.all.iter().all(|listener| listener.socket.is_none())
     }
 }
 
@@ -149,7 +153,7 @@ impl Worker {
         let listener = &mut self.listeners.all[place];
         if let (Some(socket), false) = (&listener.socket, listener.armed) {
             listener.armed = true;
-            self.ring.listen(u32::from(listener.bind.0), socket.as_raw_fd());
+            self.ring.listen(place as u32, socket.as_raw_fd());
         }
     }
 
@@ -157,24 +161,24 @@ impl Worker {
         let listener = &mut self.listeners.all[place];
         if listener.armed && !listener.stopping {
             listener.stopping = true;
-            self.ring.stop_listening(u32::from(listener.bind.0));
+            self.ring.stop_listening(place as u32);
         }
     }
 
-    pub(super) fn on_accepted(&mut self, number: u32, result: Result<OwnedFd, Errno>, armed: bool) {
-        if let Some(listener) = self.listeners.find(number)
-            && !armed
-        {
+    pub(super) fn on_accepted(&mut self, place: u32, result: Result<OwnedFd, Errno>, armed: bool) {
+        let place = place as usize;
+        if !armed {
+            let listener = &mut self.listeners.all[place];
             (listener.armed, listener.stopping) = (false, false);
         }
         match result {
-            Ok(socket) => self.place(number, socket),
+            Ok(socket) => self.place(place, socket),
             Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => self.rest(),
             // The client went away before it was accepted, or the accept was cancelled.
             Err(_) => {}
         }
         if !armed {
-            self.settle_listener(number);
+            self.settle_listener(place);
         }
     }
 
@@ -186,8 +190,7 @@ impl Worker {
     }
 
     /// An accept ended: arm it again unless there is a reason not to.
-    fn settle_listener(&mut self, number: u32) {
-        let Some(&Some(place)) = self.listeners.place.get(number as usize) else { return };
+    fn settle_listener(&mut self, place: usize) {
         if self.listeners.closing || self.is_leaving(place) {
             return self.drain_and_close(place);
         }
@@ -197,16 +200,17 @@ impl Worker {
     }
 
     /// Keeps the connection, or gives it to the least loaded worker when this one is crowded.
-    fn place(&mut self, number: u32, socket: OwnedFd) {
-        let full = self.listeners.find(number).is_none_or(|listener| !listener.parked.is_empty())
-            || self.load.process().live() >= self.maxconn;
+    fn place(&mut self, place: usize, socket: OwnedFd) {
+        let listener = &self.listeners.all[place];
+        let number = u32::from(listener.bind.0);
+        let full = !listener.parked.is_empty() || self.load.process().live() >= self.maxconn;
         let other = if full { None } else { self.less_crowded() };
         match other.and_then(|worker| self.peers.announce(worker)) {
             Some(ring) => {
                 self.counters.process().handed_over.add(1);
                 self.ring.hand_over(ring, number, socket);
             }
-            None => self.admit(number, socket),
+            None => self.admit_at(place, socket),
         }
     }
 
@@ -224,9 +228,15 @@ impl Worker {
         (0..workers).min_by_key(|&worker| live(worker)).filter(|&least| least != self.index)
     }
 
+    /// A connection of this bind comes from another worker, or back from it.
+    pub(super) fn admit(&mut self, bind: u32, socket: OwnedFd) {
+        if let Some(&Some(place)) = self.listeners.place.get(bind as usize) {
+            self.admit_at(place, socket);
+        }
+    }
+
     /// Makes the connection a session, or parks it when a limit is reached.
-    pub(super) fn admit(&mut self, number: u32, socket: OwnedFd) {
-        let Some(&Some(place)) = self.listeners.place.get(number as usize) else { return };
+    fn admit_at(&mut self, place: usize, socket: OwnedFd) {
         if !self.listeners.all[place].parked.is_empty() || !self.take_slots(place) {
             self.listeners.all[place].parked.push_back(socket);
             return self.pause(place);
@@ -374,15 +384,23 @@ impl Worker {
                 self.drain_and_close(place);
             }
         }
+        self.tell_deaf();
     }
 
     pub(super) fn drain_and_close(&mut self, place: usize) {
-        let number = u32::from(self.listeners.all[place].bind.0);
         let Some(listening) = self.listeners.all[place].socket.take() else { return };
         while let Some(socket) = accept_queued(listening.as_fd()) {
-            self.admit(number, socket);
+            self.admit_at(place, socket);
         }
         drop(listening);
         self.open_next(place);
+        self.tell_deaf();
+    }
+
+    /// The control thread waits for it before it closes its own copies.
+    fn tell_deaf(&self) {
+        if self.listeners.closing && self.listeners.are_deaf() {
+            self.peers.stop_listening(self.index);
+        }
     }
 }

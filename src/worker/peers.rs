@@ -15,6 +15,8 @@ pub struct Peers {
     /// Connections on their way to each worker, and whether it takes no more.
     inbound: Box<[AtomicU32]>,
     closing: Box<[AtomicBool]>,
+    /// Which workers have closed their listening sockets.
+    deaf: Box<[AtomicBool]>,
 }
 
 /// Workers a process may have (`nbthread`).
@@ -29,6 +31,7 @@ impl Peers {
             any_paused: AtomicBool::new(false),
             inbound: (0..workers).map(|_| AtomicU32::new(0)).collect(),
             closing: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+            deaf: (0..workers).map(|_| AtomicBool::new(false)).collect(),
         }
     }
 
@@ -43,6 +46,17 @@ impl Peers {
 
     pub(super) fn leave(&self, worker: usize) {
         self.rings[worker].store(ABSENT, SeqCst);
+        self.stop_listening(worker);
+    }
+
+    /// The worker holds no listening socket any more.
+    pub(super) fn stop_listening(&self, worker: usize) {
+        self.deaf[worker].store(true, SeqCst);
+    }
+
+    /// Whether the worker still holds a listening socket.
+    pub fn listens(&self, worker: usize) -> bool {
+        !self.deaf[worker].load(SeqCst)
     }
 
     pub(super) fn ring(&self, worker: usize) -> Option<RawFd> {

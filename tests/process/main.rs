@@ -7,6 +7,7 @@ mod support;
 
 mod background;
 mod command_line;
+mod reload;
 mod rights;
 mod run;
 mod sessions;

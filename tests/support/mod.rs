@@ -9,6 +9,7 @@ pub mod port;
 pub mod proxy;
 pub mod server;
 pub mod stats;
+pub mod storm;
 pub mod stream;
 pub mod syslog;
 

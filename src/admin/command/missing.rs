@@ -8,7 +8,6 @@ const fn missing(words: &'static str, level: CliLevel) -> Row {
 }
 
 pub(super) const ROWS: &[Row] = &[
-    missing("_getsocks", Admin),
     missing("abort ssl", Admin),
     missing("acme", Admin),
     missing("add acl", Admin),

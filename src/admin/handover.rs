@@ -1,0 +1,138 @@
+//! `_getsocks`: a successor asks for the listening sockets over the stats socket, as HAProxy's `-x` does.
+//!
+//! ```text
+//! successor: "_getsocks\n"        this process: the number of sockets, 32 bits, native order
+//!                                 then, until all are sent: up to 252 descriptors, each with a record
+//! successor: 32 bits, any value   after every such message
+//! ```
+//! A record is: length and name of the network namespace, length and name of the interface, 32 bits of
+//! options, which nobody reads any more. Lengths are one byte.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::model::BindId;
+use crate::sys::passing;
+
+/// Descriptors of one message: HAProxy's number, one less than the kernel allows.
+const BATCH: usize = 252;
+/// How long either side may take for one step.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// The command. A successor that is Pronk says so behind it, which HAProxy does not mind.
+pub const COMMAND: &str = "_getsocks";
+/// The word behind the command.
+pub const PRONK: &str = "pronk";
+
+/// One listening socket of the process.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// A copy of the descriptor, which keeps the socket listening.
+    pub socket: Arc<OwnedFd>,
+    /// `interface`.
+    pub interface: Option<String>,
+    /// Whose it is; None: a stats socket's.
+    pub bind: Option<BindId>,
+    /// The worker that accepts from it; None: the control thread.
+    pub worker: Option<usize>,
+}
+
+/// Who has asked for the sockets last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taker {
+    /// Uses every socket it is given.
+    Pronk,
+    /// Uses one socket for each of its listeners, the first that fits, and closes the others.
+    Haproxy,
+}
+
+/// Every listening socket of the process, in the order in which they were opened.
+#[derive(Debug, Default)]
+pub struct Holdings {
+    /// The sockets.
+    pub held: Vec<Held>,
+    /// Who has got them, and its pid.
+    pub taker: Option<(Taker, i32)>,
+}
+
+impl Holdings {
+    /// Lets go of addresses that the process listens on no more.
+    pub fn forget(&mut self, binds: &[BindId]) {
+        self.held.retain(|held| held.bind.is_none_or(|bind| !binds.contains(&bind)));
+    }
+}
+
+/// Shared by the tasks of the control thread.
+pub type Shared = Rc<RefCell<Holdings>>;
+
+/// What a line asks for, when it is the command.
+pub fn asked(line: &str) -> Option<Taker> {
+    let mut words = line.split_whitespace();
+    match (words.next()?, words.next()) {
+        (COMMAND, Some(PRONK)) => Some(Taker::Pronk),
+        (COMMAND, _) => Some(Taker::Haproxy),
+        _ => None,
+    }
+}
+
+/// Gives a copy of every socket to the process at the other end. Blocks: not for the control thread.
+pub fn give(stream: BorrowedFd<'_>, held: &[Held]) -> io::Result<()> {
+    let count = u32::try_from(held.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    send(stream, &count.to_ne_bytes(), &[])?;
+    for batch in held.chunks(BATCH) {
+        let records: Vec<u8> = batch.iter().flat_map(record).collect();
+        let descriptors: Vec<_> = batch.iter().map(|held| held.socket.as_fd()).collect();
+        send(stream, &records, &descriptors)?;
+        // Behind the last one too: whoever closes before it was read takes the message away.
+        passing::await_readable(stream, PATIENCE)?;
+        if passing::receive(stream, &mut [0; 4])?.0 == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
+fn send(stream: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    passing::await_writable(stream, PATIENCE)?;
+    let sent = passing::send(stream, bytes, descriptors)?;
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+fn record(held: &Held) -> Vec<u8> {
+    let interface = held.interface.as_deref().unwrap_or("").as_bytes();
+    // The kernel takes 15 bytes at most.
+    let length = interface.len().min(255);
+    let mut record = vec![0, length as u8];
+    record.extend_from_slice(&interface[..length]);
+    record.extend_from_slice(&[0; 4]);
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_a_whole_word() {
+        assert_eq!(asked("_getsocks"), Some(Taker::Haproxy));
+        assert_eq!(asked("_getsocks pronk"), Some(Taker::Pronk));
+        assert_eq!(asked("_getsocksx"), None);
+        assert_eq!(asked(""), None);
+    }
+
+    #[test]
+    fn a_successor_that_leaves_is_an_error() {
+        let (here, there) = passing::pair().expect("a pair");
+        let held = Held {
+            socket: Arc::new(passing::pair().expect("a pair").0),
+            interface: None,
+            bind: None,
+            worker: None,
+        };
+        drop(there);
+        assert!(give(here.as_fd(), &[held]).is_err());
+    }
+}

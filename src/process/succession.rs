@@ -1,0 +1,115 @@
+//! What connects this process with the one before it and the one behind it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::departure::{self, Departure};
+use super::listeners::Tables;
+use super::mark::{Mark, Sign};
+use super::predecessors::Predecessors;
+use crate::admin::handover::{self, Holdings};
+use crate::worker::Peers;
+use crate::worker::mailbox::{Command, Crew};
+
+/// How long a worker may take to close its listening sockets.
+const CLOSING: Duration = Duration::from_secs(1);
+/// How often it is looked whether somebody has closed its sockets.
+const LOOK: Duration = Duration::from_millis(2);
+/// How long a predecessor may listen beside this process.
+const SETTLING: Duration = Duration::from_secs(4);
+
+/// The control thread's part in reloads.
+#[derive(Debug)]
+pub struct Succession {
+    /// Every listening socket of the process, which a successor may ask for.
+    pub holdings: handover::Shared,
+    tables: Option<Rc<Tables>>,
+    predecessors: Predecessors,
+    /// How many sockets listened on an address before this process did.
+    earlier: BTreeMap<SocketAddr, u32>,
+    listening: Option<Mark>,
+    settling: Option<Mark>,
+}
+
+impl Succession {
+    /// With the sockets of this process, and the processes that it replaces.
+    pub fn new(
+        holdings: Holdings,
+        earlier: BTreeMap<SocketAddr, u32>,
+        tables: Option<Tables>,
+        predecessors: Predecessors,
+    ) -> Succession {
+        // Without a sign a successor does not wait, which costs a connection at worst.
+        let settling = (!predecessors.pids.is_empty()).then(|| Mark::set(Sign::Settling).ok()).flatten();
+        Succession {
+            holdings: Rc::new(RefCell::new(holdings)),
+            tables: tables.map(Rc::new),
+            predecessors,
+            earlier,
+            listening: Mark::set(Sign::Listening).ok(),
+            settling,
+        }
+    }
+
+    /// Everything runs here: predecessors go, and once they listen no more, their steering is taken away.
+    pub fn started(&mut self) {
+        self.predecessors.dismiss();
+        let (Some(tables), Some(settling)) = (self.tables.clone(), self.settling.take()) else { return };
+        let (predecessors, holdings) = (self.predecessors.clone(), Rc::clone(&self.holdings));
+        let earlier = std::mem::take(&mut self.earlier);
+        tokio::task::spawn_local(async move {
+            let deadline = Instant::now() + SETTLING;
+            let together = || predecessors.listen() || !departure::is_alone(&holdings.borrow(), &tables);
+            while together() && Instant::now() < deadline {
+                sleep(LOOK).await;
+            }
+            departure::reorder(&mut holdings.borrow_mut(), &earlier);
+            departure::release(&holdings.borrow());
+            drop(settling);
+        });
+    }
+
+    /// Ends all listening without losing a connection. `serving` are the control thread's own listeners.
+    pub fn leave(&mut self, crew: Crew, peers: Arc<Peers>, serving: Vec<JoinHandle<()>>) -> JoinHandle<()> {
+        let departure = Departure::plan(&self.holdings.borrow(), self.tables.as_deref());
+        let (listening, holdings) = (self.listening.take(), Rc::clone(&self.holdings));
+        tokio::task::spawn_local(async move {
+            leave(departure, crew, peers, serving, holdings).await;
+            drop(listening);
+        })
+    }
+}
+
+async fn leave(
+    mut departure: Departure,
+    crew: Crew,
+    peers: Arc<Peers>,
+    serving: Vec<JoinHandle<()>>,
+    holdings: handover::Shared,
+) {
+    if !departure.is_empty() {
+        departure.prepare().await;
+    }
+    // From here on the departure holds the only copies.
+    holdings.borrow_mut().held.clear();
+    if departure.is_empty() {
+        crew.tell(|| Command::SoftStop);
+    }
+    for index in departure.order(crew.count()) {
+        let deadline = Instant::now() + CLOSING;
+        let _told = timeout_at(deadline, crew.order(index, Command::SoftStop)).await;
+        while peers.listens(index) && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+        departure.close_of(index).await;
+    }
+    serving.iter().for_each(JoinHandle::abort);
+    departure.close();
+}
