@@ -381,7 +381,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("s.sock");
         std::fs::create_dir(&path).expect("something that is in the way");
-        assert!(listen_unix(&path, &SocketPermissions::default(), 5).is_err());
+        let (_, hidden) = listen_unix(&path, &SocketPermissions::default(), 5).expect("bound");
+        assert!(hidden.publish().is_err());
         assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 1);
     }
 }
