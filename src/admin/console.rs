@@ -147,9 +147,9 @@ impl Console {
             out.push_str(&answer.marked(self.severity_output));
             if !self.over {
                 out.push('\n');
+                out.push_str(&self.sign());
             }
         }
-        out.push_str(&self.sign());
         out
     }
 
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(ask(&mut console, "prompt timed"), "\n[0:00:00:00]> ");
         assert_eq!(ask(&mut console, "prompt i timed"), "\n");
         assert_eq!(ask(&mut console, "prompt"), "\n> ");
-        assert_eq!(ask(&mut console, "show cli level;quit;show cli level"), "admin\n\n");
+        assert_eq!(ask(&mut console, "show cli level;quit;show cli level"), "admin\n\n> ");
         assert!(console.is_over());
     }
 

@@ -1,8 +1,9 @@
 //! What is checked: one checked server of the configuration, made ready.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::config::model::{Check, Config, Proxy, ProxyId, ServerAddress, Timeouts};
+use crate::table::ServerEntry;
 
 use super::schedule::Pace;
 use super::verdict::Standing;
@@ -26,7 +27,7 @@ pub enum Address {
 pub struct Target {
     pub proxy: ProxyId,
     pub server: u16,
-    /// Its settings now: `set server … check-addr` and `check-port` change them.
+    /// As the configuration has it.
     pub check: Check,
     /// None: the port is the client's, and no `port` says another.
     pub address: Option<Address>,
@@ -36,11 +37,9 @@ pub struct Target {
 }
 
 impl Target {
-    /// Aims at where the server is now.
-    pub fn aim(&mut self, config: &Config, server: &ServerAddress) {
-        let settings = &config.proxies[usize::from(self.proxy.0)];
-        let source = settings.servers[usize::from(self.server)].source.or(settings.source);
-        self.address = address(source, server, self.check);
+    /// Aims at where the server, and what `check-addr` and `check-port` say of it, are now.
+    pub fn aim(&mut self, settings: &Proxy, entry: &ServerEntry) {
+        self.address = address(entry.source.or(settings.source), &entry.address, entry.check_at);
     }
 }
 
@@ -53,7 +52,8 @@ pub fn targets(config: &Config) -> (Vec<Target>, Vec<(ProxyId, u16)>) {
         }
         for (at, server) in (0..).zip(&settings.servers) {
             let Some(check) = server.check else { continue };
-            let address = address(server.source.or(settings.source), &server.address, check);
+            let check_at = (check.address, check.port);
+            let address = address(server.source.or(settings.source), &server.address, check_at);
             if address.is_none() {
                 unreachable.push((proxy, at));
             }
@@ -87,14 +87,18 @@ fn connect_timeout_ms(timeouts: &Timeouts, inter_ms: u32) -> u32 {
 }
 
 /// None: the port is the client's, and no `port` says another.
-fn address(source: Option<SocketAddr>, server: &ServerAddress, check: Check) -> Option<Address> {
+fn address(
+    source: Option<SocketAddr>,
+    server: &ServerAddress,
+    (check_ip, check_port): (Option<IpAddr>, Option<u16>),
+) -> Option<Address> {
     let tcp = |to| Address::Tcp { to, source };
     let (ip, port) = match server {
         ServerAddress::Tcp(address) => (Some(address.ip()), Some(address.port())),
         ServerAddress::TcpMapped(ip, _) => (Some(*ip), None),
         ServerAddress::Unix(_) | ServerAddress::Abstract(_) => (None, None),
     };
-    match (check.address.or(ip), check.port.or(port), server) {
+    match (check_ip.or(ip), check_port.or(port), server) {
         (Some(ip), Some(port), _) => Some(tcp(SocketAddr::new(ip, port))),
         (None, _, unix @ (ServerAddress::Unix(_) | ServerAddress::Abstract(_))) => {
             Some(Address::Unix(unix.clone()))
@@ -111,7 +115,7 @@ mod tests {
 
     fn one(server: Server) -> Option<Address> {
         let check = server.check.unwrap();
-        address(None, &server.address, check)
+        address(None, &server.address, (check.address, check.port))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What only time shows: events per second, their maxima, and since when a backend is up or down.
+//! What only time shows: events per second, and their maxima.
 //!
 //! A rate slides over the last second, as HAProxy's: the events since the last sample, and of the
 //! interval before it the share that still lies within that second.
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::config::model::{Config, ProxyId};
 use crate::session::op::ServerId;
-use crate::table::{Backend, Snapshot};
+use crate::table::Snapshot;
 
 use super::counters::{Counter, ProcessCounters, WorkerCounters};
 
@@ -46,41 +46,6 @@ impl Past {
     }
 }
 
-/// Whether a backend can serve, and its history (`lastchg`, `downtime`, `chkdown` of its row).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Availability {
-    down: bool,
-    /// Of the last change, process clock.
-    pub since_ms: u64,
-    /// Changes from up to down.
-    pub downs: u64,
-    down_ms: u64,
-}
-
-impl Availability {
-    /// Time spent without a usable server until `now_ms`.
-    pub fn downtime_ms(&self, now_ms: u64) -> u64 {
-        self.down_ms + if self.down { now_ms.saturating_sub(self.since_ms) } else { 0 }
-    }
-
-    /// An outage shorter than the interval between two samples goes unseen.
-    fn sample(&mut self, backend: &Backend) {
-        let down = backend.dead() && !backend.servers.is_empty();
-        if down == self.down {
-            return;
-        }
-        // The change was the last one of its servers'.
-        let changes = backend.servers.iter().map(|server| server.state.since_ms);
-        let at = changes.max().unwrap_or(0).max(self.since_ms);
-        if down {
-            self.downs += 1;
-        } else {
-            self.down_ms += at - self.since_ms;
-        }
-        (self.down, self.since_ms) = (down, at);
-    }
-}
-
 /// Rates of everything that has a row, and of the process.
 #[derive(Debug)]
 pub struct Rates {
@@ -93,7 +58,6 @@ pub struct Rates {
     frontend_sessions: Vec<Past>,
     backends: Vec<Past>,
     servers: Vec<Past>,
-    availability: Vec<Availability>,
 }
 
 /// A sum over all workers.
@@ -115,7 +79,6 @@ impl Rates {
             frontend_sessions: vec![Past::default(); proxies],
             backends: vec![Past::default(); proxies],
             servers: vec![Past::default(); config.proxies.iter().map(|proxy| proxy.servers.len()).sum()],
-            availability: vec![Availability::default(); proxies],
         }
     }
 
@@ -136,9 +99,6 @@ impl Rates {
         for (rate, id) in self.servers.iter_mut().zip((0..).map(ServerId)) {
             rate.sample(sum(counters, |worker| worker.server(id).sessions.value()), elapsed_ms);
         }
-        for backend in table.backends() {
-            self.availability[usize::from(backend.proxy.0)].sample(backend);
-        }
     }
 
     /// For what a later configuration added; its past is empty.
@@ -147,7 +107,6 @@ impl Rates {
         for rates in [&mut self.frontend_connections, &mut self.frontend_sessions, &mut self.backends] {
             rates.resize(proxies, Past::default());
         }
-        self.availability.resize(proxies, Availability::default());
         let servers = table.server_ids().max(self.servers.len());
         self.servers.resize(servers, Past::default());
     }
@@ -215,10 +174,5 @@ impl Rates {
     /// Sessions of a server.
     pub fn server(&self, server: ServerId, total: u64, now_ms: u64) -> Rate {
         self.of(&self.servers, server.0 as usize, total, now_ms)
-    }
-
-    /// Whether and since when a backend can serve.
-    pub fn availability(&self, proxy: ProxyId) -> Availability {
-        self.availability.get(usize::from(proxy.0)).copied().unwrap_or_default()
     }
 }

@@ -190,7 +190,7 @@ impl Subject<'_> {
             Entity::Frontend => Value::text(if self.sources.stopping { "STOP" } else { "OPEN" }),
             Entity::Listener(_, bind) => Value::text(self.listener_status(bind)),
             Entity::Server(entry, _) => status::server(&entry.state),
-            Entity::Backend(backend) if backend.dead() && !backend.servers.is_empty() => Value::text("DOWN"),
+            Entity::Backend(backend) if backend.is_down() => Value::text("DOWN"),
             Entity::Backend(_) => Value::text("UP"),
         }
     }
@@ -248,7 +248,8 @@ impl Subject<'_> {
     pub(super) fn last_change(&self) -> Value {
         let since_ms = match self.entity {
             Entity::Server(entry, _) => entry.state.since_ms,
-            _ => self.sources.rates.availability(self.id).since_ms,
+            Entity::Backend(backend) => backend.outages.since_ms,
+            Entity::Frontend | Entity::Listener(..) => 0,
         };
         seconds(self.now_ms.saturating_sub(since_ms))
     }
@@ -262,7 +263,7 @@ impl Subject<'_> {
                 seconds(state.check.downtime_ms + running)
             }
             Entity::Backend(backend) if !backend.servers.is_empty() => {
-                seconds(self.sources.rates.availability(self.id).downtime_ms(self.now_ms))
+                seconds(backend.outages.downtime_ms(self.now_ms))
             }
             _ => Value::Empty,
         }
@@ -272,7 +273,7 @@ impl Subject<'_> {
     pub(super) fn downs(&self) -> Value {
         match self.entity {
             Entity::Server(entry, _) if entry.state.checks == Checks::On => entry.state.check.downs.into(),
-            Entity::Backend(_) => self.sources.rates.availability(self.id).downs.into(),
+            Entity::Backend(backend) => backend.outages.downs.into(),
             _ => Value::Empty,
         }
     }

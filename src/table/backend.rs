@@ -1,6 +1,6 @@
 //! One backend of a snapshot: its servers as they are now, and the choice prepared from that.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::balance::Selector;
@@ -8,6 +8,7 @@ use crate::config::model::{Config, Proxy, ProxyId, Server, ServerAddress};
 use crate::session::op::ServerId;
 use crate::session::termination::Cause;
 
+use super::outages::Outages;
 use super::state::ServerState;
 
 /// Steps of a weight: an effective weight is counted in sixteenths, so that slowstart has 16 steps
@@ -29,6 +30,8 @@ pub struct Backend {
     pub backup: u32,
     /// Sessions from which on every server may use its whole maxconn.
     pub fullconn: u32,
+    /// When it could serve.
+    pub outages: Outages,
 }
 
 /// A server as published.
@@ -44,6 +47,8 @@ pub struct ServerEntry {
     pub address: ServerAddress,
     /// `source` of the server itself.
     pub source: Option<SocketAddr>,
+    /// Where its checks go, if not to the server: `addr` and `port` of its line, or as changed since.
+    pub check_at: (Option<IpAddr>, Option<u16>),
     /// `maxconn`; None: unlimited.
     pub maxconn: Option<u32>,
     /// `minconn`, if it is below maxconn: the limit then moves with the backend's load.
@@ -95,6 +100,7 @@ impl ServerEntry {
             number: server.id,
             address: server.address.clone(),
             source: server.source,
+            check_at: server.check.map_or((None, None), |check| (check.address, check.port)),
             maxconn: (maxconn > 0).then_some(maxconn),
             minconn: (0 < minconn && minconn < maxconn).then_some(minconn),
             maxqueue: server.maxqueue.filter(|&n| n > 0),
@@ -193,8 +199,10 @@ impl Backend {
         let settings = &config.proxies[usize::from(proxy.0)];
         let selector = Selector::new(settings, &servers);
         let fullconn = settings.fullconn.unwrap_or_else(|| default_fullconn(config, proxy));
-        let mut backend = Backend { proxy, servers, selector, active: 0, backup: 0, fullconn };
+        let outages = Outages::default();
+        let mut backend = Backend { proxy, servers, selector, active: 0, backup: 0, fullconn, outages };
         backend.count();
+        backend.outages = Outages::begin(backend.is_down());
         backend
     }
 
@@ -215,9 +223,21 @@ impl Backend {
     }
 
     /// Prepares the choice anew, after a server's weight or usability changed.
-    pub(super) fn reselect(&mut self, settings: &Proxy) {
+    pub(super) fn reselect(&mut self, settings: &Proxy, now_ms: u64) {
         self.selector = Selector::new(settings, &self.servers);
         self.count();
+        self.outages.note(self.is_down(), now_ms);
+    }
+
+    /// Goes on from the history of the same backend in the configuration before.
+    pub(super) fn follow(&mut self, before: &Backend, now_ms: u64) {
+        self.outages = before.outages;
+        self.outages.note(self.is_down(), now_ms);
+    }
+
+    /// `DOWN` in its row: one without servers is up.
+    pub fn is_down(&self) -> bool {
+        self.dead() && !self.servers.is_empty()
     }
 
     /// Notes whose sessions end because a server's state changed from `was_up`, in the snapshot of `generation`.

@@ -13,14 +13,17 @@ use crate::config::model::{Config, ProxyId};
 use crate::session::op::ServerId;
 
 mod backend;
+mod outages;
 mod publisher;
 mod replace;
+pub mod saved;
 mod state;
 
 #[cfg(test)]
 pub use crate::load::fixture;
 
 pub use backend::{Backend, Eviction, ServerEntry, WEIGHT_STEPS};
+pub use outages::Outages;
 pub use publisher::TablePublisher;
 use replace::Former;
 pub use state::{Admin, CheckReport, Checks, Health, ServerState};

@@ -148,7 +148,7 @@ impl TablePublisher {
             }
         }
         for backend in changed.iter_mut().filter(|backend| to_reselect.contains(&backend.proxy)) {
-            backend.reselect(&self.current.config.proxies[usize::from(backend.proxy.0)]);
+            backend.reselect(&self.current.config.proxies[usize::from(backend.proxy.0)], now_ms);
         }
         if !changed.is_empty() {
             self.publish(changed);
@@ -166,7 +166,7 @@ impl TablePublisher {
     ) -> &Snapshot {
         let mut backend = self.current.backend(proxy).clone();
         if self.change(&mut backend, server, change, now_ms) {
-            backend.reselect(&self.current.config.proxies[usize::from(proxy.0)]);
+            backend.reselect(&self.current.config.proxies[usize::from(proxy.0)], now_ms);
         }
         self.publish(vec![backend]);
         &self.current
@@ -224,7 +224,7 @@ impl TablePublisher {
             changed[at].servers[usize::from(server)].ramp_at(now_ms, dynamic);
         }
         for backend in &mut changed {
-            backend.reselect(settings(backend.proxy));
+            backend.reselect(settings(backend.proxy), now_ms);
         }
         if !changed.is_empty() {
             self.publish(changed);

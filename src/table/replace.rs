@@ -103,7 +103,11 @@ impl Cells {
             }
         });
         let servers = servers.collect();
-        Backend::of(config, proxy, servers)
+        let mut backend = Backend::of(config, proxy, servers);
+        if let Some(Some(former)) = before.backends.get(usize::from(proxy.0)) {
+            backend.follow(former, now_ms);
+        }
+        backend
     }
 
     fn give(&mut self, place: Place) -> ServerId {
@@ -139,6 +143,10 @@ impl ServerEntry {
         }
         if written.address == server.address {
             entry.address = self.address.clone();
+        }
+        let check_at = |server: &Server| server.check.map(|check| (check.address, check.port));
+        if check_at(written) == check_at(server) {
+            entry.check_at = self.check_at;
         }
         if (written.maxconn, written.minconn) == (server.maxconn, server.minconn) {
             (entry.maxconn, entry.minconn) = (self.maxconn, self.minconn);

@@ -151,6 +151,7 @@ fn every_difference_belongs_to_a_scenario() {
         include_str!("queues.rs"),
         include_str!("retries.rs"),
         include_str!("rules.rs"),
+        include_str!("runtime.rs"),
         include_str!("timeouts.rs"),
     ]
     .concat();

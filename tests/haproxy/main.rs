@@ -14,6 +14,7 @@ mod published;
 mod queues;
 mod retries;
 mod rules;
+mod runtime;
 mod timeouts;
 mod world;
 

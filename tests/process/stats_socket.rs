@@ -117,6 +117,13 @@ fn silent_clients_are_given_up_after_the_stats_timeout() {
     let mut silent = UnixStream::connect(running.socket()).expect("connected");
     silent.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     assert_eq!(silent.read(&mut [0; 8]).expect("the end"), 0);
+    // haproxy 2.6 often forgets to.
+    let mut prompted = UnixStream::connect(running.socket()).expect("connected");
+    prompted.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    prompted.write_all(b"prompt\n").expect("sent");
+    let mut heard = String::new();
+    prompted.read_to_string(&mut heard).expect("the end");
+    assert_eq!(heard, "\n> ");
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Engine {
 
     /// `weight`, `set weight`.
     fn weigh(&mut self, at: Place, weight: Weight) -> Reply {
-        let config = Arc::clone(&self.announcer.config);
+        let config = Arc::clone(&self.publisher.snapshot().config);
         let settings = &config.proxies[usize::from(at.0.0)];
         let initial = settings.servers[usize::from(at.1)].weight;
         let weight = match weight {
@@ -103,7 +103,7 @@ impl Engine {
             None => (current, String::new()),
             Some(Err(text)) => (current, format!(", problem converting port '{text}' to an int")),
             // As in HAProxy, also of a server that is not checked.
-            Some(Ok(Port::Mapped(_))) if self.check_port(at).is_none() => {
+            Some(Ok(Port::Mapped(_))) if self.entry_of(at).check_at.1.is_none() => {
                 (current, format!(", {NO_CHECK_PORT}"))
             }
             Some(Ok(port)) if port == current => (current, ", no need to change the port".to_owned()),
@@ -113,28 +113,23 @@ impl Engine {
         }
     }
 
-    /// `check-port`.
-    fn check_port(&self, at: Place) -> Option<u16> {
-        self.targets[self.target_of(at)?].check.port
-    }
-
     /// Checks go where the server and its `check-addr` and `check-port` now say.
     fn retarget(&mut self, at: Place) {
         let Some(target) = self.target_of(at) else { return };
-        let config = Arc::clone(&self.announcer.config);
-        let address = self.entry_of(at).address.clone();
-        self.targets[target].aim(&config, &address);
+        let table = self.publisher.shared().load_full();
+        let (proxy, server) = (usize::from(at.0.0), usize::from(at.1));
+        self.targets[target].aim(&table.config.proxies[proxy], &table.backend(at.0).servers[server]);
     }
 
     /// `check-addr`, `check-port`.
     fn check_at(&mut self, at: Place, ip: Option<IpAddr>, port: Option<u16>) -> Reply {
-        let target = self.target_of(at).filter(|_| self.entry_of(at).state.checks != Checks::Absent);
-        let Some(target) = target else {
+        if self.entry_of(at).state.checks == Checks::Absent {
             return Err("health checks are not enabled on this server".to_owned());
-        };
-        let check = &mut self.targets[target].check;
-        check.address = ip.or(check.address);
-        check.port = port.map_or(check.port, |port| (port > 0).then_some(port));
+        }
+        self.alter(at, |entry| {
+            let (old_ip, old_port) = entry.check_at;
+            entry.check_at = (ip.or(old_ip), port.map_or(old_port, |port| (port > 0).then_some(port)));
+        });
         self.retarget(at);
         Ok(String::new())
     }

@@ -39,8 +39,8 @@ impl Engine {
             targets(former).0.into_iter().map(|target| ((target.proxy, target.server), target)).collect();
         let mut new = Vec::new();
         for mut target in targets(&self.announcer.config).0 {
-            let entry = self.entry(&target);
-            let (id, health, address) = (entry.id, entry.state.health, entry.address.clone());
+            let entry = self.entry(&target).clone();
+            let (id, health) = (entry.id, entry.state.health);
             let before = known.remove(&id).map(|at| {
                 let running = &self.targets[at as usize];
                 (at, written.get(&(running.proxy, running.server)))
@@ -56,7 +56,7 @@ impl Engine {
                     if let Some((at, _)) = before {
                         self.retire(at);
                     }
-                    target.aim(&self.announcer.config, &address);
+                    target.aim(&self.announcer.config.proxies[usize::from(target.proxy.0)], &entry);
                     if health == Health::Down {
                         target.standing.health = 0;
                     }
