@@ -107,11 +107,6 @@ impl Selector {
     pub fn candidates(&self) -> &[u16] {
         &self.candidates
     }
-
-    /// Whether the session's key alone decides: a redispatch then waits for the last retry.
-    pub fn deterministic(&self) -> bool {
-        matches!(self.method, Method::Hashed(_))
-    }
 }
 
 /// Whether weights may change at run time under the algorithm of `proxy`; the static ones know only a

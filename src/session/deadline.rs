@@ -8,7 +8,7 @@ use super::policy::Policy;
 use super::{Phase, Session};
 
 /// The longest pause before the same server is tried again, milliseconds (HAProxy's turn-around).
-pub const TURN_AROUND_MS: u32 = 1000;
+const TURN_AROUND_MS: u32 = 1000;
 
 /// When things last happened.
 #[derive(Clone, Copy, Debug, Default)]

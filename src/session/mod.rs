@@ -333,17 +333,13 @@ impl Session {
             self.phase = Phase::Choosing;
             return Verdict::Redispatch { optional: at_once, pause: !timed_out };
         }
-        self.try_again(!timed_out, ops);
+        self.stay(!timed_out, ops);
         Verdict::Live
     }
 
     /// Declines an optional redispatch: after the pause the same server is tried again, or, if the retry
     /// count asks for it, whichever is chosen then.
     pub fn stay(&mut self, pause: bool, ops: &mut impl Submit) {
-        self.try_again(pause, ops);
-    }
-
-    fn try_again(&mut self, pause: bool, ops: &mut impl Submit) {
         if pause {
             self.phase = Phase::TurnAround;
         } else {
