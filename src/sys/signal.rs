@@ -4,20 +4,20 @@ use std::mem::MaybeUninit;
 
 /// Blocks every signal in the calling thread, so that only the control thread receives any.
 pub fn block_all() {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: `set` is valid for writes of one sigset_t, which sigfillset initialises.
-    unsafe { libc::sigfillset(set.as_mut_ptr()) };
-    // SAFETY: the first pointer refers to the set initialised above; a null third pointer asks for no old mask.
-    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) };
+    mask_all(libc::SIG_BLOCK);
 }
 
 /// Unblocks every signal in the calling thread: a supervisor may have started the process with some blocked.
 pub fn unblock_all() {
+    mask_all(libc::SIG_UNBLOCK);
+}
+
+fn mask_all(how: i32) {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `set` is valid for writes of one sigset_t, which sigfillset initialises.
     unsafe { libc::sigfillset(set.as_mut_ptr()) };
     // SAFETY: the first pointer refers to the set initialised above; a null third pointer asks for no old mask.
-    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut()) };
+    unsafe { libc::pthread_sigmask(how, set.as_ptr(), std::ptr::null_mut()) };
 }
 
 /// Ignores SIGPIPE: a write to a closed socket then answers EPIPE.
