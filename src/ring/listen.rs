@@ -1,6 +1,6 @@
 //! Accepting, and messages between the rings of one process.
 
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use io_uring::types::Fd;
 use io_uring::{opcode, types};
@@ -18,8 +18,7 @@ impl Ring {
         self.push(entry.user_data(Token::plain(Kind::Accept, listener).pack()));
     }
 
-    /// Asks a listener to end. Connections may still arrive before the last [`Event::Accepted`], which is not
-    /// armed any more.
+    /// Asks a listener to end. A connection may still arrive in its place: [`Event::Accepted`] says which.
     pub fn stop_listening(&mut self, listener: u32) {
         let tag = Token::plain(Kind::Accept, listener).pack();
         let entry = opcode::AsyncCancel2::new(types::CancelBuilder::user_data(tag).all()).build();
@@ -67,12 +66,12 @@ impl Ring {
     }
 }
 
-pub(super) fn accepted(listener: u32, result: i32, armed: bool) -> Event {
+pub(super) fn accepted(listener: u32, result: i32) -> Event {
     let result = outcome(result).map(|fd| {
         // SAFETY: the kernel has just created this descriptor for us alone.
         unsafe { OwnedFd::from_raw_fd(fd as RawFd) }
     });
-    Event::Accepted { listener, result, armed }
+    Event::Accepted { listener, result }
 }
 
 pub(super) fn handed_over(listener: u32, descriptor: i32) -> Option<Event> {
@@ -81,6 +80,5 @@ pub(super) fn handed_over(listener: u32, descriptor: i32) -> Option<Event> {
     }
     // SAFETY: the sending worker gave its ownership away with the message.
     let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    debug_assert!(socket.as_raw_fd() >= 0);
     Some(Event::HandedOver { listener, socket })
 }

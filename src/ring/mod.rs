@@ -61,14 +61,12 @@ pub const BYTES_PER_SESSION: usize = size_of::<Lines>();
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
-    /// A listener accepted a connection, or could not.
+    /// A listener accepted a connection, or could not; it does not go on by itself.
     Accepted {
         /// The number it was registered under.
         listener: u32,
         /// The client's socket.
         result: Result<OwnedFd, Errno>,
-        /// The listener goes on by itself; else it must be armed again.
-        armed: bool,
     },
     /// Another worker handed a connection over.
     HandedOver {
@@ -299,7 +297,7 @@ impl Ring {
     fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {
         let token = Token::unpack(tag)?;
         match token.kind {
-            Kind::Accept => Some(listen::accepted(token.slot, result, cqueue::more(flags))),
+            Kind::Accept => Some(listen::accepted(token.slot, result)),
             Kind::HandOver => listen::handed_over(token.slot, result),
             Kind::Sent => self.on_sent(token.slot, result),
             Kind::Mail => Some(Event::Mail),

@@ -36,8 +36,9 @@ pub(super) struct Listener {
     pub(super) socket: Option<OwnedFd>,
     /// Its address, when every client connects to the same one: no system call for each of them.
     pub(super) address: Option<SocketAddr>,
+    /// An accept is in flight.
     pub(super) armed: bool,
-    /// Its armed accept has been told to stop.
+    /// It has been told to stop.
     stopping: bool,
     /// It is to be closed at that time, as its bind is gone.
     pub(super) leaves_at: Option<u64>,
@@ -52,7 +53,7 @@ pub(super) struct Listener {
 pub(super) struct Listeners {
     pub(super) all: Vec<Listener>,
     /// For a bind's number the place in `all` of one of its sockets.
-    pub(super) place: Vec<Option<usize>>,
+    place: Vec<Option<usize>>,
     retry_at: Option<u64>,
     closing: bool,
 }
@@ -99,7 +100,7 @@ impl Listeners {
         let mut listeners = Listeners { all: Vec::new(), place: Vec::new(), retry_at: None, closing: false };
         listeners.follow(config);
         for (bind, socket) in sockets {
-            let Some(&Some(place)) = listeners.place.get(usize::from(bind.0)) else { continue };
+            let Some(place) = listeners.find(u32::from(bind.0)) else { continue };
             if listeners.all[place].socket.is_none() {
                 listeners.all[place].take(socket);
                 continue;
@@ -140,6 +141,11 @@ impl Listeners {
     fn are_deaf(&self) -> bool {
         self.all.iter().all(|listener| listener.socket.is_none())
     }
+
+    /// Where a socket of the bind of that number stands.
+    pub(super) fn find(&self, bind: u32) -> Option<usize> {
+        *self.place.get(bind as usize)?
+    }
 }
 
 impl Worker {
@@ -165,21 +171,17 @@ impl Worker {
         }
     }
 
-    pub(super) fn on_accepted(&mut self, place: u32, result: Result<OwnedFd, Errno>, armed: bool) {
+    pub(super) fn on_accepted(&mut self, place: u32, result: Result<OwnedFd, Errno>) {
         let place = place as usize;
-        if !armed {
-            let listener = &mut self.listeners.all[place];
-            (listener.armed, listener.stopping) = (false, false);
-        }
+        let listener = &mut self.listeners.all[place];
+        (listener.armed, listener.stopping) = (false, false);
         match result {
-            Ok(socket) => self.place(place, socket),
+            Ok(socket) => self.keep_or_hand_over(place, socket),
             Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => self.rest(),
             // The client went away before it was accepted, or the accept was cancelled.
             Err(_) => {}
         }
-        if !armed {
-            self.settle_listener(place);
-        }
+        self.settle_listener(place);
     }
 
     /// Nothing can be accepted for want of descriptors or memory: pause, then try by itself.
@@ -200,7 +202,7 @@ impl Worker {
     }
 
     /// Keeps the connection, or gives it to the least loaded worker when this one is crowded.
-    fn place(&mut self, place: usize, socket: OwnedFd) {
+    fn keep_or_hand_over(&mut self, place: usize, socket: OwnedFd) {
         let listener = &self.listeners.all[place];
         let number = u32::from(listener.bind.0);
         let full = !listener.parked.is_empty() || self.load.process().live() >= self.maxconn;
@@ -230,7 +232,7 @@ impl Worker {
 
     /// A connection of this bind comes from another worker, or back from it.
     pub(super) fn admit(&mut self, bind: u32, socket: OwnedFd) {
-        if let Some(&Some(place)) = self.listeners.place.get(bind as usize) {
+        if let Some(place) = self.listeners.find(bind) {
             self.admit_at(place, socket);
         }
     }

@@ -32,7 +32,7 @@ impl Worker {
         // The configuration that names them was published before.
         self.refresh_table();
         for (bind, socket) in sockets.drain(..) {
-            let Some(&Some(place)) = self.listeners.place.get(usize::from(bind.0)) else { continue };
+            let Some(place) = self.listeners.find(u32::from(bind.0)) else { continue };
             self.listeners.all[place].next = Some(socket);
             self.open_next(place);
         }

@@ -234,7 +234,7 @@ impl Worker {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Completed { slot, completion, outcome } => self.on_completed(slot, completion, outcome),
-            Event::Accepted { listener, result, armed } => self.on_accepted(listener, result, armed),
+            Event::Accepted { listener, result } => self.on_accepted(listener, result),
             Event::HandedOver { listener, socket } => {
                 self.peers.arrived(self.index);
                 self.admit(listener, socket);
