@@ -76,6 +76,14 @@ impl Snapshot {
         }
     }
 
+    /// The backend that a server belongs to, and its index there; None: it is gone.
+    pub fn place(&self, server: ServerId) -> (ProxyId, Option<u16>) {
+        match &self.places[server.0 as usize] {
+            &Place::Server(proxy, at) => (proxy, Some(at)),
+            Place::Former(former) => (former.proxy, None),
+        }
+    }
+
     /// How many server cells there are: every [`ServerId`] in use is below it.
     pub fn server_ids(&self) -> usize {
         self.places.len()
@@ -120,6 +128,7 @@ mod tests {
         let publisher = two_backends();
         let (backend, server) = publisher.snapshot().server(ServerId(3));
         assert_eq!((backend.proxy, server.id, server.number), (ProxyId(1), ServerId(3), 2));
+        assert_eq!(publisher.snapshot().place(ServerId(3)), (ProxyId(1), Some(1)));
         assert_eq!(publisher.snapshot().backends().count(), 2);
     }
 

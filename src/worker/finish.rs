@@ -101,8 +101,8 @@ impl Worker {
         self.sessions.remove(slot as usize);
         self.release_connection(record.bind, frontend);
         // Last, so that the log line does not count the session that takes the slot.
-        if let Some((id, proxy, _)) = freed {
-            self.wake_waiters(id, proxy);
+        if let Some(id) = freed {
+            self.wake_waiters(id);
         }
     }
 
@@ -115,23 +115,22 @@ impl Worker {
     /// Gives the session's server slot back, if it holds one, and wakes who waits for it. Returns the
     /// server's place in its backend.
     pub(super) fn release_server(&mut self, slot: u32) -> Option<u16> {
-        let (id, proxy, place) = self.release_slot(slot)?;
-        self.wake_waiters(id, proxy);
-        place
+        let id = self.release_slot(slot)?;
+        self.wake_waiters(id);
+        self.snapshot.place(id).1
     }
 
-    /// The slot alone: the server, its backend and its place there.
-    fn release_slot(&mut self, slot: u32) -> Option<(ServerId, ProxyId, Option<u16>)> {
+    /// The slot alone, and whose it was.
+    fn release_slot(&mut self, slot: u32) -> Option<ServerId> {
         let session = &mut self.sessions[slot as usize].session;
         let id = session.server()?;
         session.released();
         self.load.server(id).release();
-        let (backend, entry) = self.snapshot.server(id);
-        let place = (0..).zip(&backend.servers).find(|(_, server)| server.id == entry.id).map(|(at, _)| at);
-        Some((id, backend.proxy, place))
+        Some(id)
     }
 
-    fn wake_waiters(&mut self, id: ServerId, backend: ProxyId) {
+    fn wake_waiters(&mut self, id: ServerId) {
+        let (backend, _) = self.snapshot.place(id);
         self.wake_next(QueueId::Server(id), backend);
         self.wake_next(QueueId::Backend(backend), backend);
     }
@@ -142,8 +141,7 @@ impl Worker {
         let backend = entry.backend.unwrap_or(entry.frontend);
         let since = |tick: u32| tick.wrapping_sub(record.accepted);
         let stage = |tick: u32, from: u32| if tick == NEVER { -1 } else { tick.wrapping_sub(from) as i32 };
-        let server = session.last_server().map(|id| self.snapshot.server(id));
-        let conns = |id: Option<ServerId>| id.map_or(0, |id| self.load.server(id).live());
+        let server = session.last_server();
         SessionRecord {
             config: Arc::clone(&entry.config),
             client: self.addresses.unpack(record.client),
@@ -151,9 +149,7 @@ impl Worker {
             frontend: entry.frontend,
             bind: record.bind,
             backend,
-            server: server
-                .filter(|(owner, _)| owner.proxy == backend)
-                .map(|(_, server)| Arc::clone(&server.name)),
+            server: server.and_then(|id| self.server_name(id, backend)),
             accepted_us: self.clock.epoch_us + self.at(record.accepted) * 1000,
             queue_ms: stage(record.dequeued, record.accepted),
             connect_ms: stage(record.connected, record.dequeued),
@@ -165,12 +161,18 @@ impl Worker {
             process_conns: self.load.process().live(),
             frontend_conns: self.load.frontend(entry.frontend).live(),
             backend_conns: entry.backend.map_or(0, |backend| self.load.backend(backend).live()),
-            server_conns: conns(session.last_server()),
+            server_conns: server.map_or(0, |id| self.load.server(id).live()),
             retries: session.retries(),
             redispatched: session.redispatched(),
             server_queue: u32::from(record.queue_place[0]),
             backend_queue: u32::from(record.queue_place[1]),
         }
+    }
+
+    /// None: it is no server of this backend any more.
+    fn server_name(&self, id: ServerId, backend: ProxyId) -> Option<Arc<str>> {
+        let (owner, server) = self.snapshot.server(id);
+        (owner.proxy == backend).then(|| Arc::clone(&server.name))
     }
 
     /// A tick in full: ticks of live sessions lie less than 2^32 ms back.

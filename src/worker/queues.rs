@@ -95,7 +95,7 @@ impl Worker {
             }
             QueueId::Server(server) => {
                 self.load.server(server).leave_queue();
-                self.snapshot.server(server).0.proxy
+                self.snapshot.place(server).0
             }
         };
         self.publish_head(queue);
@@ -145,7 +145,7 @@ impl Worker {
         for queue in queues {
             let backend = match queue {
                 QueueId::Backend(proxy) => proxy,
-                QueueId::Server(server) => self.snapshot.server(server).0.proxy,
+                QueueId::Server(server) => self.snapshot.place(server).0,
             };
             self.serve(queue, backend);
         }

@@ -354,13 +354,7 @@ impl World {
             });
         }
         let former = self.release(at);
-        let place = former.and_then(|id| self.place(id));
-        self.choose_server(at, place)
-    }
-
-    fn place(&self, id: ServerId) -> Option<u16> {
-        let servers = &self.snapshot.backend(BACKEND).servers;
-        (0..).zip(servers).find(|(_, server)| server.id == id).map(|(place, _)| place)
+        self.choose_server(at, former.and_then(|id| self.snapshot.place(id).1))
     }
 
     fn ask(&mut self, waiting_in: Option<QueueId>, avoid: Option<u16>) -> Choice {
