@@ -25,6 +25,8 @@ struct Waiter {
 pub(super) struct Queues {
     fifos: HashMap<QueueId, VecDeque<Waiter>>,
     waiting: usize,
+    /// Those to be served in this turn: kept, so that a turn allocates nothing.
+    due: Vec<QueueId>,
 }
 
 impl Queues {
@@ -41,6 +43,13 @@ impl Queues {
         self.fifos.entry(queue).or_default().push_back(waiter);
     }
 
+    /// Takes the first of a queue out.
+    fn pop(&mut self, queue: QueueId) {
+        let first = self.fifos.get_mut(&queue).and_then(VecDeque::pop_front);
+        self.waiting -= usize::from(first.is_some());
+    }
+
+    /// Takes a session out of whatever queue it is in.
     fn remove(&mut self, slot: u32) -> Option<QueueId> {
         for (&queue, fifo) in &mut self.fifos {
             if let Some(place) = fifo.iter().position(|waiter| waiter.slot == slot) {
@@ -79,7 +88,7 @@ impl Worker {
         self.load.publish_head(self.index, queue, ticket);
     }
 
-    /// Takes a session out of the queue it waits in.
+    /// Takes a session out of the queue it waits in: it is over.
     pub(super) fn leave_queue(&mut self, slot: u32) {
         if let Some(queue) = self.queues.remove(slot) {
             self.left(queue);
@@ -106,19 +115,23 @@ impl Worker {
 
     /// Serves this worker's waiters of one queue while there are slots.
     fn serve(&mut self, queue: QueueId, backend: ProxyId) {
-        while let Some(waiter) = self.queues.head(queue) {
-            match self.ask(waiter.slot, backend, Some(queue), None) {
+        while let Some(Waiter { slot, .. }) = self.queues.head(queue) {
+            match self.ask(slot, backend, Some(queue), None) {
                 Choice::Server(server) => {
-                    self.leave_queue(waiter.slot);
-                    self.assign(waiter.slot, backend, server);
+                    self.leave_head(queue);
+                    self.assign(slot, backend, server);
                 }
                 Choice::QueueServer(server) if queue == self.queue_of(backend, server) => return,
+                // The server it waited for is no longer usable: it waits elsewhere, behind those who are there.
                 Choice::QueueServer(server) => {
-                    let to = self.queue_of(backend, server);
-                    self.move_waiter(waiter.slot, backend, to);
+                    self.leave_head(queue);
+                    self.enqueue(slot, backend, self.queue_of(backend, server));
                 }
                 Choice::QueueBackend if queue == QueueId::Backend(backend) => return,
-                Choice::QueueBackend => self.move_waiter(waiter.slot, backend, QueueId::Backend(backend)),
+                Choice::QueueBackend => {
+                    self.leave_head(queue);
+                    self.enqueue(slot, backend, QueueId::Backend(backend));
+                }
                 // It waits on: a server may come up before `timeout queue` ends.
                 Choice::QueueFull(_) | Choice::Nobody => return,
             }
@@ -129,10 +142,9 @@ impl Worker {
         QueueId::Server(self.snapshot.backend(backend).servers[usize::from(server)].id)
     }
 
-    /// The server it waited for is no longer usable: it waits elsewhere, behind those who are there.
-    fn move_waiter(&mut self, slot: u32, backend: ProxyId, to: QueueId) {
-        self.leave_queue(slot);
-        self.enqueue(slot, backend, to);
+    fn leave_head(&mut self, queue: QueueId) {
+        self.queues.pop(queue);
+        self.left(queue);
     }
 
     /// Serves everybody who waits here, after a wake-up or a new table.
@@ -140,15 +152,16 @@ impl Worker {
         if self.queues.waiting == 0 {
             return;
         }
-        let queues: Vec<QueueId> =
-            self.queues.fifos.iter().filter(|(_, fifo)| !fifo.is_empty()).map(|(&queue, _)| queue).collect();
-        for queue in queues {
+        let mut due = std::mem::take(&mut self.queues.due);
+        due.extend(self.queues.fifos.iter().filter(|(_, fifo)| !fifo.is_empty()).map(|(&queue, _)| queue));
+        for queue in due.drain(..) {
             let backend = match queue {
                 QueueId::Backend(proxy) => proxy,
                 QueueId::Server(server) => self.snapshot.place(server).0,
             };
             self.serve(queue, backend);
         }
+        self.queues.due = due;
     }
 
     /// A slot of this queue was freed: the longest waiter of all workers is next.
