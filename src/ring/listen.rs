@@ -3,7 +3,7 @@
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use io_uring::types::Fd;
-use io_uring::{opcode, types};
+use io_uring::{cqueue, opcode, types};
 
 use super::token::{Kind, Token};
 use super::{Event, Ring, outcome};
@@ -27,8 +27,18 @@ impl Ring {
 
     /// Reports [`Event::Mail`] when the eventfd becomes readable, each time until the ring ends.
     pub fn watch_mail(&mut self, eventfd: RawFd) {
+        self.mail = eventfd;
         let entry = opcode::PollAdd::new(Fd(eventfd), libc::POLLIN as u32).multi(true).build();
         self.push(entry.user_data(Token::plain(Kind::Mail, 0).pack()));
+    }
+
+    /// The kernel ends a multishot poll when it cannot report it, as on an overflow: it is asked for again, and
+    /// there may be mail meanwhile.
+    pub(super) fn on_mail(&mut self, flags: u32) -> Event {
+        if !cqueue::more(flags) {
+            self.watch_mail(self.mail);
+        }
+        Event::Mail
     }
 
     /// Gives an accepted connection to another worker's ring. If the message cannot be delivered,

@@ -26,6 +26,8 @@ mod ending;
 mod lines;
 mod listen;
 mod pipes;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use buffers::Buffers;
@@ -129,6 +131,8 @@ pub struct Ring {
     looking: usize,
     addresses: Vec<socket2::SockAddr>,
     hand_overs: VecDeque<(u32, RawFd)>,
+    /// The eventfd that is watched; -1: none yet.
+    mail: RawFd,
     moved: Moved,
 }
 
@@ -159,6 +163,7 @@ impl Ring {
             looking: 0,
             addresses: Vec::with_capacity(ADDRESSES),
             hand_overs: VecDeque::with_capacity(1024),
+            mail: -1,
             moved: Moved::default(),
         })
     }
@@ -300,7 +305,7 @@ impl Ring {
             Kind::Accept => Some(listen::accepted(token.slot, result)),
             Kind::HandOver => listen::handed_over(token.slot, result),
             Kind::Sent => self.on_sent(token.slot, result),
-            Kind::Mail => Some(Event::Mail),
+            Kind::Mail => Some(self.on_mail(flags)),
             Kind::Wake => Some(Event::Woken),
             Kind::Cancel => None,
             _ => self.on_session(token, result, flags),
