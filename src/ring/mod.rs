@@ -127,7 +127,8 @@ pub struct Ring {
     batch: Vec<(u64, i32, u32)>,
     batch_at: usize,
     starved: VecDeque<(u32, Direction)>,
-    glances: VecDeque<u32>,
+    /// (slot, generation) of those who looked once: the slot may be another session's when its turn comes.
+    glances: VecDeque<(u32, u16)>,
     looking: usize,
     addresses: Vec<socket2::SockAddr>,
     hand_overs: VecDeque<(u32, RawFd)>,
@@ -395,20 +396,24 @@ impl Ring {
     }
 
     fn hold(&mut self, slot: u32, wanted: u16) {
-        let line = self.lines[slot as usize].line_mut(Direction::ToServer);
+        let lines = &mut self.lines[slot as usize];
+        let generation = lines.generation;
+        let line = lines.line_mut(Direction::ToServer);
         line.flags.set(Flags::HOLD);
         line.offset = u32::from(wanted);
         self.receive(slot, Direction::ToServer);
         if wanted == 0 {
-            self.glances.push_back(slot);
+            self.glances.push_back((slot, generation));
         }
     }
 
     /// Behind the kernel's answers of a wait, what a glance has seen is all it will see.
     fn end_glances(&mut self) {
-        for slot in self.glances.drain(..std::mem::take(&mut self.looking)) {
-            let line = self.lines[slot as usize].line_mut(Direction::ToServer);
-            if line.offset == 0 && line.flags.take(Flags::HOLD) {
+        for (slot, generation) in self.glances.drain(..std::mem::take(&mut self.looking)) {
+            let lines = &mut self.lines[slot as usize];
+            let own = lines.generation == generation;
+            let line = lines.line_mut(Direction::ToServer);
+            if own && line.offset == 0 && line.flags.take(Flags::HOLD) {
                 self.ready.push_back(Ready { slot, completion: Completion::Held, outcome: Ok(0) });
             }
         }

@@ -1,6 +1,8 @@
 //! A real ring, and what a session or a worker sees of it.
 
-use std::os::fd::AsRawFd;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use io_uring::opcode;
@@ -8,9 +10,38 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::token::{Kind, Token};
 use super::{Event, Ring, Settings};
+use crate::session::op::{CloseHow, Completion, Op, Outcome, Side, Submit};
 
 fn ring() -> Ring {
     Ring::new(&Settings { buffer_size: 4096, buffers: 256, pipe_size: 65_536, pipes: 2 }).expect("a ring")
+}
+
+/// What a session in slot 0 asks of the ring; it has no server.
+fn submit(ring: &mut Ring, op: Op) {
+    ring.ops(0, |_| Err(std::io::ErrorKind::AddrNotAvailable.into())).submit(op);
+}
+
+/// The answer to slot 0's operation `wanted`.
+fn answer(ring: &mut Ring, wanted: Completion) -> Outcome {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        while let Some(event) = ring.next_event() {
+            if let Event::Completed { completion, outcome, .. } = event
+                && completion == wanted
+            {
+                return outcome;
+            }
+        }
+        assert!(Instant::now() < end, "no answer to {wanted:?}");
+        ring.wait(Some(Duration::from_millis(100))).expect("the ring waits");
+    }
+}
+
+/// A connected socket for slot 0 and its peer.
+fn pair() -> (OwnedFd, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+    ours.set_nonblocking(true).expect("non-blocking");
+    (ours.into(), theirs)
 }
 
 /// Whether there is mail within a moment.
@@ -37,4 +68,24 @@ fn mail_is_seen_after_its_watch_has_ended() {
     assert!(!mail(&mut ring), "nobody rang");
     rustix::io::write(&bell, &1_u64.to_ne_bytes()).expect("the bell rings");
     assert!(mail(&mut ring));
+}
+
+#[test]
+fn a_glance_of_the_slots_former_session_is_forgotten() {
+    let mut ring = ring();
+    let (first, peer) = pair();
+    ring.open(0, first);
+    submit(&mut ring, Op::Hold(0));
+    drop(peer);
+    ring.wait(None).expect("the ring waits");
+    // The kernel's answers come before what the glance has seen.
+    let Some(Event::Completed { completion: Completion::Held, .. }) = ring.next_event() else {
+        panic!("the glance sees the end at once")
+    };
+    submit(&mut ring, Op::Close(Side::Client, CloseHow::Fin));
+    let (second, mut peer) = pair();
+    peer.write_all(b"query").expect("the peer speaks first");
+    ring.open(0, second);
+    submit(&mut ring, Op::Hold(0));
+    assert_eq!(answer(&mut ring, Completion::Held), Ok(5));
 }
