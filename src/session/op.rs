@@ -133,6 +133,20 @@ pub enum Completion {
 pub struct Errno(pub u16);
 
 impl Errno {
+    /// Interrupted by a signal.
+    pub const EINTR: Errno = Errno(4);
+    /// No such descriptor.
+    pub const EBADF: Errno = Errno(9);
+    /// Of a listening socket: it listens no more.
+    pub const EINVAL: Errno = Errno(22);
+    /// A protocol error before the connection was accepted.
+    pub const EPROTO: Errno = Errno(71);
+    /// Not a socket.
+    pub const ENOTSOCK: Errno = Errno(88);
+    /// Not a stream socket.
+    pub const EOPNOTSUPP: Errno = Errno(95);
+    /// The peer went away before it was accepted.
+    pub const ECONNABORTED: Errno = Errno(103);
     /// Operation cancelled.
     pub const ECANCELED: Errno = Errno(125);
     /// Peer reset the connection.

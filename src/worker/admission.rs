@@ -177,18 +177,29 @@ impl Worker {
         (listener.armed, listener.stopping) = (false, false);
         match result {
             Ok(socket) => self.keep_or_hand_over(place, socket),
-            Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => self.rest(),
-            // The client went away before it was accepted, or the accept was cancelled.
-            Err(_) => {}
+            Err(errno) => self.on_accept_failed(place, errno),
         }
         self.settle_listener(place);
     }
 
-    /// Nothing can be accepted for want of descriptors or memory: pause, then try by itself.
+    /// What accept(2) says of one client is no reason to wait, and what it says of the socket will never
+    /// change. Everything else, above all a want of descriptors or memory, passes: pause, then try by itself.
     #[cold]
-    fn rest(&mut self) {
+    fn on_accept_failed(&mut self, place: usize, errno: Errno) {
+        let again = [Errno::ECANCELED, Errno::ECONNABORTED, Errno::EPROTO, Errno::EINTR, Errno::EAGAIN];
+        let for_good = [Errno::EBADF, Errno::EINVAL, Errno::ENOTSOCK, Errno::EOPNOTSUPP];
+        if again.contains(&errno) {
+            return;
+        }
         self.counters.process().accept_failures.add(1);
-        self.listeners.retry_at = Some(self.now + REST_MS);
+        if for_good.contains(&errno) {
+            let listener = &mut self.listeners.all[place];
+            listener.socket = None;
+            let at = &self.snapshot.config.binds[usize::from(listener.bind.0)].declared_at;
+            tracing::error!(bind = %at, error = ?errno, "this address accepts no more connections");
+        } else {
+            self.listeners.retry_at = Some(self.now + REST_MS);
+        }
     }
 
     /// An accept ended: arm it again unless there is a reason not to.

@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::mailbox::{Command, Cut, STEP, SessionId, SessionRow, Walk, Whom};
-use crate::config::model::{BindId, Config, Proxy, ProxyId};
+use crate::config::model::{BindId, Config, ListenAddress, Proxy, ProxyId};
 use crate::session::Phase;
 use crate::session::op::ServerId;
 use crate::session::termination::Cause;
@@ -237,6 +238,25 @@ fn long_lived_connections_spread_over_the_workers() {
     assert!(live[0].abs_diff(live[1]) <= 24, "{live:?}");
     drop(clients);
     gateway.settle();
+}
+
+#[test]
+fn a_socket_that_cannot_accept_is_left_alone() {
+    // Bound, but nobody listens: accept(2) says EINVAL at once, for ever.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let fd = socket.as_raw_fd();
+    let gateway = Gateway::start(1, &[name(b"x")], move |config| {
+        config.binds[0].address = ListenAddress::Fd(fd);
+    });
+    let failures = || gateway.counters[0].process().accept_failures.value();
+    let end = Instant::now() + PATIENCE;
+    while failures() == 0 {
+        assert!(Instant::now() < end, "the failure is not counted");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(failures(), 1);
+    gateway.stop(|| Command::SoftStop);
 }
 
 #[test]
