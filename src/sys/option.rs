@@ -26,9 +26,11 @@ pub(super) fn set_bind_address_no_port(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_option(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
 }
 
-/// Takes at most `len` bytes off a TCP socket's queue without copying them (MSG_TRUNC, tcp(7)).
-pub(super) fn discard(fd: BorrowedFd<'_>, len: usize) {
+/// Takes at most `len` bytes off a TCP socket's queue without copying them (MSG_TRUNC, tcp(7)). EFAULT from a
+/// Unix socket with bytes: it would copy them.
+pub(super) fn discard(fd: BorrowedFd<'_>, len: usize) -> io::Result<()> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
-    // SAFETY: with MSG_TRUNC a TCP socket writes to no buffer, so a null one is never touched.
-    unsafe { libc::recv(fd.as_raw_fd(), std::ptr::null_mut(), len, flags) };
+    // SAFETY: a null buffer is never written to: a TCP socket copies nothing, others answer EFAULT.
+    let rc = unsafe { libc::recv(fd.as_raw_fd(), std::ptr::null_mut(), len, flags) };
+    if rc >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -216,9 +216,25 @@ pub fn reset_on_close(fd: BorrowedFd<'_>) {
     let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
 }
 
-/// Throws away what has arrived and was not read.
+/// Throws away what has arrived and was not read: a close would turn it into RST, or for the peer of a Unix
+/// socket into ECONNRESET.
 pub fn discard_unread(fd: BorrowedFd<'_>) {
-    super::option::discard(fd, 1 << 20);
+    let discarded = super::option::discard(fd, 1 << 20);
+    if discarded.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT)) {
+        read_unread(fd);
+    }
+}
+
+/// What a Unix socket holds is bounded by its peer's send buffer: 208 KiB unless somebody raised that.
+#[cold]
+fn read_unread(fd: BorrowedFd<'_>) {
+    use rustix::net::{RecvFlags, recv};
+    let mut scratch = [0; 16_384];
+    for _ in 0..64 {
+        if !recv(fd, &mut scratch[..], RecvFlags::DONTWAIT).is_ok_and(|(_, len)| len > 0) {
+            return;
+        }
+    }
 }
 
 /// Says that no more bytes will be written (FIN). The error of a peer that is gone already shows when reading.
@@ -264,6 +280,18 @@ pub fn accept_queued(listener: BorrowedFd<'_>) -> Option<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn unread_bytes_of_a_unix_socket_do_not_turn_its_end_into_an_error() {
+        let (mut peer, ours) = UnixStream::pair().expect("a pair of sockets");
+        peer.write_all(&[7; 100_000]).expect("the buffer takes them");
+        finish_writing(ours.as_fd());
+        discard_unread(ours.as_fd());
+        drop(ours);
+        assert_eq!(peer.read(&mut [0; 1]).expect("the end, no ECONNRESET"), 0);
+    }
 
     #[test]
     fn abstract_names_are_filled_up_as_haproxy_does() {
