@@ -386,7 +386,7 @@ impl Worker {
         }
     }
 
-    /// Soft stop: what the kernel has queued is still served, then the sockets are closed.
+    /// Soft stop: what the kernel has queued is still served, as far as maxconn goes, then the sockets are closed.
     pub(super) fn close_listeners(&mut self) {
         self.listeners.closing = true;
         self.peers.close(self.index);
@@ -401,11 +401,13 @@ impl Worker {
     }
 
     pub(super) fn drain_and_close(&mut self, place: usize) {
-        let Some(listening) = self.listeners.all[place].socket.take() else { return };
-        while let Some(socket) = accept_queued(listening.as_fd()) {
-            self.admit_at(place, socket);
+        if let Some(listening) = self.listeners.all[place].socket.take() {
+            while self.may_hold_more()
+                && let Some(socket) = accept_queued(listening.as_fd())
+            {
+                self.admit_at(place, socket);
+            }
         }
-        drop(listening);
         self.open_next(place);
         self.tell_deaf();
     }
@@ -415,5 +417,13 @@ impl Worker {
         if self.listeners.closing && self.listeners.are_deaf() {
             self.peers.stop_listening(self.index);
         }
+    }
+
+    /// Whether descriptors are left for one more connection, to be served or parked: maxconn reckons with them.
+    /// Other workers park as many as this one.
+    fn may_hold_more(&self) -> bool {
+        let parked: usize = self.listeners.all.iter().map(|listener| listener.parked.len()).sum();
+        let live = self.load.process().live() as usize;
+        live + parked * self.peers.count() < self.maxconn as usize
     }
 }

@@ -277,6 +277,32 @@ fn a_soft_stop_finishes_what_is_there() {
 }
 
 #[test]
+fn a_soft_stop_takes_no_more_than_maxconn() {
+    let gateway = Gateway::start(1, &[name(b"x")], |config| config.global.maxconn = Some(3));
+    let mut clients: Vec<TcpStream> = (0..20).map(|_| gateway.connect()).collect();
+    for client in &mut clients[..3] {
+        assert_eq!(read_some(client), b"x");
+    }
+    assert!(gateway.crew.tell(|| Command::SoftStop));
+    // Beyond those that are served one was accepted already; it waits, and the others are told at once.
+    let waiting: Vec<TcpStream> = clients.drain(3..).filter_map(still_open).collect();
+    assert_eq!(waiting.len(), 1);
+    drop(clients);
+    for mut client in waiting {
+        assert_eq!(read_some(&mut client), b"x");
+    }
+    gateway.stop(|| Command::SoftStop);
+}
+
+/// The client, unless its connection ends within a moment.
+fn still_open(mut client: TcpStream) -> Option<TcpStream> {
+    client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let read = client.read(&mut [0; 1]);
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock).then_some(client)
+}
+
+#[test]
 fn review_a_server_that_comes_up_serves_those_who_wait() {
     use crate::table::Health;
     let gateway = Gateway::start(1, &[name(b"a"), name(b"b")], |config| {
