@@ -11,7 +11,7 @@ use crate::session::policy::{Hold, Policy};
 
 /// Index of an interned policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PolicyId(pub u16);
+pub(super) struct PolicyId(pub u32);
 
 /// A policy and whose it is.
 #[derive(Clone, Debug)]
@@ -89,10 +89,10 @@ impl Policies {
             let entry = self.entry(id);
             entry.policy == policy && same_log(entry.frontend_settings(), of(key.0))
         });
-        let id = kept.or_else(|| self.free.pop()).unwrap_or(PolicyId(self.entries.len() as u16));
+        let id = kept.or_else(|| self.free.pop()).unwrap_or(PolicyId(self.entries.len() as u32));
         let held = kept.map_or(0, |id| self.entry(id).held);
         let entry = Entry { policy, frontend: key.0, backend: key.1, config, held, named: true };
-        match self.entries.get_mut(usize::from(id.0)) {
+        match self.entries.get_mut(id.0 as usize) {
             Some(place) => *place = entry,
             None => self.entries.push(entry),
         }
@@ -100,11 +100,11 @@ impl Policies {
     }
 
     pub(super) fn entry(&self, id: PolicyId) -> &Entry {
-        &self.entries[usize::from(id.0)]
+        &self.entries[id.0 as usize]
     }
 
     fn entry_mut(&mut self, id: PolicyId) -> &mut Entry {
-        &mut self.entries[usize::from(id.0)]
+        &mut self.entries[id.0 as usize]
     }
 
     /// None: the frontend cannot reach that backend.
