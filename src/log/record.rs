@@ -30,7 +30,7 @@ pub struct SessionRecord {
     /// `%Tc`: milliseconds until connected; -1: never was.
     pub connect_ms: i32,
     /// `%Tt`: milliseconds from accept to the end.
-    pub total_ms: u32,
+    pub total_ms: u64,
     /// `%B`: bytes from the server to the client.
     pub bytes_to_client: u64,
     /// `%U`: bytes from the client to the server.

@@ -10,13 +10,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::config::model::{BindId, Config, Mode, ProxyId};
 use crate::session::Session;
-use crate::session::deadline::Ticks;
 use crate::session::op::Errno;
 use crate::session::termination::Termination;
 use crate::sys::socket::{accept_queued, local_address, peer_address, set_backlog, set_keepalive};
 
 use super::finish::Moment;
-use super::record::{NEVER, Record};
+use super::record::Record;
 use super::{Entry, Worker};
 
 /// How long accepting rests after the system had no descriptor or memory left, milliseconds.
@@ -287,19 +286,7 @@ impl Worker {
         let local = self.addresses.pack(address.or_else(|| local_address(socket.as_fd())));
         let policy = self.policies.find(proxy, None).expect("every frontend has a policy of its own");
         self.policies.hold(policy);
-        let now = self.now as u32;
-        let record = Record {
-            client,
-            local,
-            accepted: now,
-            dequeued: NEVER,
-            connected: NEVER,
-            ticks: Ticks { activity: now, phase: now },
-            bytes: [0; 2],
-            bind,
-            policy,
-            queue_place: [0; 2],
-        };
+        let record = Record::new(client, local, bind, policy, self.now);
         let session = Session::new(&self.policies.entry(policy).policy);
         let slot = self.sessions.insert(Entry { session, record }) as u32;
         self.timers.reserve(self.sessions.capacity());

@@ -52,7 +52,7 @@ impl Worker {
         entry.record.ticks.phase = now;
         if after == Phase::Established {
             entry.record.ticks.activity = now;
-            entry.record.connected = now;
+            entry.record.connect(self.now);
             self.log_at(Moment::Connected, slot, Termination::default());
         }
         match verdict {
@@ -151,7 +151,7 @@ impl Worker {
     /// Connects the session to a server whose slot it holds.
     pub(super) fn assign(&mut self, slot: u32, backend: ProxyId, server: u16) {
         let id = self.snapshot.backend(backend).servers[usize::from(server)].id;
-        self.sessions[slot as usize].record.dequeued = self.now as u32;
+        self.sessions[slot as usize].record.dequeue(self.now);
         self.count_assigned(slot, backend, id);
         self.drive(slot, |session, _, ops| {
             session.assigned(id, ops);

@@ -11,16 +11,16 @@ pub(super) struct Evicting {
     /// The last generation whose orders were obeyed.
     since: u64,
     /// When the order was seen: sessions that begin later are not meant.
-    seen: u32,
+    seen_ms: u64,
     /// The next slot.
     from: u32,
 }
 
 impl Evicting {
     /// Obeys what was ordered after a generation; what an earlier walk has left over is done again.
-    pub(super) fn since(generation: u64, earlier: Option<Evicting>, now: u32) -> Evicting {
+    pub(super) fn since(generation: u64, earlier: Option<Evicting>, now_ms: u64) -> Evicting {
         let since = earlier.map_or(generation, |earlier| earlier.since.min(generation));
-        Evicting { since, seen: now, from: 0 }
+        Evicting { since, seen_ms: now_ms, from: 0 }
     }
 }
 
@@ -31,7 +31,7 @@ impl Worker {
             let Some(entry) = self.sessions.get(slot as usize) else { continue };
             let Some(server) = entry.session.server() else { continue };
             let order = self.snapshot.server(server).1.eviction;
-            let meant = evicting.seen.wrapping_sub(entry.record.dequeued) as i32 >= 0;
+            let meant = entry.record.dequeued_ms() <= evicting.seen_ms;
             if order.generation > evicting.since && meant {
                 self.end_session(slot, order.cause);
             }

@@ -8,7 +8,6 @@ use crate::log::record::SessionRecord;
 use crate::session::op::{Direction, ServerId};
 use crate::session::termination::{Cause, Stage, Termination};
 
-use super::record::NEVER;
 use super::{Entry, Worker};
 
 /// When a session is logged.
@@ -92,7 +91,7 @@ impl Worker {
         }
         let facts = self.session_record(slot, termination, false);
         self.count_end(&facts, server);
-        if due == Moment::End || (due == Moment::Connected && record.connected == NEVER) {
+        if due == Moment::End || (due == Moment::Connected && record.connect_ms() < 0) {
             self.write_log(facts);
         }
         self.policies.release(record.policy);
@@ -139,8 +138,6 @@ impl Worker {
         let Entry { session, record } = &self.sessions[slot as usize];
         let entry = self.policies.entry(record.policy);
         let backend = entry.backend.unwrap_or(entry.frontend);
-        let since = |tick: u32| tick.wrapping_sub(record.accepted);
-        let stage = |tick: u32, from: u32| if tick == NEVER { -1 } else { tick.wrapping_sub(from) as i32 };
         let server = session.last_server();
         SessionRecord {
             config: Arc::clone(&entry.config),
@@ -150,10 +147,10 @@ impl Worker {
             bind: record.bind,
             backend,
             server: server.and_then(|id| self.server_name(id, backend)),
-            accepted_us: self.clock.epoch_us + self.at(record.accepted) * 1000,
-            queue_ms: stage(record.dequeued, record.accepted),
-            connect_ms: stage(record.connected, record.dequeued),
-            total_ms: since(self.now as u32),
+            accepted_us: self.clock.epoch_us + record.accepted_ms() * 1000,
+            queue_ms: record.queue_ms(),
+            connect_ms: record.connect_ms(),
+            total_ms: self.now - record.accepted_ms(),
             bytes_to_client: record.bytes[Direction::ToClient.index()],
             bytes_to_server: record.bytes[Direction::ToServer.index()],
             termination,
@@ -175,11 +172,6 @@ impl Worker {
         (owner.proxy == backend).then(|| Arc::clone(&server.name))
     }
 
-    /// A tick in full: ticks of live sessions lie less than 2^32 ms back.
-    pub(super) fn at(&self, tick: u32) -> u64 {
-        self.now - u64::from((self.now as u32).wrapping_sub(tick))
-    }
-
     fn count_end(&self, facts: &SessionRecord, server: Option<ServerId>) {
         let counters = &self.counters;
         for side in [counters.frontend(facts.frontend), counters.bind(facts.bind)] {
@@ -194,7 +186,7 @@ impl Worker {
         for side in backend.into_iter().chain(server.map(|id| counters.server(id))) {
             side.bytes_in.add(facts.bytes_to_server);
             side.bytes_out.add(facts.bytes_to_client);
-            side.total_time.sample(u64::from(facts.total_ms));
+            side.total_time.sample(facts.total_ms);
             side.queue_time.sample(facts.queue_ms.max(0) as u64);
             side.connect_time.sample(facts.connect_ms.max(0) as u64);
             match (facts.termination.cause, facts.termination.stage) {

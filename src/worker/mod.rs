@@ -222,7 +222,7 @@ impl Worker {
         if !Arc::ptr_eq(newest, &self.snapshot) {
             let former = std::mem::replace(&mut self.snapshot, Arc::clone(newest));
             if self.snapshot.eviction > former.generation {
-                self.evicting = Some(Evicting::since(former.generation, self.evicting, self.now as u32));
+                self.evicting = Some(Evicting::since(former.generation, self.evicting, self.now));
             }
             if !Arc::ptr_eq(&former.config, &self.snapshot.config) {
                 self.follow(&former.config);
@@ -265,7 +265,7 @@ impl Worker {
         match entry.session.expired(policy, &entry.record.ticks, self.now as u32) {
             Some(expiry) => {
                 if expiry == Expiry::Queue {
-                    self.sessions[slot as usize].record.dequeued = self.now as u32;
+                    self.sessions[slot as usize].record.dequeue(self.now);
                 }
                 self.drive(slot, |session, _, ops| session.on_timeout(expiry, ops));
                 // A half of the session may live on, under the other timeout.

@@ -82,7 +82,7 @@ impl Worker {
             backend: owner.backend,
             server: session.last_server(),
             phase: session.phase(),
-            accepted_ms: self.at(record.accepted),
+            accepted_ms: record.accepted_ms(),
             idle_ms: now.wrapping_sub(record.ticks.activity),
             expires_ms: deadline.map(|deadline| (deadline.at.wrapping_sub(now) as i32).max(0) as u32),
             bytes: [Direction::ToServer, Direction::ToClient].map(|d| record.bytes[d.index()]),

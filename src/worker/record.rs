@@ -11,7 +11,7 @@ use crate::session::deadline::Ticks;
 use super::policies::PolicyId;
 
 /// A time that has not come.
-pub(super) const NEVER: u32 = u32::MAX;
+const NEVER: u32 = u32::MAX;
 
 /// A socket address in eight bytes: IPv4 in place, IPv6 in a slab of the worker's.
 #[derive(Clone, Copy, Debug)]
@@ -53,18 +53,19 @@ impl Addresses {
     }
 }
 
-/// The facts of one session. Ticks are the worker's clock, milliseconds.
+/// The facts of one session. Ticks are the worker's clock, milliseconds, without their upper half.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub client: Address,
     /// The address the client connected to.
     pub local: Address,
-    /// When it was accepted.
-    pub accepted: u32,
+    /// When it was accepted, and the upper half of that: a session may live for more than 49 days.
+    accepted: u32,
+    accepted_high: u16,
     /// When its turn came; [`NEVER`]: it has not.
-    pub dequeued: u32,
+    dequeued: u32,
     /// When the server connection was made.
-    pub connected: u32,
+    connected: u32,
     pub ticks: Ticks,
     pub bytes: [u64; 2],
     pub bind: BindId,
@@ -74,3 +75,78 @@ pub(super) struct Record {
 }
 
 const _: () = assert!(size_of::<Record>() <= 64);
+
+impl Record {
+    /// Of a session that was accepted at `now`, milliseconds of the worker's clock.
+    pub(super) fn new(client: Address, local: Address, bind: BindId, policy: PolicyId, now: u64) -> Record {
+        let tick = now as u32;
+        Record {
+            client,
+            local,
+            accepted: tick,
+            accepted_high: (now >> 32) as u16,
+            dequeued: NEVER,
+            connected: NEVER,
+            ticks: Ticks { activity: tick, phase: tick },
+            bytes: [0; 2],
+            bind,
+            policy,
+            queue_place: [0; 2],
+        }
+    }
+
+    /// Its turn has come.
+    pub(super) fn dequeue(&mut self, now: u64) {
+        self.dequeued = tick(now);
+    }
+
+    /// The server connection is made.
+    pub(super) fn connect(&mut self, now: u64) {
+        self.connected = tick(now);
+    }
+
+    /// When it was accepted, milliseconds of the worker's clock.
+    pub(super) fn accepted_ms(&self) -> u64 {
+        u64::from(self.accepted_high) << 32 | u64::from(self.accepted)
+    }
+
+    /// Milliseconds until its turn came; -1: it did not.
+    pub(super) fn queue_ms(&self) -> i32 {
+        between(self.accepted, self.dequeued)
+    }
+
+    /// When its turn came, milliseconds of the worker's clock; before that when it was accepted.
+    pub(super) fn dequeued_ms(&self) -> u64 {
+        self.accepted_ms() + self.queue_ms().max(0) as u64
+    }
+
+    /// Milliseconds from its turn until the server connection was made; -1: it was not.
+    pub(super) fn connect_ms(&self) -> i32 {
+        between(self.dequeued, self.connected)
+    }
+}
+
+fn tick(now: u64) -> u32 {
+    (now as u32).min(NEVER - 1)
+}
+
+fn between(from: u32, tick: u32) -> i32 {
+    if tick == NEVER { -1 } else { i32::try_from(tick.wrapping_sub(from)).unwrap_or(i32::MAX) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_may_be_older_than_a_tick_can_say() {
+        let accepted = (3 << 32) + 500;
+        let mut record = Record::new(Address::None, Address::None, BindId(0), PolicyId(0), accepted);
+        assert_eq!(record.accepted_ms(), accepted);
+        assert_eq!((record.queue_ms(), record.connect_ms()), (-1, -1));
+        record.dequeue(accepted + 20);
+        record.connect(accepted + 60);
+        assert_eq!((record.queue_ms(), record.connect_ms()), (20, 40));
+        assert_eq!(record.dequeued_ms(), accepted + 20);
+    }
+}
