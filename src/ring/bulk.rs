@@ -68,10 +68,12 @@ impl Ring {
         let source = lines.socket(direction.source())?;
         let result = self.pipes.pipe(lines.line(direction).pipe).fill(source, SPLICE_LEN);
         let line = lines.line_mut(direction);
+        if !matches!(result, Ok(1..)) {
+            self.pipes.put(line.pipe, true);
+            line.pipe = pipes::NONE;
+        }
         let outcome = match result {
             Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {
-                self.pipes.put(line.pipe, true);
-                line.pipe = pipes::NONE;
                 self.await_readable(slot, direction);
                 return None;
             }
