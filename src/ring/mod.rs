@@ -179,6 +179,16 @@ impl Ring {
         std::mem::take(&mut self.moved)
     }
 
+    /// Closes pipes that nobody has needed for a while.
+    pub fn close_spare_pipes(&mut self, now_ms: u64) {
+        self.pipes.look(now_ms);
+    }
+
+    /// When to call [`Ring::close_spare_pipes`] next, milliseconds; None: there is nothing to close.
+    pub fn pipes_due(&self) -> Option<u64> {
+        self.pipes.look_at()
+    }
+
     /// (in use, idle) pipes.
     pub fn pipe_counts(&self) -> (usize, usize) {
         self.pipes.counts()

@@ -201,12 +201,14 @@ impl Worker {
         }
         self.retry_listeners();
         self.leave_listeners();
+        self.ring.close_spare_pipes(self.now);
         self.count_moved();
         Ok(!self.is_done())
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let next = [self.timers.next(), self.listeners.look_at()].into_iter().flatten().min();
+        let due = [self.timers.next(), self.listeners.look_at(), self.ring.pipes_due()];
+        let next = due.into_iter().flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
         let look = self.queues.waiting().then_some(TABLE_LOOK);
         let at_once = (self.mail_waits || self.evicting.is_some()).then_some(Duration::ZERO);

@@ -12,9 +12,6 @@ use crate::support::peer::{End, Peer};
 use crate::support::server::Server;
 use crate::support::stream::Bytes;
 
-/// Pipes that two workers may keep for the next session, two descriptors each.
-const POOLED: usize = 4 * 64;
-
 #[test]
 fn two_gibibytes_arrive_unchanged() {
     const TOTAL: u64 = 2 << 30;
@@ -29,7 +26,7 @@ fn two_gibibytes_arrive_unchanged() {
     assert_eq!(received, TOTAL);
     println!("2 GiB compared in {:.1} s", began.elapsed().as_secs_f64());
     drop(client);
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
 }
 
 #[test]
@@ -52,7 +49,7 @@ fn two_hundred_transfers_at_once() {
         total += sent;
     }
     println!("200 transfers, {total} bytes each way");
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
 }
 
 /// Sends `size` bytes and FIN while reading them back; how many came back.
@@ -153,7 +150,7 @@ fn half_closes_pass_both_ways() {
     assert_eq!(session.receive_text(11), "still heard");
     client.close();
     assert_eq!(session.end(PATIENCE), (0, End::Fin));
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
 }
 
 #[test]
@@ -178,7 +175,7 @@ fn resets_end_the_session_on_both_sides() {
         "a server's reset is a FIN to the client, as HAProxy does"
     );
     drop(client);
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
 }
 
 #[test]
@@ -195,5 +192,5 @@ fn bytes_before_the_end_are_not_lost() {
         assert_eq!(client.end(PATIENCE), (200_000, End::Fin));
     }
     drop(clients);
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
 }

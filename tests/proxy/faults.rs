@@ -9,8 +9,6 @@ use crate::support::server::Server;
 use crate::support::syslog::Syslog;
 use crate::support::{PATIENCE, wait_for};
 
-const POOLED: usize = 256;
-
 #[test]
 fn clients_gone_while_connecting_leave_nothing() {
     let server = Server::silent();
@@ -30,7 +28,7 @@ fn clients_gone_while_connecting_leave_nothing() {
             }
         }
     }
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
     gateway.assert_alive();
 }
 
@@ -47,7 +45,7 @@ fn all_servers_down_closes_clients_and_leaks_nothing() {
         let mut client = gateway.connect();
         assert_eq!(client.end(PATIENCE), (0, End::Fin));
     }
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
     gateway.assert_alive();
 }
 
@@ -169,10 +167,10 @@ fn nothing_is_left_after_a_thousand_short_sessions() {
         }
     };
     churn();
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
     let before = gateway.proxy.resident_kib();
     churn();
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
     let settled = wait_for(PATIENCE, || (gateway.proxy.resident_kib() <= before + 2048).then_some(()));
     assert!(settled.is_some(), "memory grew from {before} to {} KiB", gateway.proxy.resident_kib());
 }

@@ -8,6 +8,9 @@ use crate::support::port::Port;
 use crate::support::proxy::{Program, Proxy};
 use crate::support::{PATIENCE, wait_for};
 
+/// Descriptors of the pipes that two quiet workers keep: 16 each.
+const POOLED: usize = 2 * 16 * 2;
+
 /// A running Pronk with one frontend.
 pub struct Gateway {
     pub proxy: Proxy,
@@ -72,10 +75,10 @@ backend b
         self.proxy.open_descriptors().saturating_sub(self.descriptors)
     }
 
-    /// Waits until every descriptor that sessions took is given back. Pipes that wait in a worker's
-    /// pool for the next session are kept by design: at most `pooled` descriptors.
-    pub fn assert_descriptors_return(&self, pooled: usize) {
-        let back = wait_for(Duration::from_secs(20), || (self.descriptors_in_use() <= pooled).then_some(()));
+    /// Waits until every descriptor that sessions took is given back, but for the few pipes that each
+    /// worker keeps for the next session.
+    pub fn assert_descriptors_return(&self) {
+        let back = wait_for(Duration::from_secs(20), || (self.descriptors_in_use() <= POOLED).then_some(()));
         assert!(back.is_some(), "{} descriptors are not given back", self.descriptors_in_use());
     }
 

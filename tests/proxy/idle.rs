@@ -198,7 +198,7 @@ fn idle_sessions_are_held_and_given_back() {
         );
         assert!(gateway.descriptors_in_use() >= 2 * count);
         assert_eq!(clients.ask("close"), count.to_string());
-        gateway.assert_descriptors_return(256);
+        gateway.assert_descriptors_return();
         resident.push(gateway.proxy.resident_kib());
     }
     println!("resident after each round: {resident:?} KiB");

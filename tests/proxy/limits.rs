@@ -10,8 +10,6 @@ use crate::support::peer::{End, Peer};
 use crate::support::stream::Bytes;
 use crate::support::{PATIENCE, wait_for};
 
-const POOLED: usize = 256;
-
 /// Lets every client that is served go, until all have been. Their order is the workers' business.
 fn assert_all_are_served(mut waiting: Vec<Peer>) {
     let all = wait_for(Duration::from_secs(30), || {
@@ -40,7 +38,7 @@ fn above_maxconn_clients_wait_and_are_served() {
         assert_eq!(quiet, (0, End::Open));
         assert_eq!(server.served() - before, 50, "maxconn 50 with {global}{defaults}");
         assert_all_are_served(waiting);
-        gateway.assert_descriptors_return(POOLED);
+        gateway.assert_descriptors_return();
     }
 }
 
@@ -55,7 +53,7 @@ fn above_a_servers_maxconn_clients_queue_and_are_served() {
     assert_eq!(waiting[99].end(Duration::from_millis(300)), (0, End::Open));
     assert_eq!(server.served(), 10);
     assert_all_are_served(waiting);
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
 }
 
 /// Sixty sessions at once, whose clients read one after the other: nobody waits for what a stalled one holds.
@@ -112,7 +110,7 @@ fn accepting_resumes_after_descriptors_ran_out() {
     gateway.assert_alive();
     let resumed = wait_for(Duration::from_secs(20), || (gateway.connect().receive(1) == b"1").then_some(()));
     assert!(resumed.is_some(), "new connections are served again, the limit still in place");
-    gateway.assert_descriptors_return(POOLED);
+    gateway.assert_descriptors_return();
 }
 
 #[test]
