@@ -17,7 +17,7 @@ use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use crate::session::op::{Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
-use crate::sys::socket::Route;
+use crate::sys::socket::{Route, open_to};
 
 mod buffers;
 mod bulk;
@@ -187,6 +187,11 @@ impl Ring {
     /// When to call [`Ring::close_spare_pipes`] next, milliseconds; None: there is nothing to close.
     pub fn pipes_due(&self) -> Option<u64> {
         self.pipes.look_at()
+    }
+
+    /// Closes idle pipes, since descriptors have run out; false: there is none.
+    pub fn release_pipes(&mut self) -> bool {
+        self.pipes.release()
     }
 
     /// (in use, idle) pipes.
@@ -382,7 +387,7 @@ impl Ring {
     }
 
     fn connect(&mut self, slot: u32, route: io::Result<Route>) {
-        let opened = route.and_then(|route| Ok((crate::sys::socket::open_to(&route)?, route.address)));
+        let opened = route.and_then(|route| Ok((self.open_to(&route)?, route.address)));
         let (socket, address) = match opened {
             Ok(opened) => opened,
             Err(e) => return self.answer(slot, Completion::Connected, Err(errno_of(&e))),
@@ -403,6 +408,16 @@ impl Ring {
         let entry = opcode::Connect::new(fd, address.as_ptr().cast(), address.len()).build();
         let generation = self.lines[slot as usize].generation;
         self.push_on(slot, Side::Server, entry, Token::of_slot(Kind::Connect, generation, slot));
+    }
+
+    /// A socket for a server. Idle pipes make room for it when no descriptor is left.
+    fn open_to(&mut self, route: &Route) -> io::Result<OwnedFd> {
+        match open_to(route) {
+            Err(e) if matches!(errno_of(&e), Errno::EMFILE | Errno::ENFILE) && self.pipes.release() => {
+                open_to(route)
+            }
+            opened => opened,
+        }
     }
 
     fn hold(&mut self, slot: u32, wanted: u16) {

@@ -182,12 +182,14 @@ impl Worker {
     }
 
     /// What accept(2) says of one client is no reason to wait, and what it says of the socket will never
-    /// change. Everything else, above all a want of descriptors or memory, passes: pause, then try by itself.
+    /// change. Everything else, above all a want of descriptors or memory, passes: pause, then try by itself,
+    /// unless idle pipes can make room.
     #[cold]
     fn on_accept_failed(&mut self, place: usize, errno: Errno) {
         let again = [Errno::ECANCELED, Errno::ECONNABORTED, Errno::EPROTO, Errno::EINTR, Errno::EAGAIN];
         let for_good = [Errno::EBADF, Errno::EINVAL, Errno::ENOTSOCK, Errno::EOPNOTSUPP];
-        if again.contains(&errno) {
+        let exhausted = matches!(errno, Errno::EMFILE | Errno::ENFILE);
+        if again.contains(&errno) || (exhausted && self.ring.release_pipes()) {
             return;
         }
         self.counters.process().accept_failures.add(1);

@@ -1,5 +1,6 @@
 //! At a limit connections wait; when it is gone they are served, and nobody has to restart anything.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
@@ -111,6 +112,72 @@ fn accepting_resumes_after_descriptors_ran_out() {
     let resumed = wait_for(Duration::from_secs(20), || (gateway.connect().receive(1) == b"1").then_some(()));
     assert!(resumed.is_some(), "new connections are served again, the limit still in place");
     gateway.assert_descriptors_return();
+}
+
+/// The lowest descriptor number that a process has not in use: as a limit it allows no further one.
+fn lowest_unused(pid: u32) -> usize {
+    let entries =
+        std::fs::read_dir(format!("/proc/{pid}/fd")).expect("the proxy runs").filter_map(Result::ok);
+    let used: Vec<usize> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    (0..).find(|number| !used.contains(number)).expect("numbers do not end")
+}
+
+/// A server that answers `b` by a mebibyte and everything else by the same.
+fn bulk_or_echo() -> Threads {
+    Threads::start(|mut stream| {
+        let mut byte = [0; 1];
+        while stream.read_exact(&mut byte).is_ok() {
+            let answer = if byte == *b"b" { vec![0; 1 << 20] } else { byte.to_vec() };
+            if stream.write_all(&answer).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// One worker that keeps an idle pipe and has no descriptor left; and a client that is being served.
+fn pipe_and_nothing_else(server: &Threads, option: &str) -> (Gateway, Peer) {
+    let backend = format!("  server s1 127.0.0.1:{}", server.port());
+    let gateway = Gateway::start("  nbthread 1", &format!("  retries 0\n{option}"), &backend);
+    let mut bulk = gateway.connect();
+    bulk.send(b"b");
+    assert_eq!(bulk.receive(1 << 20).len(), 1 << 20);
+    drop(bulk);
+    let pooled = wait_for(PATIENCE, || (gateway.descriptors_in_use() == 2).then_some(()));
+    assert!(pooled.is_some(), "{} descriptors, not one pipe's", gateway.descriptors_in_use());
+    // Takes the numbers below the pipe's.
+    let mut held = gateway.connect();
+    held.send(b"h");
+    assert_eq!(held.receive(1), b"h");
+    let pid = gateway.proxy.pid();
+    limit_descriptors(pid, &lowest_unused(pid).to_string());
+    (gateway, held)
+}
+
+fn assert_served(gateway: &Gateway) {
+    let mut client = gateway.connect();
+    client.send(b"c");
+    assert_eq!(client.receive(1), b"c", "an idle pipe makes room");
+}
+
+#[test]
+fn an_idle_pipe_makes_room_for_a_servers_socket() {
+    let server = bulk_or_echo();
+    let (gateway, _held) = pipe_and_nothing_else(&server, "");
+    // The accept that is under way knows the former limit.
+    assert_served(&gateway);
+}
+
+#[test]
+fn an_idle_pipe_makes_room_for_a_client() {
+    let server = bulk_or_echo();
+    let (gateway, _held) = pipe_and_nothing_else(&server, "  option connect-on-data");
+    // The accept that is under way knows the former limit; the next one finds no number and closes the pipe.
+    let before = gateway.proxy.open_descriptors();
+    let _silent = gateway.connect();
+    let closed = wait_for(PATIENCE, || (gateway.proxy.open_descriptors() == before - 1).then_some(()));
+    assert!(closed.is_some(), "the pipe is open still");
+    assert_served(&gateway);
 }
 
 #[test]
