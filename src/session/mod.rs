@@ -126,6 +126,11 @@ impl Session {
         Verdict::Live
     }
 
+    /// Its client had reset the connection before it began.
+    pub fn gone(&mut self, ops: &mut impl Submit) -> Verdict {
+        self.end(Cause::ClientAbort, Stage::Request, ops)
+    }
+
     /// Takes over what only the backend's policy says, once a backend is chosen.
     pub fn adopt(&mut self, policy: &Policy) {
         self.reset_on_close = policy.nolinger;

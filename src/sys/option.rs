@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::size_of;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 pub(super) fn set_option(fd: BorrowedFd<'_>, level: i32, name: i32, value: i32) -> io::Result<()> {
@@ -33,4 +34,32 @@ pub(super) fn discard(fd: BorrowedFd<'_>, len: usize) -> io::Result<()> {
     // SAFETY: a null buffer is never written to: a TCP socket copies nothing, others answer EFAULT.
     let rc = unsafe { libc::recv(fd.as_raw_fd(), std::ptr::null_mut(), len, flags) };
     if rc >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The address of a peer that has reset the connection: getpeername(2) tells it no more, SO_PEERNAME does, if it
+/// is given no more room than the address needs.
+pub(super) fn former_peer(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+    let mut name = [0; size_of::<libc::sockaddr_in6>()];
+    let six = peer_name(fd, &mut name);
+    if !six && !peer_name(fd, &mut name[..size_of::<libc::sockaddr_in>()]) {
+        return None;
+    }
+    let [family, port] = [[name[0], name[1]], [name[2], name[3]]];
+    let port = u16::from_be_bytes(port);
+    match i32::from(u16::from_ne_bytes(family)) {
+        libc::AF_INET6 => {
+            let ip: [u8; 16] = name[8..24].try_into().ok()?;
+            Some(SocketAddr::new(Ipv6Addr::from(ip).into(), port))
+        }
+        libc::AF_INET => Some(SocketAddr::from(([name[4], name[5], name[6], name[7]], port))),
+        _ => None,
+    }
+}
+
+fn peer_name(fd: BorrowedFd<'_>, name: &mut [u8]) -> bool {
+    let mut len = name.len() as libc::socklen_t;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_PEERNAME);
+    let to = name.as_mut_ptr().cast();
+    // SAFETY: the descriptor is open for the call's duration, and `to` names `len` writable bytes.
+    unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, to, &raw mut len) == 0 }
 }

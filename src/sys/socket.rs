@@ -10,6 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 
 use crate::config::model::{ListenAddress, ServerAddress};
@@ -182,9 +183,18 @@ pub fn open_to(route: &Route) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// The peer's address; None for a Unix socket or a peer that is gone already.
-pub fn peer_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
-    SockRef::from(&fd).peer_addr().ok().and_then(|a| a.as_socket())
+/// The peer's address (None for a Unix socket), and whether it has reset the connection and sent nothing before.
+pub fn peer(fd: BorrowedFd<'_>) -> (Option<SocketAddr>, bool) {
+    match SockRef::from(&fd).peer_addr() {
+        Ok(address) => (address.as_socket(), false),
+        Err(_) => (super::option::former_peer(fd), !has_bytes(fd)),
+    }
+}
+
+#[cold]
+fn has_bytes(fd: BorrowedFd<'_>) -> bool {
+    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    recv(fd, &mut [0; 1], flags).is_ok_and(|(_, len)| len > 0)
 }
 
 /// The socket's own address; None for a Unix socket.
@@ -228,7 +238,6 @@ pub fn discard_unread(fd: BorrowedFd<'_>) {
 /// What a Unix socket holds is bounded by its peer's send buffer: 208 KiB unless somebody raised that.
 #[cold]
 fn read_unread(fd: BorrowedFd<'_>) {
-    use rustix::net::{RecvFlags, recv};
     let mut scratch = [0; 16_384];
     for _ in 0..64 {
         if !recv(fd, &mut scratch[..], RecvFlags::DONTWAIT).is_ok_and(|(_, len)| len > 0) {
@@ -281,6 +290,7 @@ pub fn accept_queued(listener: BorrowedFd<'_>) -> Option<OwnedFd> {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
     use std::os::unix::net::UnixStream;
 
     #[test]
@@ -291,6 +301,31 @@ mod tests {
         discard_unread(ours.as_fd());
         drop(ours);
         assert_eq!(peer.read(&mut [0; 1]).expect("the end, no ECONNRESET"), 0);
+    }
+
+    #[test]
+    fn a_peer_that_has_reset_the_connection_is_known_by_its_address() {
+        for loopback in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(loopback).expect("a port");
+            let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
+            let name = client.local_addr().expect("connected");
+            let (ours, _) = listener.accept().expect("a client");
+            assert_eq!(peer(ours.as_fd()), (Some(name), false));
+            reset_on_close(client.as_fd());
+            drop(client);
+            assert_eq!(peer(ours.as_fd()), (Some(name), true));
+        }
+    }
+
+    #[test]
+    fn a_peer_is_not_gone_before_its_bytes_are_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
+        let (ours, _) = listener.accept().expect("a client");
+        client.write_all(b"query").expect("the buffer takes it");
+        reset_on_close(client.as_fd());
+        drop(client);
+        assert!(!peer(ours.as_fd()).1);
     }
 
     #[test]
@@ -320,7 +355,7 @@ mod tests {
         let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
         assert_eq!(late.expect_err("not heard").kind(), io::ErrorKind::TimedOut);
         let accepted = accept_queued(listening.as_fd()).expect("queued before");
-        assert_eq!(peer_address(accepted.as_fd()), early.local_addr().ok());
+        assert_eq!(peer(accepted.as_fd()).0, early.local_addr().ok());
         // What was accepted talks on, under the filter that it inherited.
         let mut accepted = std::net::TcpStream::from(accepted);
         std::io::Write::write_all(&mut accepted, b"x").expect("sent");

@@ -12,7 +12,7 @@ use crate::config::model::{BindId, Config, Mode, ProxyId};
 use crate::session::Session;
 use crate::session::op::Errno;
 use crate::session::termination::Termination;
-use crate::sys::socket::{accept_queued, local_address, peer_address, set_backlog, set_keepalive};
+use crate::sys::socket::{accept_queued, local_address, peer, set_backlog, set_keepalive};
 
 use super::finish::Moment;
 use super::record::Record;
@@ -284,7 +284,8 @@ impl Worker {
         if config.proxies[usize::from(proxy.0)].options.client_keepalive {
             set_keepalive(socket.as_fd());
         }
-        let client = self.addresses.pack(peer_address(socket.as_fd()));
+        let (client, gone) = peer(socket.as_fd());
+        let client = self.addresses.pack(client);
         let local = self.addresses.pack(address.or_else(|| local_address(socket.as_fd())));
         let policy = self.policies.find(proxy, None).expect("every frontend has a policy of its own");
         self.policies.hold(policy);
@@ -295,6 +296,9 @@ impl Worker {
         self.ring.open(slot, socket);
         self.count_begin(bind, proxy);
         self.log_at(Moment::Accepted, slot, Termination::default());
+        if gone {
+            return self.dismiss(slot);
+        }
         self.drive(slot, |session, policy, ops| session.start(policy, ops));
     }
 

@@ -57,7 +57,7 @@ impl Worker {
         }
         match verdict {
             Verdict::Ended(termination) => return self.finish(slot, termination),
-            Verdict::Choose => return self.choose_backend(slot),
+            Verdict::Choose => return self.choose(slot),
             Verdict::Redispatch { optional, pause } => {
                 return self.redispatch(slot, optional, pause);
             }
@@ -74,8 +74,23 @@ impl Worker {
         self.file_timer(slot);
     }
 
-    /// The rules of the frontend, then its default backend.
-    fn choose_backend(&mut self, slot: u32) {
+    /// The client has reset the connection before anything was asked for it: no server is troubled.
+    #[cold]
+    pub(super) fn dismiss(&mut self, slot: u32) {
+        self.choose_backend(slot);
+        self.drive(slot, |session, _, ops| session.gone(ops));
+    }
+
+    fn choose(&mut self, slot: u32) {
+        if self.choose_backend(slot) {
+            self.choose_server(slot, None);
+        } else {
+            self.drive(slot, |session, _, ops| session.unserved(ops));
+        }
+    }
+
+    /// The rules of the frontend, then its default backend; false: there is none.
+    fn choose_backend(&mut self, slot: u32) -> bool {
         let record = &self.sessions[slot as usize].record;
         let PolicyEntry { frontend, .. } = *self.policies.entry(record.policy);
         let facts = Facts {
@@ -84,16 +99,14 @@ impl Worker {
             bytes: self.ring.held(slot),
         };
         let backend = chosen_backend(&self.snapshot.config, frontend, &facts);
-        let Some(policy) = backend.and_then(|b| self.policies.find(frontend, Some(b))) else {
-            return self.drive(slot, |session, _, ops| session.unserved(ops));
-        };
+        let Some(policy) = backend.and_then(|b| self.policies.find(frontend, Some(b))) else { return false };
         let Entry { session, record } = &mut self.sessions[slot as usize];
         self.policies.hold(policy);
         self.policies.release(std::mem::replace(&mut record.policy, policy));
         let entry = self.policies.entry(policy);
         session.adopt(&entry.policy);
         self.enter_backend(entry.backend.unwrap_or(frontend));
-        self.choose_server(slot, None);
+        true
     }
 
     /// The failed server's slot goes to who waits for it; the session tries for another one.

@@ -20,7 +20,6 @@ struct Difference {
 const QUEUED: &str = "3.5 keeps the place of a client that has closed: only abortonclose gives it up";
 const CONNECTING: &str = "3.5 goes on connecting for a client that has closed: only abortonclose stops it";
 const LETTERS: &str = "2.6 logs no cause when the FIN came with the connection; the client did abort";
-const AT_ONCE: &str = "the connect is under way when the reset is read: the client is never waited for first";
 const PLACE: &str = "the place at which it began to wait, also when those before it gave up waiting";
 
 const DIFFERENCES: &[Difference] = &[
@@ -103,22 +102,6 @@ const DIFFERENCES: &[Difference] = &[
         pronk: "f b/s1 0/-1/500 0 sC 1/1/0/0/0 0/0",
         section: "4.2, option abortonclose",
         reason: CONNECTING,
-    },
-    Difference {
-        scenario: "client_resets_at_once",
-        field: "connects",
-        haproxy: "false",
-        pronk: "true",
-        section: "8.5",
-        reason: AT_ONCE,
-    },
-    Difference {
-        scenario: "client_resets_at_once",
-        field: "log",
-        haproxy: "f b/<NOSRV> -1/-1/0 0 CR 1/1/0/0/0 0/0",
-        pronk: "f b/s1 0/-1/0 0 CD 1/1/0/0/0 0/0",
-        section: "8.5",
-        reason: AT_ONCE,
     },
     Difference {
         scenario: "maxqueue_reached",

@@ -111,6 +111,19 @@ scenario!(client_resets_at_once, config("", S1), one, |world| {
     world.note_log();
 });
 
+scenario!(client_sends_and_resets_at_once, config("", S1), one, |world| {
+    world.frozen(|world| {
+        let mut client = world.connect();
+        client.send(b"request");
+        client.reset();
+    });
+    let mut server = world.server(1).accept();
+    let text = server.receive_text(7);
+    world.note("server gets", text);
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
+
 scenario!(client_fin_at_once, config("", S1), one, |world| {
     world.frozen(|world| world.connect().close());
     let reached = world.server(1).accept_within(GLANCE);

@@ -23,6 +23,8 @@ pub enum Fault {
     ConnectReset,
     /// No descriptor is left for the server's socket.
     NoDescriptor,
+    /// The client has reset before it is accepted.
+    ClientGone,
     /// The client resets while it sends.
     ClientReset,
     /// The server resets while it sends.

@@ -196,6 +196,10 @@ impl World {
             final_counts: [None; 2],
         });
         let at = self.actors.len() - 1;
+        if self.strikes(Fault::ClientGone) {
+            self.actors[at].blame.push(Cause::ClientAbort);
+            return self.drive(at, |session, _, ops| session.gone(ops));
+        }
         self.drive(at, |session, policy, ops| session.start(policy, ops))
     }
 
