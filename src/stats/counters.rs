@@ -166,10 +166,8 @@ pub struct ProcessCounters {
     pub handed_over: Counter,
     /// Times that accepting stopped because maxconn was reached (`MaxconnReached`).
     pub maxconn_reached: Counter,
-    /// accept(2) failures for want of descriptors or memory.
+    /// accept(2) failures for want of descriptors or memory, or for good.
     pub accept_failures: Counter,
-    /// Sessions now on this worker.
-    pub live: AtomicU64,
     /// Pipes in use by sessions now.
     pub pipes_used: AtomicU64,
     /// Idle pipes in the pool now.

@@ -304,9 +304,7 @@ impl Worker {
 
     fn count_begin(&self, bind: BindId, proxy: ProxyId) {
         self.load.worker_live(self.index).fetch_add(1, Relaxed);
-        let process = self.counters.process();
-        process.connections.add(1);
-        process.live.store(self.sessions.len() as u64, Relaxed);
+        self.counters.process().connections.add(1);
         for counters in [self.counters.frontend(proxy), self.counters.bind(bind)] {
             counters.connections.add(1);
             counters.sessions.add(1);
@@ -359,7 +357,6 @@ impl Worker {
     /// A session ended: its slots are free, here and for whoever waits for them.
     pub(super) fn release_connection(&mut self, bind: BindId, proxy: ProxyId) {
         self.load.worker_live(self.index).fetch_sub(1, Relaxed);
-        self.counters.process().live.store(self.sessions.len() as u64, Relaxed);
         self.load.bind(bind).release();
         self.load.frontend(proxy).release();
         self.load.process().release();
