@@ -90,7 +90,7 @@ impl Worker {
             self.load.backend(backend).release();
         }
         let facts = self.session_record(slot, termination, false);
-        self.count_end(&facts, server);
+        self.count_end(&facts, backend, server);
         if due == Moment::End || (due == Moment::Connected && record.connect_ms() < 0) {
             self.write_log(facts);
         }
@@ -172,7 +172,7 @@ impl Worker {
         (owner.proxy == backend).then(|| Arc::clone(&server.name))
     }
 
-    fn count_end(&self, facts: &SessionRecord, server: Option<ServerId>) {
+    fn count_end(&self, facts: &SessionRecord, backend: Option<ProxyId>, server: Option<ServerId>) {
         let counters = &self.counters;
         for side in [counters.frontend(facts.frontend), counters.bind(facts.bind)] {
             side.bytes_in.add(facts.bytes_to_server);
@@ -181,8 +181,7 @@ impl Worker {
                 side.request_errors.add(1);
             }
         }
-        let backend = (facts.backend != facts.frontend || server.is_some() || facts.queue_ms >= 0)
-            .then(|| counters.backend(facts.backend));
+        let backend = backend.map(|proxy| counters.backend(proxy));
         for side in backend.into_iter().chain(server.map(|id| counters.server(id))) {
             side.bytes_in.add(facts.bytes_to_server);
             side.bytes_out.add(facts.bytes_to_client);
@@ -190,7 +189,9 @@ impl Worker {
             side.queue_time.sample(facts.queue_ms.max(0) as u64);
             side.connect_time.sample(facts.connect_ms.max(0) as u64);
             match (facts.termination.cause, facts.termination.stage) {
-                (Cause::ClientAbort | Cause::ClientTimeout, Stage::Data) => side.client_aborts.add(1),
+                (Cause::ClientAbort, Stage::Data | Stage::Request) | (Cause::ClientTimeout, Stage::Data) => {
+                    side.client_aborts.add(1);
+                }
                 (Cause::ServerAbort | Cause::ServerTimeout, Stage::Data) => side.server_aborts.add(1),
                 (Cause::ServerAbort | Cause::ServerTimeout | Cause::Resource, Stage::Connect) => {
                     side.connect_errors.add(1);
