@@ -18,6 +18,7 @@ pub mod op;
 pub mod parcel;
 pub mod policy;
 mod relay;
+mod retry;
 pub mod termination;
 
 use deadline::Expiry;
@@ -319,48 +320,6 @@ impl Session {
         self.on_connect_failed(Errno::ETIMEDOUT, policy, ops)
     }
 
-    #[cold]
-    fn on_connect_failed(&mut self, errno: Errno, policy: &Policy, ops: &mut impl Submit) -> Verdict {
-        let timed_out = self.phase == Phase::Abandoning;
-        ops.submit(Op::Close(Side::Server, CloseHow::Fin));
-        if self.retries >= policy.retries || !is_worth_retrying(errno) {
-            let cause = match (timed_out, is_worth_retrying(errno)) {
-                (true, _) => Cause::ServerTimeout,
-                (false, true) => Cause::ServerAbort,
-                (false, false) => Cause::Resource,
-            };
-            return self.end(cause, Stage::Connect, ops);
-        }
-        self.retries += 1;
-        self.moving = self.redispatch_is_due(policy);
-        let at_once = policy.redispatch_every != 0 && policy.redispatch_at_once;
-        if at_once || (self.moving && timed_out) {
-            self.phase = Phase::Choosing;
-            return Verdict::Redispatch { optional: at_once, pause: !timed_out };
-        }
-        self.stay(!timed_out, ops);
-        Verdict::Live
-    }
-
-    /// Declines an optional redispatch: after the pause the same server is tried again, or, if the retry
-    /// count asks for it, whichever is chosen then.
-    pub fn stay(&mut self, pause: bool, ops: &mut impl Submit) {
-        if pause {
-            self.phase = Phase::TurnAround;
-        } else {
-            self.connect(ops);
-        }
-    }
-
-    /// Configuration manual, `option redispatch`: N > 0 every N-th retry, N < 0 the N-th before the last.
-    fn redispatch_is_due(&self, policy: &Policy) -> bool {
-        match policy.redispatch_every {
-            0 => false,
-            every if every > 0 => self.retries.is_multiple_of(every.unsigned_abs()),
-            every => policy.retries - self.retries + 1 == every.unsigned_abs(),
-        }
-    }
-
     /// Does what a relay's step says.
     fn take(&mut self, step: Step, ops: &mut impl Submit) -> Verdict {
         match step {
@@ -493,9 +452,4 @@ impl Session {
     pub fn redispatched(&self) -> bool {
         self.redispatched
     }
-}
-
-/// A local shortage does not get better by asking again at once, and says nothing about the server.
-fn is_worth_retrying(errno: Errno) -> bool {
-    !matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EADDRNOTAVAIL)
 }
