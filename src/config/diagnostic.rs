@@ -19,6 +19,8 @@ pub enum Severity {
     Notice,
     /// Fatal under `-dW` and `zero-warning`.
     Warning,
+    /// Shown as an alert and got over, as HAProxy does: the line has no effect.
+    Overruled,
     /// The configuration is refused.
     Alert,
 }
@@ -29,7 +31,7 @@ impl fmt::Display for Severity {
             Severity::Diag => "[DIAG]",
             Severity::Notice => "[NOTICE]",
             Severity::Warning => "[WARNING]",
-            Severity::Alert => "[ALERT]",
+            Severity::Overruled | Severity::Alert => "[ALERT]",
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::arguments::Arguments;
 use super::bind;
-use super::diagnostic::Report;
+use super::diagnostic::{Diagnostic, Form, Report, Severity};
 use super::keyword::{Keyword, Places};
 use super::lexer::{Line, Modifier};
 use super::log_line;
@@ -81,6 +81,9 @@ impl Global {
     fn setting(&mut self, row: &Keyword, line: &Line, supplies: &mut Supplies, report: &mut Report) {
         let words = &mut Arguments::after(line, row.length(), report);
         let global = self;
+        if global.is_set(row.words) {
+            return first_stays(row.words, words);
+        }
         match row.words {
             "daemon" => global.daemon = true,
             "quiet" => global.quiet = true,
@@ -92,8 +95,6 @@ impl Global {
             "log-send-hostname" => global.log_send_hostname = Some(words.next().map(str::to_owned)),
             "chroot" => global.chroot = words.next().map(PathBuf::from),
             "pidfile" => global.pidfile = words.next().map(PathBuf::from),
-            "user" | "uid" if global.uid.is_some() => twice("user/uid", words),
-            "group" | "gid" if global.gid.is_some() => twice("group/gid", words),
             "user" => global.uid = words.account("user", supplies),
             "group" => global.gid = words.account("group", supplies),
             "node" => global.node = words.next().map(str::to_owned),
@@ -101,6 +102,25 @@ impl Global {
             "cpu-map" => cpu_map::parse(words, &mut global.cpu_map),
             "nbproc" => refuse_processes(words),
             other => number(global, other, words),
+        }
+    }
+}
+
+impl Global {
+    /// Whether the keyword has a value that a second line does not change.
+    fn is_set(&self, keyword: &str) -> bool {
+        match keyword {
+            "user" | "uid" => self.uid.is_some_and(|id| id != 0),
+            "group" | "gid" => self.gid.is_some_and(|id| id != 0),
+            "chroot" => self.chroot.is_some(),
+            "pidfile" => self.pidfile.is_some(),
+            "maxconn" => self.maxconn.is_some(),
+            "maxpipes" => self.tune.maxpipes.is_some(),
+            "ulimit-n" => self.ulimit_n.is_some(),
+            "fd-hard-limit" => self.fd_hard_limit.is_some(),
+            "log-send-hostname" => self.log_send_hostname.is_some(),
+            "spread-checks" => self.spread_checks_percent != 0,
+            _ => false,
         }
     }
 }
@@ -140,7 +160,7 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     match keyword {
         "tune.bufsize" => tune.bufsize = words.size(keyword, BUFSIZE.0, BUFSIZE.1).unwrap_or(tune.bufsize),
         "tune.pipesize" => tune.pipesize = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
-        "maxpipes" => tune.maxpipes = words.count(keyword, 0),
+        "maxpipes" => tune.maxpipes = words.count(keyword, 0).filter(|most| *most > 0),
         "tune.rcvbuf.client" => tune.rcvbuf_client = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
         "tune.rcvbuf.server" => tune.rcvbuf_server = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
         "tune.sndbuf.client" => tune.sndbuf_client = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
@@ -149,10 +169,16 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     }
 }
 
-/// The first one stays.
-fn twice(which: &str, words: &mut Arguments<'_>) {
-    let text = format!("{which} already specified. Continuing.");
-    words.report.warning(words.line, words.line.span(0), text).help("remove this line, which has no effect");
+fn first_stays(keyword: &str, words: &mut Arguments<'_>) {
+    let (text, form) = match keyword {
+        "user" | "uid" => ("user/uid already specified. Continuing.".to_owned(), Form::Parsing),
+        "group" => ("gid/group was already specified. Continuing.".to_owned(), Form::Parsing),
+        "gid" => ("group/gid already specified. Continuing.".to_owned(), Form::Parsing),
+        "spread-checks" => ("spread-checks already specified. Continuing.".to_owned(), Form::ParsingTight),
+        _ => (format!("'{keyword}' already specified. Continuing."), Form::Parsing),
+    };
+    let diagnostic = Diagnostic::at(Severity::Overruled, words.line, words.line.span(0), text);
+    words.report.push(diagnostic).form(form).help("remove this line: the first one stays");
 }
 
 /// HAProxy has had one process since 2.5; older files still say so.

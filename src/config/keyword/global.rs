@@ -6,7 +6,7 @@ use super::{
 };
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-global.cfg");
-const SHOWN_IDS: Support = Support::Honoured("tests/config/accept/numeric-user.cfg");
+const SHOWN_IDS: Support = Support::Honoured("tests/config/accept/haproxy/numeric-user.cfg");
 const POLLER: Support = told("there are no pollers to choose from: the kernel is driven through io_uring");
 const WORKERS: Support = told("every worker is alike and has its own listeners");
 const VARIABLES: Support = missing("variables of rules are not built", "use 'setenv' and \"${NAME}\"");

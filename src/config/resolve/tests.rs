@@ -126,6 +126,16 @@ fn cpu_maps_and_limits_reach_the_model() {
 }
 
 #[test]
+fn of_two_lines_the_one_that_haproxy_keeps_counts() {
+    let text = "global\n maxconn 7\n chroot /a\n uid 0\n maxpipes 0\n log-tag a\n nbthread 1\n\
+                global\n maxconn 8\n chroot /b\n uid 5\n uid 6\n maxpipes 9\n log-tag b\n nbthread 2";
+    let global = config(text).global;
+    assert_eq!((global.maxconn, global.chroot, global.uid), (Some(7), Some("/a".into()), Some(5)));
+    assert_eq!((global.tune.maxpipes, global.log_tag.as_str(), global.nbthread), (Some(9), "b", Some(2)));
+    assert_eq!((said(text, Severity::Overruled).len(), said(text, Severity::Warning).len()), (3, 0));
+}
+
+#[test]
 fn the_stats_page_needs_http_and_tcp_proxies_may_inherit_it() {
     let text = format!(
         "defaults\n mode http\n {TIMEOUTS}\n option httplog\n log 127.0.0.1 local0\n\
