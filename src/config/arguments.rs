@@ -89,6 +89,11 @@ impl<'a> Arguments<'a> {
         u32::try_from(number).ok()
     }
 
+    /// Takes a limit: 0 is none.
+    pub fn limit(&mut self, keyword: &str) -> Option<u32> {
+        self.count(keyword, 0).filter(|limit| *limit > 0)
+    }
+
     /// Takes a time in milliseconds.
     pub fn time(&mut self, keyword: &str, unit: TimeUnit) -> Option<u32> {
         let word = self.required(

@@ -113,8 +113,8 @@ impl BindOptions {
     fn apply_number(&mut self, option: &str, words: &mut Arguments<'_>) {
         match option {
             "id" => self.id = words.count("id", 1),
-            "maxconn" => self.maxconn = words.count("maxconn", 0).filter(|limit| *limit > 0),
-            "backlog" => self.backlog = words.count("backlog", 0).filter(|limit| *limit > 0),
+            "maxconn" => self.maxconn = words.limit("maxconn"),
+            "backlog" => self.backlog = words.limit("backlog"),
             "mss" => self.mss = words.integer("mss", 1, 65_535).map(|mss| mss as u16),
             "tcp-ut" => self.tcp_user_timeout_ms = words.time("tcp-ut", TimeUnit::Milliseconds),
             other => unreachable!("'{other}' is honoured in the table but not read"),

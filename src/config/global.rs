@@ -20,8 +20,8 @@ pub(super) const WORKERS_MAX: u16 = 256;
 
 /// Limits of `tune.bufsize`: a buffer holds at least a page, and buffers are registered as a whole.
 const BUFSIZE: (u64, u64) = (4_096, 1 << 24);
-/// Limits of `tune.pipesize` and the socket buffers: what `F_SETPIPE_SZ` and `SO_RCVBUF` take.
-const KERNEL_BUFFER: (u64, u64) = (1, i32::MAX as u64);
+/// Limit of `tune.pipesize` and the socket buffers: what `F_SETPIPE_SZ` and `SO_RCVBUF` take.
+const KERNEL_BUFFER_MAX: u64 = i32::MAX as u64;
 
 /// Where distinct log targets are kept.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +119,10 @@ impl Global {
             "ulimit-n" => self.ulimit_n.is_some(),
             "fd-hard-limit" => self.fd_hard_limit.is_some(),
             "log-send-hostname" => self.log_send_hostname.is_some(),
+            "tune.rcvbuf.client" => self.tune.rcvbuf_client.is_some(),
+            "tune.rcvbuf.server" => self.tune.rcvbuf_server.is_some(),
+            "tune.sndbuf.client" => self.tune.sndbuf_client.is_some(),
+            "tune.sndbuf.server" => self.tune.sndbuf_server.is_some(),
             "spread-checks" => self.spread_checks_percent != 0,
             _ => false,
         }
@@ -127,15 +131,15 @@ impl Global {
 
 fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     match keyword {
-        "maxconn" => global.maxconn = words.count(keyword, 0).filter(|limit| *limit > 0),
+        "maxconn" => global.maxconn = words.limit(keyword),
         "nbthread" => {
             let high = i64::from(WORKERS_MAX);
             global.nbthread = words.integer(keyword, 1, high).and_then(|count| u16::try_from(count).ok());
         }
         "uid" => global.uid = words.count(keyword, 0),
         "gid" => global.gid = words.count(keyword, 0),
-        "ulimit-n" => global.ulimit_n = words.count(keyword, 1).map(u64::from),
-        "fd-hard-limit" => global.fd_hard_limit = words.count(keyword, 1).map(u64::from),
+        "ulimit-n" => global.ulimit_n = words.limit(keyword).map(u64::from),
+        "fd-hard-limit" => global.fd_hard_limit = words.limit(keyword).map(u64::from),
         "stats timeout" => {
             global.stats_timeout_ms =
                 words.time(keyword, TimeUnit::Milliseconds).unwrap_or(global.stats_timeout_ms);
@@ -159,14 +163,19 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     let tune = &mut global.tune;
     match keyword {
         "tune.bufsize" => tune.bufsize = words.size(keyword, BUFSIZE.0, BUFSIZE.1).unwrap_or(tune.bufsize),
-        "tune.pipesize" => tune.pipesize = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
-        "maxpipes" => tune.maxpipes = words.count(keyword, 0).filter(|most| *most > 0),
-        "tune.rcvbuf.client" => tune.rcvbuf_client = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
-        "tune.rcvbuf.server" => tune.rcvbuf_server = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
-        "tune.sndbuf.client" => tune.sndbuf_client = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
-        "tune.sndbuf.server" => tune.sndbuf_server = words.size(keyword, KERNEL_BUFFER.0, KERNEL_BUFFER.1),
+        "tune.pipesize" => tune.pipesize = kernel_buffer(keyword, words),
+        "maxpipes" => tune.maxpipes = words.limit(keyword),
+        "tune.rcvbuf.client" => tune.rcvbuf_client = kernel_buffer(keyword, words),
+        "tune.rcvbuf.server" => tune.rcvbuf_server = kernel_buffer(keyword, words),
+        "tune.sndbuf.client" => tune.sndbuf_client = kernel_buffer(keyword, words),
+        "tune.sndbuf.server" => tune.sndbuf_server = kernel_buffer(keyword, words),
         other => unreachable!("'{other}' is honoured in the table but not read"),
     }
+}
+
+/// 0 leaves the size to the kernel.
+fn kernel_buffer(keyword: &str, words: &mut Arguments<'_>) -> Option<u32> {
+    words.size(keyword, 0, KERNEL_BUFFER_MAX).filter(|size| *size > 0)
 }
 
 fn first_stays(keyword: &str, words: &mut Arguments<'_>) {

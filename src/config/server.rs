@@ -192,21 +192,12 @@ impl ServerOptions {
             }
             "source" => self.source = words.source(supplies).unwrap_or(self.source),
             "init-addr" => self.apply_init_addr(words),
-            "maxconn" | "minconn" | "maxqueue" => self.apply_limit(option, words),
+            "maxconn" => self.maxconn = words.limit(option),
+            "minconn" => self.minconn = words.limit(option),
+            "maxqueue" => self.maxqueue = words.limit(option),
             "on-marked-down" => self.on_marked_down |= only("shutdown-sessions", option, words),
             "on-marked-up" => self.on_marked_up |= only("shutdown-backup-sessions", option, words),
             _ => self.apply_check(option, words, supplies),
-        }
-    }
-
-    /// 0 is no limit.
-    fn apply_limit(&mut self, option: &str, words: &mut Arguments<'_>) {
-        let Some(limit) = words.count(option, 0) else { return };
-        let limit = (limit > 0).then_some(limit);
-        match option {
-            "maxconn" => self.maxconn = limit,
-            "minconn" => self.minconn = limit,
-            _ => self.maxqueue = limit,
         }
     }
 
@@ -233,9 +224,8 @@ impl ServerOptions {
                 }
             }
             "port" => {
-                if let Some(port) = words.integer("port", 1, 65_535) {
-                    self.check.port = Some(port as u16);
-                }
+                let port = words.integer("port", 0, 65_535).filter(|port| *port > 0);
+                self.check.port = port.map(|port| port as u16);
             }
             "addr" => self.apply_check_address(words, supplies),
             other => unreachable!("'{other}' is honoured in the table but not read"),

@@ -17,10 +17,9 @@ impl Settings {
             "mode" => self.mode = parse_mode(words).or(self.mode),
             "disabled" => self.disabled = true,
             "enabled" => self.disabled = false,
-            // 0 means no limit of its own.
-            "maxconn" => self.maxconn = words.count("maxconn", 0).filter(|limit| *limit > 0),
-            "fullconn" => self.fullconn = words.count("fullconn", 1),
-            "backlog" => self.backlog = words.count("backlog", 0).filter(|length| *length > 0),
+            "maxconn" => self.maxconn = words.limit("maxconn"),
+            "fullconn" => self.fullconn = words.limit("fullconn"),
+            "backlog" => self.backlog = words.limit("backlog"),
             "retries" => {
                 let retries = words.integer("retries", 0, i64::from(u16::MAX));
                 self.retries = retries.and_then(|count| u16::try_from(count).ok());
