@@ -1,6 +1,7 @@
 //! Reading the words after a keyword: numbers, times and addresses, each with HAProxy's message.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use super::address::{self, Address, AddressError, Host, Port, Usage};
 use super::diagnostic::{Form, Report};
@@ -69,12 +70,16 @@ impl<'a> Arguments<'a> {
         word
     }
 
-    /// Takes a whole number from `low` to `high`.
-    pub fn integer(&mut self, keyword: &str, low: i64, high: i64) -> Option<i64> {
+    /// Takes a whole number of that range.
+    pub fn integer<T>(&mut self, keyword: &str, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: Copy + Into<i64> + TryFrom<i64>,
+    {
+        let (low, high) = ((*range.start()).into(), (*range.end()).into());
         let expects = format!("'{keyword}' expects an integer argument.");
         let word = self.required(expects, "write a whole number after it")?;
         match value::integer(word, low, high) {
-            Ok(number) => Some(number),
+            Ok(number) => T::try_from(number).ok(),
             Err(error) => {
                 let help = format!("write a whole number from {low} to {high}");
                 self.alert_last(error.number_text(word, keyword), help);
@@ -85,8 +90,7 @@ impl<'a> Arguments<'a> {
 
     /// Takes a whole number from `low` to the greatest of its type.
     pub fn count(&mut self, keyword: &str, low: u32) -> Option<u32> {
-        let number = self.integer(keyword, i64::from(low), i64::from(i32::MAX))?;
-        u32::try_from(number).ok()
+        self.integer(keyword, low..=i32::MAX as u32)
     }
 
     /// Takes a limit: 0 is none.

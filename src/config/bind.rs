@@ -115,7 +115,7 @@ impl BindOptions {
             "id" => self.id = words.count("id", 1),
             "maxconn" => self.maxconn = words.limit("maxconn"),
             "backlog" => self.backlog = words.limit("backlog"),
-            "mss" => self.mss = words.integer("mss", 1, 65_535).map(|mss| mss as u16),
+            "mss" => self.mss = words.integer("mss", 1..=u16::MAX),
             "tcp-ut" => self.tcp_user_timeout_ms = words.time("tcp-ut", TimeUnit::Milliseconds),
             other => unreachable!("'{other}' is honoured in the table but not read"),
         }

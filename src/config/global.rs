@@ -132,10 +132,7 @@ impl Global {
 fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     match keyword {
         "maxconn" => global.maxconn = words.limit(keyword),
-        "nbthread" => {
-            let high = i64::from(WORKERS_MAX);
-            global.nbthread = words.integer(keyword, 1, high).and_then(|count| u16::try_from(count).ok());
-        }
+        "nbthread" => global.nbthread = words.integer(keyword, 1..=WORKERS_MAX),
         "uid" => global.uid = words.count(keyword, 0),
         "gid" => global.gid = words.count(keyword, 0),
         "ulimit-n" => global.ulimit_n = words.limit(keyword).map(u64::from),
@@ -152,8 +149,7 @@ fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
             global.max_spread_checks_ms = words.time(keyword, TimeUnit::Milliseconds);
         }
         "spread-checks" => {
-            let percent = words.integer(keyword, 0, 50);
-            global.spread_checks_percent = percent.and_then(|p| u8::try_from(p).ok()).unwrap_or(0);
+            global.spread_checks_percent = words.integer(keyword, 0..=50).unwrap_or(0);
         }
         _ => tune(global, keyword, words),
     }

@@ -180,16 +180,8 @@ impl ServerOptions {
             "no-backup" => self.backup = false,
             "disabled" => self.disabled = true,
             "enabled" => self.disabled = false,
-            "weight" => {
-                if let Some(weight) = words.integer("weight", 0, 256) {
-                    self.weight = weight as u16;
-                }
-            }
-            "id" => {
-                if let Some(id) = words.count("id", 1) {
-                    self.id = Some(id);
-                }
-            }
+            "weight" => self.weight = words.integer(option, 0..=256).unwrap_or(self.weight),
+            "id" => self.id = words.count(option, 1).or(self.id),
             "source" => self.source = words.source(supplies).unwrap_or(self.source),
             "init-addr" => self.apply_init_addr(words),
             "maxconn" => self.maxconn = words.limit(option),
@@ -197,36 +189,15 @@ impl ServerOptions {
             "maxqueue" => self.maxqueue = words.limit(option),
             "on-marked-down" => self.on_marked_down |= only("shutdown-sessions", option, words),
             "on-marked-up" => self.on_marked_up |= only("shutdown-backup-sessions", option, words),
-            _ => self.apply_check(option, words, supplies),
-        }
-    }
-
-    fn apply_check(&mut self, option: &str, words: &mut Arguments<'_>, supplies: &mut Supplies) {
-        match option {
-            "inter" => {
-                if let Some(ms) = words.time_above_zero("inter") {
-                    self.check.inter_ms = ms;
-                }
-            }
-            "fastinter" => self.check.fastinter_ms = words.time_above_zero(option),
-            "downinter" => self.check.downinter_ms = words.time_above_zero(option),
             "slowstart" => {
                 self.slowstart_ms = words.time(option, TimeUnit::Milliseconds).filter(|ms| *ms > 0);
             }
-            "rise" => {
-                if let Some(count) = words.integer("rise", 1, i64::from(u16::MAX)) {
-                    self.check.rise = count as u16;
-                }
-            }
-            "fall" => {
-                if let Some(count) = words.integer("fall", 1, i64::from(u16::MAX)) {
-                    self.check.fall = count as u16;
-                }
-            }
-            "port" => {
-                let port = words.integer("port", 0, 65_535).filter(|port| *port > 0);
-                self.check.port = port.map(|port| port as u16);
-            }
+            "inter" => self.check.inter_ms = words.time_above_zero(option).unwrap_or(self.check.inter_ms),
+            "fastinter" => self.check.fastinter_ms = words.time_above_zero(option),
+            "downinter" => self.check.downinter_ms = words.time_above_zero(option),
+            "rise" => self.check.rise = words.integer(option, 1..=u16::MAX).unwrap_or(self.check.rise),
+            "fall" => self.check.fall = words.integer(option, 1..=u16::MAX).unwrap_or(self.check.fall),
+            "port" => self.check.port = words.integer(option, 0..=u16::MAX).filter(|port| *port > 0),
             "addr" => self.apply_check_address(words, supplies),
             other => unreachable!("'{other}' is honoured in the table but not read"),
         }

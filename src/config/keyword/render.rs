@@ -8,7 +8,7 @@ use super::{Ignored, Keyword, Places, Refusal, Support, all};
 const GROUPS: [(&str, Places); 6] = [
     ("Sections", Places::TOP),
     ("`global`", Places::GLOBAL),
-    ("Proxies", Places::DEFAULTS.and(Places::FRONTEND).and(Places::LISTEN).and(Places::BACKEND)),
+    ("Proxies", Places::PROXIES),
     ("`bind` and `stats socket` options", Places::BIND.and(Places::SOCKET)),
     ("`server` and `default-server` options", Places::SERVER.and(Places::DEFAULT_SERVER)),
     ("Inside other sections", Places::OTHER),

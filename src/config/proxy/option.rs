@@ -53,10 +53,7 @@ impl Settings {
         self.redispatch_every = match words.peek() {
             _ if !on => 0,
             None => -1,
-            Some(_) => words
-                .integer("option redispatch", i64::from(i16::MIN), i64::from(i16::MAX))
-                .and_then(|every| i16::try_from(every).ok())
-                .unwrap_or(0),
+            Some(_) => words.integer("option redispatch", i16::MIN..=i16::MAX).unwrap_or(0),
         };
     }
 }

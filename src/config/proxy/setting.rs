@@ -20,10 +20,7 @@ impl Settings {
             "maxconn" => self.maxconn = words.limit("maxconn"),
             "fullconn" => self.fullconn = words.limit("fullconn"),
             "backlog" => self.backlog = words.limit("backlog"),
-            "retries" => {
-                let retries = words.integer("retries", 0, i64::from(u16::MAX));
-                self.retries = retries.and_then(|count| u16::try_from(count).ok());
-            }
+            "retries" => self.retries = words.integer("retries", 0..=u16::MAX),
             "log-tag" => self.log_tag = words.next().map(str::to_owned),
             "default_backend" => {
                 let name = words.required("'default_backend' expects a backend name.", "name the backend");
