@@ -23,7 +23,7 @@ fn show_version(wanted: Version) -> ExitCode {
         Version::Full => format!("{}\n{}", version::full(), keyword::text()),
         Version::Number => version::number() + "\n",
         Version::Short => format!("{}\n", version::COMPATIBLE),
-        Version::Branch => format!("{}\n", version::branch()),
+        Version::Branch => format!("{}\n", version::BRANCH),
     });
     ExitCode::SUCCESS
 }

@@ -5,32 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::error::StartError;
 use super::version;
+pub use crate::config::Severity;
 
 /// `-q`, or standard error is gone.
 static SILENT: AtomicBool = AtomicBool::new(false);
 /// Whether the two NOTICE lines before the first warning or alert are out, or no longer wanted.
 static INTRODUCED: AtomicBool = AtomicBool::new(false);
-
-/// The levels of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Information.
-    Notice,
-    /// Something is not as it should be.
-    Warning,
-    /// Something is broken.
-    Alert,
-}
-
-impl Severity {
-    fn word(self) -> &'static str {
-        match self {
-            Severity::Notice => "[NOTICE]",
-            Severity::Warning => "[WARNING]",
-            Severity::Alert => "[ALERT]",
-        }
-    }
-}
 
 /// Says nothing from now on: `-q`, `quiet`, or standard error was given up by going to the background.
 pub fn silence() {
@@ -107,7 +87,7 @@ fn say(severity: Severity, text: &str) {
 }
 
 fn line(severity: Severity, text: &str) -> String {
-    format!("{:<10} ({}) : {text}\n", severity.word(), std::process::id())
+    format!("{severity:<10} ({}) : {text}\n", std::process::id())
 }
 
 /// Whole lines in one write, so that threads do not mix theirs. A closed stderr has no reader to tell.

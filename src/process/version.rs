@@ -3,19 +3,12 @@
 use super::error::strerror;
 use super::runtime;
 use crate::config::conditional::FEATURES;
+pub use crate::config::environment::{HAPROXY_BRANCH as BRANCH, HAPROXY_VERSION as COMPATIBLE};
 use crate::stats::RELEASE_DATE;
-
-/// The HAProxy release whose behaviour is the reference.
-pub const COMPATIBLE: &str = crate::config::environment::HAPROXY_VERSION;
 
 /// HAProxy's number with Pronk's behind it: `3.5-dev5-pronk0.1.0`.
 pub fn number() -> String {
     format!("{COMPATIBLE}-pronk{}", env!("CARGO_PKG_VERSION"))
-}
-
-/// The release alone: `3.5`.
-pub fn branch() -> &'static str {
-    COMPATIBLE.split('-').next().unwrap_or(COMPATIBLE)
 }
 
 /// What `-v` prints, four lines in HAProxy's shape.
@@ -80,6 +73,6 @@ mod tests {
 
     #[test]
     fn branch_is_the_number_before_the_dash() {
-        assert_eq!(branch(), "3.5");
+        assert_eq!(COMPATIBLE.split('-').next(), Some(BRANCH));
     }
 }
