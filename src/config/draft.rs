@@ -3,7 +3,7 @@
 use super::diagnostic::Report;
 use super::global::LogTargets;
 use super::lexer::{Line, Word};
-use super::model::{Config, Global, ProxyKind};
+use super::model::{Config, Global, ProxyKind, Tune};
 use super::proxy::{Section, Settings, Surroundings};
 use super::resolve;
 use super::supplies::{Supplies, Wants};
@@ -42,6 +42,11 @@ impl Draft {
             proxies: Vec::new(),
             in_proxy: false,
         }
+    }
+
+    /// The settings that conditions may ask about, so far.
+    pub fn tune(&self) -> &Tune {
+        &self.global.tune
     }
 
     /// A line of a `global` section.

@@ -48,8 +48,6 @@ pub struct Walker<'r> {
     section: String,
     /// Whether a section other than `global` was seen.
     past_global: bool,
-    splice: bool,
-    reuseport: bool,
 }
 
 impl<'r> Walker<'r> {
@@ -63,8 +61,6 @@ impl<'r> Walker<'r> {
             open: Open::Nothing,
             section: String::new(),
             past_global: false,
-            splice: true,
-            reuseport: true,
         }
     }
 
@@ -134,11 +130,10 @@ impl<'r> Walker<'r> {
         match lexer::words(raw, here, &self.environment) {
             Ok(words) if words.is_empty() => {}
             Ok(words) => {
-                let raw_text = raw.text.as_str().into();
                 let line = Line {
                     file: file.clone(),
                     number: raw.number,
-                    raw: raw_text,
+                    raw: raw.text.as_str().into(),
                     modifier: Modifier::None,
                     words,
                 };
@@ -154,8 +149,9 @@ impl<'r> Walker<'r> {
 
     fn line(&mut self, line: Line, blocks: &mut Blocks) {
         if line.keyword().starts_with('.') {
+            let tune = self.draft.tune();
             let world =
-                World { environment: &self.environment, splice: self.splice, reuseport: self.reuseport };
+                World { environment: &self.environment, splice: tune.splice, reuseport: tune.reuseport };
             return blocks.directive(&line, world, self.report);
         }
         if !blocks.active() {
@@ -331,11 +327,7 @@ impl<'r> Walker<'r> {
             Open::Global if setenv::is_one(line) => {
                 setenv::apply(line, &mut self.environment, self.report);
             }
-            Open::Global => {
-                self.splice &= line.keyword() != "nosplice";
-                self.reuseport &= line.keyword() != "noreuseport";
-                self.draft.global_line(line, self.report);
-            }
+            Open::Global => self.draft.global_line(line, self.report),
         }
     }
 
