@@ -37,7 +37,7 @@ impl Ring {
             return;
         }
         lines.aborting[side.index()] = false;
-        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
+        let direction = Direction::out_of(side);
         let flags = &mut lines.line_mut(direction).flags;
         let (filling, holding) = (flags.take(Flags::FILL), flags.take(Flags::HOLD));
         let draining = lines.line_mut(direction.other()).flags.take(Flags::DRAIN);
@@ -56,7 +56,7 @@ impl Ring {
     pub(super) fn close(&mut self, slot: u32, side: Side, how: CloseHow) {
         let lines = &mut self.lines[slot as usize];
         debug_assert_eq!(lines.pending[side.index()], 0, "closed while the kernel works on it");
-        let direction = if side == Side::Client { Direction::ToServer } else { Direction::ToClient };
+        let direction = Direction::out_of(side);
         let heard_out = lines.line_mut(direction).flags.has(Flags::EOF);
         let Some(socket) = lines.take(side) else { return };
         match how {

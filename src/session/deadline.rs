@@ -83,10 +83,8 @@ impl Session {
     /// A side's timeout runs while it may speak or owes progress. After the other side's end it is the side
     /// that is awaited alone, under its own -fin; `timeout tunnel` replaces the plain ones once connected.
     fn side_deadline(&self, side: Side, policy: &Policy, ticks: &Ticks) -> Option<Deadline> {
-        let (to, from) = match side {
-            Side::Client => (Direction::ToClient, Direction::ToServer),
-            Side::Server => (Direction::ToServer, Direction::ToClient),
-        };
+        let from = Direction::out_of(side);
+        let to = from.other();
         let holding = self.phase == Phase::Holding;
         if !holding && !self.relay(to).pushing() && !self.relay(from).listening() {
             return None;

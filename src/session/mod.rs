@@ -258,9 +258,10 @@ impl Session {
     /// A side neither spoke nor took what it was sent. Silence ends its direction only, as if it had sent
     /// FIN, and the other direction lives on; a side that does not read is given up.
     fn on_silence(&mut self, side: Side, ops: &mut impl Submit) -> Verdict {
-        let (from, cause) = match side {
-            Side::Client => (Direction::ToServer, Cause::ClientTimeout),
-            Side::Server => (Direction::ToClient, Cause::ServerTimeout),
+        let from = Direction::out_of(side);
+        let cause = match side {
+            Side::Client => Cause::ClientTimeout,
+            Side::Server => Cause::ServerTimeout,
         };
         if self.relay(from.other()).pushing() {
             self.reset_on_close[side.index()] |= side == Side::Server;

@@ -32,6 +32,14 @@ impl Direction {
         self as usize
     }
 
+    /// The one whose bytes are read from this side.
+    pub fn out_of(side: Side) -> Direction {
+        match side {
+            Side::Client => Direction::ToServer,
+            Side::Server => Direction::ToClient,
+        }
+    }
+
     /// The socket that bytes of this direction are read from.
     pub fn source(self) -> Side {
         match self {
