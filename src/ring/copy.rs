@@ -106,8 +106,7 @@ impl Ring {
             return;
         }
         flags.set(Flags::STOPPING);
-        let entry = opcode::AsyncCancel::new(token.pack()).build();
-        self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
+        self.cancel(token);
     }
 
     /// Takes no more from the source; a waiting Fill is answered.
@@ -117,9 +116,7 @@ impl Ring {
         let flags = &mut lines.line_mut(direction).flags;
         flags.set(Flags::STOPPED);
         if flags.has(Flags::BULK) {
-            let token = Token::of_direction(Kind::Readable, direction, generation, slot);
-            let entry = opcode::AsyncCancel::new(token.pack()).build();
-            return self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
+            return self.cancel(Token::of_direction(Kind::Readable, direction, generation, slot));
         }
         self.stop_receiving(slot, direction);
         if let Some((completion, outcome)) = self.serve_fill(slot, direction) {

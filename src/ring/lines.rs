@@ -26,10 +26,10 @@ impl Flags {
     pub(super) const BULK: u16 = 1 << 6;
     /// To move by splice as soon as nothing is queued or armed.
     pub(super) const WANTS_BULK: u16 = 1 << 7;
-    /// Nothing more is to be taken from the source.
-    pub(super) const STOPPED: u16 = 1 << 9;
     /// On the list of those that found no buffer.
     pub(super) const STARVED: u16 = 1 << 8;
+    /// Nothing more is to be taken from the source.
+    pub(super) const STOPPED: u16 = 1 << 9;
 
     pub(super) fn has(self, bits: u16) -> bool {
         self.0 & bits != 0

@@ -3,7 +3,7 @@
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use io_uring::types::Fd;
-use io_uring::{cqueue, opcode, types};
+use io_uring::{cqueue, opcode};
 
 use super::token::{Kind, Token};
 use super::{Event, Ring, outcome};
@@ -20,9 +20,7 @@ impl Ring {
 
     /// Asks a listener to end. A connection may still arrive in its place: [`Event::Accepted`] says which.
     pub fn stop_listening(&mut self, listener: u32) {
-        let tag = Token::plain(Kind::Accept, listener).pack();
-        let entry = opcode::AsyncCancel2::new(types::CancelBuilder::user_data(tag).all()).build();
-        self.push(entry.user_data(Token::plain(Kind::Cancel, listener).pack()));
+        self.cancel(Token::plain(Kind::Accept, listener));
     }
 
     /// Reports [`Event::Mail`] when the eventfd becomes readable, each time until the ring ends.

@@ -379,7 +379,13 @@ impl Ring {
     }
 
     fn fd(&self, slot: u32, side: Side) -> Option<Fd> {
-        self.lines[slot as usize].socket(side).map(|fd| Fd(fd.as_raw_fd()))
+        self.socket(slot, side).map(Fd)
+    }
+
+    /// Cancels one request; what it has done until then is its answer.
+    fn cancel(&mut self, token: Token) {
+        let entry = opcode::AsyncCancel::new(token.pack()).build();
+        self.push(entry.user_data(Token::plain(Kind::Cancel, token.slot).pack()));
     }
 
     fn answer(&mut self, slot: u32, completion: Completion, outcome: Outcome) {

@@ -5,7 +5,6 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use io_uring::opcode;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::token::{Kind, Token};
@@ -62,8 +61,7 @@ fn mail_is_seen_after_its_watch_has_ended() {
     let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).expect("an eventfd");
     let mut ring = ring();
     ring.watch_mail(bell.as_raw_fd());
-    let entry = opcode::AsyncCancel::new(Token::plain(Kind::Mail, 0).pack()).build();
-    ring.push(entry.user_data(Token::plain(Kind::Cancel, 0).pack()));
+    ring.cancel(Token::plain(Kind::Mail, 0));
     assert!(mail(&mut ring), "the end of the watch is told");
     assert!(!mail(&mut ring), "nobody rang");
     rustix::io::write(&bell, &1_u64.to_ne_bytes()).expect("the bell rings");
