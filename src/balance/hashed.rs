@@ -20,7 +20,7 @@ pub(super) struct Hashed {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Input {
+pub(super) enum Input {
     /// `balance source`: the address folded to a word; `hash-type` adds avalanche at most.
     Source,
     /// `balance hash`: an address or a port through the hash function.
@@ -34,22 +34,7 @@ enum Place {
 }
 
 impl Hashed {
-    /// `balance source`.
-    pub(super) fn source(proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Hashed {
-        Hashed::new(Input::Source, proxy, servers, candidates)
-    }
-
-    /// `balance hash input`.
-    pub(super) fn expression(
-        input: HashInput,
-        proxy: &Proxy,
-        servers: &[ServerEntry],
-        candidates: &[u16],
-    ) -> Hashed {
-        Hashed::new(Input::Expression(input), proxy, servers, candidates)
-    }
-
-    fn new(input: Input, proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Hashed {
+    pub(super) fn new(input: Input, proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Hashed {
         let place = match proxy.hash_type.consistent {
             true => Place::Ring(Ring::new(servers, candidates)),
             false => Place::Map(map::fill(&map::weights(proxy, servers, candidates)).into()),

@@ -25,6 +25,7 @@ mod slots;
 mod smooth;
 mod turns;
 
+use hashed::{Hashed, Input};
 use slots::Slots;
 
 /// A backend's algorithm, prepared for the servers that are usable now. Cheap to clone.
@@ -45,7 +46,7 @@ enum Method {
     LeastConn,
     /// By HAProxy's server id: the lowest that has a free slot, so that those at the end can be switched off.
     First(Arc<[u16]>),
-    Hashed(hashed::Hashed),
+    Hashed(Hashed),
     Random(random::Draws),
 }
 
@@ -130,9 +131,9 @@ impl Method {
             Balance::StaticRr => Method::Turns(map::fill(&map::weights(proxy, servers, candidates)).into()),
             Balance::LeastConn => Method::LeastConn,
             Balance::First => Method::First(by_number(servers, candidates)),
-            Balance::Source => Method::Hashed(hashed::Hashed::source(proxy, servers, candidates)),
+            Balance::Source => Method::Hashed(Hashed::new(Input::Source, proxy, servers, candidates)),
             Balance::Hash(input) => {
-                Method::Hashed(hashed::Hashed::expression(input, proxy, servers, candidates))
+                Method::Hashed(Hashed::new(Input::Expression(input), proxy, servers, candidates))
             }
             Balance::Random(draws) => Method::Random(random::Draws::new(draws, &weights())),
         }
