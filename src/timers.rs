@@ -67,25 +67,13 @@ impl Wheel {
         }
     }
 
-    /// The deadline of a slot.
-    pub fn deadline(&self, slot: u32) -> Option<u64> {
-        Some(self.entries[slot as usize].at_ms).filter(|&at| at != UNSET)
-    }
-
-    /// When to call [`Wheel::expire`] again: never after the nearest deadline, possibly before it. None:
+    /// When to call [`Wheel::pop`] again: never after the nearest deadline, possibly before it. None:
     /// nothing is set.
     pub fn next(&self) -> Option<u64> {
         if self.heads[DUE as usize] != NIL {
             return Some(self.now_ms);
         }
         self.next_bucket().map(|(start_ms, _)| start_ms)
-    }
-
-    /// Takes out every slot whose deadline is `now_ms` or earlier. Each is reported once.
-    pub fn expire(&mut self, now_ms: u64, mut expired: impl FnMut(u32)) {
-        while let Some(slot) = self.pop(now_ms) {
-            expired(slot);
-        }
     }
 
     /// Takes out one slot whose deadline is `now_ms` or earlier.
@@ -181,8 +169,7 @@ mod tests {
     }
 
     fn expired(wheel: &mut Wheel, now_ms: u64) -> Vec<u32> {
-        let mut slots = Vec::new();
-        wheel.expire(now_ms, |slot| slots.push(slot));
+        let mut slots: Vec<u32> = std::iter::from_fn(|| wheel.pop(now_ms)).collect();
         slots.sort_unstable();
         slots
     }
@@ -210,7 +197,7 @@ mod tests {
         let mut wheel = wheel(0, 1);
         wheel.set(0, u64::MAX);
         assert!(expired(&mut wheel, 1 << 40).is_empty());
-        assert!(wheel.deadline(0).is_some());
+        assert!(wheel.next().is_some());
     }
 
     #[derive(Clone, Debug)]
