@@ -126,13 +126,10 @@ impl Worker {
         let backend = self.backend_of(slot).expect("a server is chosen after its backend");
         match self.ask(slot, backend, None, avoid) {
             Choice::Server(server) => self.assign(slot, backend, server),
-            Choice::QueueServer(server) => {
-                let id = self.snapshot.backend(backend).servers[usize::from(server)].id;
-                self.enqueue(slot, backend, QueueId::Server(id));
-            }
+            Choice::QueueServer(server) => self.enqueue(slot, backend, self.queue_of(backend, server)),
             Choice::QueueBackend => self.enqueue(slot, backend, QueueId::Backend(backend)),
             Choice::QueueFull(server) => {
-                let id = self.snapshot.backend(backend).servers[usize::from(server)].id;
+                let id = self.server_id(backend, server);
                 self.drive(slot, |session, _, ops| session.turned_away(id, ops));
             }
             Choice::Nobody => self.drive(slot, |session, _, ops| session.unserved(ops)),
@@ -163,13 +160,18 @@ impl Worker {
 
     /// Connects the session to a server whose slot it holds.
     pub(super) fn assign(&mut self, slot: u32, backend: ProxyId, server: u16) {
-        let id = self.snapshot.backend(backend).servers[usize::from(server)].id;
+        let id = self.server_id(backend, server);
         self.sessions[slot as usize].record.dequeue(self.now);
         self.count_assigned(slot, backend, id);
         self.drive(slot, |session, _, ops| {
             session.assigned(id, ops);
             Verdict::Live
         });
+    }
+
+    /// The cell of a backend's server.
+    pub(super) fn server_id(&self, backend: ProxyId, server: u16) -> ServerId {
+        self.snapshot.backend(backend).servers[usize::from(server)].id
     }
 
     /// The backend a session belongs to; None: none was chosen yet.

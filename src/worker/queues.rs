@@ -138,8 +138,8 @@ impl Worker {
         }
     }
 
-    fn queue_of(&self, backend: ProxyId, server: u16) -> QueueId {
-        QueueId::Server(self.snapshot.backend(backend).servers[usize::from(server)].id)
+    pub(super) fn queue_of(&self, backend: ProxyId, server: u16) -> QueueId {
+        QueueId::Server(self.server_id(backend, server))
     }
 
     fn leave_head(&mut self, queue: QueueId) {
