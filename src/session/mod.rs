@@ -213,8 +213,7 @@ impl Session {
             Completion::Held => return self.on_held(outcome, policy, ops),
             Completion::Connected => return self.on_connected(outcome, policy, ops),
             Completion::Filled(d) => {
-                if self.gives_up(connected, outcome, policy) {
-                    let stage = self.stage();
+                if let Some(stage) = self.given_up(outcome, policy) {
                     return self.end(Cause::ClientAbort, stage, ops);
                 }
                 self.relay_mut(d).on_fill(outcome, connected)
@@ -226,9 +225,18 @@ impl Session {
         self.take(step, ops)
     }
 
-    /// Whether the client left before it was connected, and that is an end (`option abortonclose`).
-    fn gives_up(&self, connected: bool, outcome: Outcome, policy: &Policy) -> bool {
-        !connected && policy.abort_on_close && matches!(outcome, Ok(0) | Err(_))
+    /// What a client gives up that leaves without a word: at once its place in a queue or the pause before a
+    /// retry, with `option abortonclose` also a connect under way. None: the session goes on.
+    fn given_up(&self, outcome: Outcome, policy: &Policy) -> Option<Stage> {
+        let waiting = matches!(self.standing(), Phase::Queued | Phase::TurnAround);
+        let connecting = self.phase == Phase::Connecting && policy.abort_on_close;
+        let timed_out = self.relay(Direction::ToServer).expired();
+        match outcome {
+            _ if !(waiting || connecting) || timed_out => None,
+            Ok(0) => Some(self.stage()),
+            Ok(_) => None,
+            Err(_) => Some(Stage::Data),
+        }
     }
 
     /// A deadline struck. The owner has checked that it is still the one in force.
@@ -407,8 +415,13 @@ impl Session {
         ops.submit(op);
     }
 
+    /// The phase, of one in transit that which it left.
+    fn standing(&self) -> Phase {
+        if self.phase.is_transit() { self.before } else { self.phase }
+    }
+
     fn stage(&self) -> Stage {
-        match if self.phase.is_transit() { self.before } else { self.phase } {
+        match self.standing() {
             Phase::Holding => Stage::Request,
             Phase::Queued => Stage::Queue,
             Phase::Established => Stage::Data,
@@ -452,5 +465,15 @@ impl Session {
     /// A retry went to another server.
     pub fn redispatched(&self) -> bool {
         self.redispatched
+    }
+
+    /// Why it ends, as far as is known.
+    pub fn termination(&self) -> Termination {
+        self.end
+    }
+
+    /// What ends it is nobody's fault after all.
+    pub fn forgive(&mut self) {
+        self.end = Termination::default();
     }
 }

@@ -14,7 +14,7 @@ use super::in_flight::InFlight;
 use super::op::{Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
 use super::policy::{Hold, Policy};
 use super::relay::{Half, HalfState, Relay, Step};
-use super::termination::{Cause, Termination};
+use super::termination::{Cause, Stage, Termination};
 use super::{NOBODY, Phase, Session, Verdict};
 
 /// A parked session as plain data. Servers are named by whoever carries it.
@@ -87,10 +87,7 @@ impl Session {
             Ok(Step::Next(Op::Fill(_))) => Verdict::Live,
             Ok(Step::Next(Op::Drain(..))) if self.phase == Phase::Halting => Verdict::Live,
             Ok(step) => self.take(step, ops),
-            Err(cause) => {
-                let stage = self.stage();
-                self.end(cause, stage, ops)
-            }
+            Err(stage) => self.end(Cause::ClientAbort, stage, ops),
         };
         if self.phase == Phase::Parking {
             self.halt_when_written(ops);
@@ -102,22 +99,22 @@ impl Session {
         verdict
     }
 
-    /// What a relay makes of an answer; the error is a cause to end.
+    /// What a relay makes of an answer; the error is what a client that has left gives up.
     fn step_of_transit(
         &mut self,
         completion: Completion,
         outcome: Outcome,
         policy: &Policy,
-    ) -> Result<Step, Cause> {
+    ) -> Result<Step, Stage> {
         let connected = self.before == Phase::Established;
         let cancelled = outcome == Err(Errno::ECANCELED);
         Ok(match completion {
             Completion::Filled(d) if cancelled && !self.relay(d).expired() => Step::Park,
             Completion::Drained(_) if cancelled => Step::Park,
-            Completion::Filled(_) if self.gives_up(connected, outcome, policy) => {
-                return Err(Cause::ClientAbort);
-            }
-            Completion::Filled(d) => self.relay_mut(d).on_fill(outcome, connected),
+            Completion::Filled(d) => match self.given_up(outcome, policy) {
+                Some(stage) => return Err(stage),
+                None => self.relay_mut(d).on_fill(outcome, connected),
+            },
             Completion::Drained(d) => self.relay_mut(d).on_drain(outcome),
             Completion::ShutDown(d) => self.relay_mut(d).on_shutdown(),
             // A Hold leaves the bytes where they are and is asked again.

@@ -13,7 +13,7 @@ pub struct Policy {
     pub redispatch_every: i16,
     /// Any server will do: with another active one a redispatch need not wait for the last retry.
     pub redispatch_at_once: bool,
-    /// `option abortonclose`: a client that closes before it is connected to a server ends the session.
+    /// `option abortonclose`: a client that closes while a server is connected to ends the session.
     pub abort_on_close: bool,
     /// `option nolinger` of the frontend and of the backend: close with a reset.
     pub nolinger: [bool; 2],

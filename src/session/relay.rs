@@ -210,6 +210,11 @@ impl Relay {
         matches!(self.state, State::Eof | State::Closing | State::Done)
     }
 
+    /// The source or the sink failed.
+    pub(super) fn broken(&self) -> bool {
+        self.state == State::Broken
+    }
+
     /// Nothing was asked of the source yet.
     pub(super) fn is_idle(&self) -> bool {
         self.state == State::Idle

@@ -1,6 +1,6 @@
 //! What follows a failed connect: the same server again, at once or after a pause, another one, or the end.
 
-use super::op::{CloseHow, Errno, Op, Side, Submit};
+use super::op::{CloseHow, Direction, Errno, Op, Side, Submit};
 use super::policy::Policy;
 use super::termination::{Cause, Stage};
 use super::{Phase, Session, Verdict};
@@ -30,18 +30,21 @@ impl Session {
             self.phase = Phase::Choosing;
             return Verdict::Redispatch { optional: at_once, pause: !timed_out };
         }
-        self.stay(!timed_out, ops);
-        Verdict::Live
+        self.stay(!timed_out, ops)
     }
 
     /// Declines an optional redispatch: after the pause the same server is tried again, or, if the retry
-    /// count asks for it, whichever is chosen then.
-    pub fn stay(&mut self, pause: bool, ops: &mut impl Submit) {
-        if pause {
-            self.phase = Phase::TurnAround;
-        } else {
-            self.connect(ops);
+    /// count asks for it, whichever is chosen then. For a client that left while it was connected nobody
+    /// pauses: its FIN is nobody's fault.
+    pub fn stay(&mut self, pause: bool, ops: &mut impl Submit) -> Verdict {
+        let client = self.relay(Direction::ToServer);
+        match (pause, client.broken(), client.source_ended() && !client.expired()) {
+            (false, ..) => self.connect(ops),
+            (true, true, _) => return self.end(Cause::ClientAbort, Stage::Data, ops),
+            (true, false, true) => return self.end(Cause::Normal, Stage::Ended, ops),
+            (true, false, false) => self.phase = Phase::TurnAround,
         }
+        Verdict::Live
     }
 
     /// Configuration manual, `option redispatch`: N > 0 every N-th retry, N < 0 the N-th before the last.

@@ -9,7 +9,7 @@ use crate::ring::Ops;
 use crate::rules::Facts;
 use crate::session::op::ServerId;
 use crate::session::policy::Policy;
-use crate::session::termination::Termination;
+use crate::session::termination::{Cause, Stage, Termination};
 use crate::session::{Phase, Session, Verdict};
 use crate::sys::socket::{Buffers, Route, resolve_route};
 use crate::table::Snapshot;
@@ -48,6 +48,9 @@ impl Worker {
         if before == Phase::Queued && after == Phase::Ending {
             self.leave_queue(slot);
         }
+        if before != Phase::Ending && after == Phase::Ending {
+            self.settle_blame(slot, before);
+        }
         let entry = &mut self.sessions[slot as usize];
         entry.record.ticks.phase = now;
         if after == Phase::Established {
@@ -72,6 +75,20 @@ impl Worker {
             self.count_connect(slot);
         }
         self.file_timer(slot);
+    }
+
+    /// The two ways in which HAProxy logs an end in a queue or before a connection was made: a client whose FIN
+    /// came with its connection is not blamed, and neither for it nor for one whose time was up is the wait
+    /// counted.
+    fn settle_blame(&mut self, slot: u32, before: Phase) {
+        let Entry { session, record } = &mut self.sessions[slot as usize];
+        let Termination { cause, stage } = session.termination();
+        let left_at_once = cause == Cause::ClientAbort && self.now - record.accepted_ms() <= 1;
+        if left_at_once && matches!(stage, Stage::Queue | Stage::Connect) {
+            session.forgive();
+        } else if before == Phase::Queued && cause != Cause::ClientTimeout {
+            record.dequeue(self.now);
+        }
     }
 
     /// The client has reset the connection before anything was asked for it: no server is troubled.
@@ -113,10 +130,7 @@ impl Worker {
     fn redispatch(&mut self, slot: u32, optional: bool, pause: bool) {
         let backend = self.backend_of(slot).expect("a server failed, so a backend was chosen");
         if optional && self.snapshot.backend(backend).active < 2 {
-            return self.drive(slot, |session, _, ops| {
-                session.stay(pause, ops);
-                Verdict::Live
-            });
+            return self.drive(slot, |session, _, ops| session.stay(pause, ops));
         }
         let former = self.release_server(slot);
         self.choose_server(slot, former);

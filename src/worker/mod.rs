@@ -34,7 +34,6 @@ use crate::load::Load;
 use crate::log::SessionSink;
 use crate::ring::{Event, Ring, Settings};
 use crate::session::Session;
-use crate::session::deadline::Expiry;
 use crate::session::op::{Completion, Outcome};
 use crate::stats::counters::WorkerCounters;
 use crate::table::{Snapshot, TableReader};
@@ -266,9 +265,6 @@ impl Worker {
         let policy = &self.policies.entry(entry.record.policy).policy;
         match entry.session.expired(policy, &entry.record.ticks, self.now as u32) {
             Some(expiry) => {
-                if expiry == Expiry::Queue {
-                    self.sessions[slot as usize].record.dequeue(self.now);
-                }
                 self.drive(slot, |session, _, ops| session.on_timeout(expiry, ops));
                 // A half of the session may live on, under the other timeout.
                 if self.sessions.contains(slot as usize) {

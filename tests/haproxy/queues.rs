@@ -159,7 +159,7 @@ scenario!(
 scenario!(client_fin_while_queued_later, config("  timeout queue 1s\n", S1_MAX), one, |world| {
     let (first, server) = world.relayed();
     let second = world.connect();
-    world.await_stat("BACKEND", "qcur", 1);
+    world.await_stat_for_a_while("BACKEND", "qcur", 1);
     second.finish();
     world.note_client(second);
     drop((first, server));
@@ -169,8 +169,36 @@ scenario!(client_data_and_fin_while_queued_later, config("  timeout queue 1s\n",
     let (first, server) = world.relayed();
     let mut second = world.connect();
     second.send(b"request");
-    world.await_stat("BACKEND", "qcur", 1);
+    world.await_stat_for_a_while("BACKEND", "qcur", 1);
     second.finish();
     world.note_client(second);
     drop((first, server));
 });
+
+scenario!(
+    client_fin_while_queued_later_abortonclose,
+    config("  timeout queue 1s\n  option abortonclose\n", S1_MAX),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let second = world.connect();
+        world.await_stat_for_a_while("BACKEND", "qcur", 1);
+        second.finish();
+        world.note_client(second);
+        drop((first, server));
+    }
+);
+
+scenario!(
+    client_resets_while_queued_abortonclose,
+    config("  timeout queue 1s\n  option abortonclose\n", S1_MAX),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let second = world.connect();
+        world.await_stat("BACKEND", "qcur", 1);
+        second.reset();
+        world.note_log();
+        drop((first, server));
+    }
+);

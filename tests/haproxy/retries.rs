@@ -176,14 +176,14 @@ scenario!(retry_keeps_data_of_client, config("  retries 2\n", S1), refusing, |wo
 
 scenario!(client_fin_while_connecting_later, config("  retries 0\n", S1), silent, |world| {
     let client = world.connect();
-    world.await_stat("s1", "scur", 1);
+    world.await_stat_for_a_while("s1", "scur", 1);
     client.finish();
     world.note_client(client);
 });
 
 scenario!(client_fin_in_turn_around, config("  timeout connect 1s\n  retries 1\n", S1), refusing, |world| {
     let client = world.connect();
-    world.await_stat("s1", "wretr", 1);
+    world.await_stat_for_a_while("s1", "wretr", 1);
     client.finish();
     world.note_client(client);
 });
@@ -194,8 +194,43 @@ scenario!(
     silent,
     |world| {
         let client = world.connect();
-        world.await_stat("s1", "scur", 1);
+        world.await_stat_for_a_while("s1", "scur", 1);
         client.finish();
         world.note_client(client);
+    }
+);
+
+scenario!(
+    client_fin_in_turn_around_at_once,
+    config("  timeout connect 1s\n  retries 1\n", S1),
+    refusing,
+    |world| {
+        let client = world.connect_having(|client| client.finish());
+        world.note_client(client);
+    }
+);
+
+scenario!(
+    client_data_and_fin_in_turn_around,
+    config("  timeout connect 1s\n  retries 1\n", S1),
+    refusing,
+    |world| {
+        let mut client = world.connect();
+        client.send(b"request");
+        world.await_stat_for_a_while("s1", "wretr", 1);
+        client.finish();
+        world.note_client(client);
+    }
+);
+
+scenario!(
+    client_resets_while_connecting_abortonclose,
+    config("  retries 0\n  option abortonclose\n", S1),
+    silent,
+    |world| {
+        let client = world.connect();
+        world.await_stat("s1", "scur", 1);
+        client.reset();
+        world.note_log();
     }
 );

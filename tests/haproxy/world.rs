@@ -143,6 +143,12 @@ impl World {
         assert!(met.is_some(), "{name} of b/{server} becomes {value}:\n{last}");
     }
 
+    /// Waits for that, and a moment more: a FIN now is not taken for one that came with the connection.
+    pub fn await_stat_for_a_while(&self, server: &str, name: &str, value: u32) {
+        self.await_stat(server, name, value);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
     /// Notes how a client's connection ends, then the log line.
     pub fn note_client(&mut self, mut client: Peer) {
         self.note_end("client", &mut client, SOON);

@@ -122,6 +122,7 @@ impl Actor {
             // Before it is connected a session may learn of several troubles and act on a later one.
             _ => {
                 let connect = [Cause::ServerAbort, Cause::ServerTimeout, Cause::Resource, Cause::ClientAbort];
+                let connect = connect.into_iter().chain([Cause::Normal]);
                 self.blame.iter().copied().chain(connect).collect()
             }
         };

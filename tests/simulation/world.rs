@@ -352,10 +352,7 @@ impl World {
 
     fn redispatch(&mut self, at: usize, optional: bool, pause: bool) -> Result<(), String> {
         if optional && self.snapshot.backend(BACKEND).active < 2 {
-            return self.drive(at, |session, _, ops| {
-                session.stay(pause, ops);
-                Verdict::Live
-            });
+            return self.drive(at, |session, _, ops| session.stay(pause, ops));
         }
         let former = self.release(at);
         self.choose_server(at, former.and_then(|id| self.snapshot.place(id).1))
