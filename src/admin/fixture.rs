@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use super::console::Console;
 use super::dialogue::Line;
+use super::reload;
 use super::{Powers, Shared};
 use crate::config::model::{
     Bind, BindId, CliLevel, Config, ListenAddress, Mode, ProxyId, ProxyKind, StatsPage,
@@ -87,7 +88,10 @@ pub fn local<F: Future>(future: F) -> F::Output {
 /// A client with this level of a process without workers whose health thread has ended.
 pub fn console(level: CliLevel) -> Console {
     let (crew, ..) = crew(0).expect("descriptors");
-    Console::new(Powers { shared: shared(), health: health::channel().0, crew }, level)
+    Console::new(
+        Powers { shared: shared(), health: health::channel().0, crew, reload: reload::channel().0 },
+        level,
+    )
 }
 
 /// The answer to one line.

@@ -11,6 +11,7 @@ mod filter;
 pub mod handover;
 mod listener;
 mod page;
+pub mod reload;
 mod sockets;
 
 #[cfg(test)]
@@ -39,4 +40,6 @@ pub struct Powers {
     pub health: health::Remote,
     /// The sessions, which the workers have.
     pub crew: Crew,
+    /// The configuration, which the control thread reads again.
+    pub reload: reload::Reload,
 }

@@ -28,6 +28,13 @@ pub struct Supplies {
 }
 
 impl Supplies {
+    /// Takes from `former` the answers that this has only an error for.
+    pub fn fall_back_on(&mut self, former: &Supplies) {
+        self.hosts.fall_back_on(&former.hosts);
+        self.users.fall_back_on(&former.users);
+        self.groups.fall_back_on(&former.groups);
+    }
+
     /// What was asked for in vain.
     pub fn into_wants(self) -> Wants {
         Wants { hosts: self.hosts.missed, users: self.users.missed, groups: self.groups.missed }
@@ -51,6 +58,14 @@ impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
     /// Adds an answer, or why there is none.
     pub fn add(&mut self, question: Q, answer: Result<A, String>) {
         self.given.insert(question, answer);
+    }
+
+    fn fall_back_on(&mut self, former: &Answers<Q, A>) {
+        for (question, answer) in self.given.iter_mut().filter(|(_, answer)| answer.is_err()) {
+            if let Some(Ok(known)) = former.given.get(question) {
+                *answer = Ok(known.clone());
+            }
+        }
     }
 
     /// The answer; a question that nobody has looked into yet becomes a want and an error.

@@ -7,12 +7,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::config::model::{Config, ProxyId};
+use crate::log::Additions;
 
 /// What came of an order, in HAProxy's words. Ok may be empty: done, with nothing to say.
 pub type Reply = Result<String, String>;
 
 /// An order.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Order {
     /// About one server.
     Server {
@@ -30,6 +31,15 @@ pub enum Order {
         base: Arc<Config>,
         /// From now on.
         next: Arc<Config>,
+    },
+    /// The same, with log targets that only the new one has.
+    Reload {
+        /// As with `Replace`.
+        base: Arc<Config>,
+        /// From now on.
+        next: Arc<Config>,
+        /// Opened already.
+        logs: Additions,
     },
 }
 
@@ -110,14 +120,9 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What is asked.
-    pub fn order(&self) -> &Order {
-        &self.order
-    }
-
-    /// Answers it; an asker that is gone needs no answer.
-    pub fn answer(self, reply: Reply) {
-        let _ = self.reply.send(reply);
+    /// Follows it and answers; an asker that is gone needs no answer.
+    pub fn answer(self, follow: impl FnOnce(Order) -> Reply) {
+        let _ = self.reply.send(follow(self.order));
     }
 }
 

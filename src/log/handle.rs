@@ -38,8 +38,8 @@ pub(super) struct Shared {
     /// Messages in the channel or about to be: a channel cannot be asked.
     pub(super) queued: AtomicUsize,
     pub(super) closing: AtomicBool,
-    /// Another configuration to log by, and whether there is one.
-    pub(super) replacement: Mutex<Option<Replacement>>,
+    /// Other configurations to log by, one after the other, and whether there are any.
+    pub(super) replacements: Mutex<Vec<Replacement>>,
     pub(super) replaced: AtomicBool,
 }
 
@@ -51,12 +51,12 @@ pub(super) struct Replacement {
 }
 
 impl Shared {
-    /// The replacement that nobody has taken yet.
-    pub(super) fn take_replacement(&self) -> Option<Replacement> {
+    /// The replacements that nobody has taken yet.
+    pub(super) fn take_replacements(&self) -> Vec<Replacement> {
         if !self.replaced.swap(false, AcqRel) {
-            return None;
+            return Vec::new();
         }
-        self.replacement.lock().unwrap_or_else(PoisonError::into_inner).take()
+        std::mem::take(&mut *self.replacements.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -92,19 +92,14 @@ impl LogHandle {
         self.shared.bell.ring();
     }
 
-    /// Logs by another configuration from now on. To be called before a session can begin under it, and not
-    /// again before the log thread has seen it: [`LogHandle::is_settled`].
+    /// Logs by another configuration from now on. To be called before a session can begin under it; `additions`
+    /// are what it has and the one before had not.
     pub fn replace(&self, config: Arc<Config>, additions: Additions) {
-        let mut replacement = self.shared.replacement.lock().unwrap_or_else(PoisonError::into_inner);
-        *replacement = Some(Replacement { config, additions });
+        let mut replacements = self.shared.replacements.lock().unwrap_or_else(PoisonError::into_inner);
+        replacements.push(Replacement { config, additions });
         self.shared.replaced.store(true, Release);
-        drop(replacement);
+        drop(replacements);
         self.shared.bell.ring();
-    }
-
-    /// Whether the log thread has taken over every configuration it was given.
-    pub fn is_settled(&self) -> bool {
-        self.shared.replacement.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// Lines lost so far after the workers' rings: at a target, or because of too many process messages.

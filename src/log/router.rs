@@ -112,11 +112,11 @@ impl Router {
     }
 
     fn send(&mut self, proxy: Option<ProxyId>, level: Level) -> u64 {
-        let tag = tag(&self.config, proxy.map(|id| &self.config.proxies[usize::from(id.0)]));
+        let tag = tag(&self.config, proxy.and_then(|id| self.config.proxies.get(usize::from(id.0))));
         let hostname = self.hostname.as_deref();
         let header = Header { now: self.clock.at(now_us()), tag, hostname, pid: self.pid, level };
         let routes = match proxy {
-            Some(id) => &mut self.proxies[usize::from(id.0)],
+            Some(id) => self.proxies.get_mut(usize::from(id.0)).map_or(&mut [][..], Vec::as_mut_slice),
             None => &mut self.global,
         };
         let now = Instant::now();

@@ -57,7 +57,7 @@ pub fn start(
         dropped: Arc::default(),
         queued: AtomicUsize::new(0),
         closing: AtomicBool::new(false),
-        replacement: Mutex::new(None),
+        replacements: Mutex::new(Vec::new()),
         replaced: AtomicBool::new(false),
     });
     let (send, notices) = sync_channel(NOTICES);
@@ -138,10 +138,8 @@ impl LogThread {
     }
 }
 
-/// Takes over another configuration if there is one. Answers how many lines were lost with its former targets.
+/// Takes over other configurations if there are any. Answers how many lines were lost with former targets.
 fn follow(router: &mut Router, shared: &Shared) -> u64 {
-    match shared.take_replacement() {
-        Some(Replacement { config, additions }) => router.replace(config, additions),
-        None => 0,
-    }
+    let replacements = shared.take_replacements().into_iter();
+    replacements.map(|Replacement { config, additions }| router.replace(config, additions)).sum()
 }

@@ -20,7 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, t
 use super::announce;
 use super::background::Promise;
 use super::error::StartError;
-use super::limits::PAGE_CONNECTIONS;
+use super::limits::{Budget, PAGE_CONNECTIONS};
+use super::reload::{Origin, Reloader};
 use super::report::{self, Severity};
 use super::signals::{self, Asked};
 use super::succession::Succession;
@@ -44,6 +45,18 @@ pub struct Services {
     /// Of `stats socket` lines, by their place.
     pub stats: Vec<(usize, OwnedFd)>,
 }
+
+/// A listener of the control thread.
+#[derive(Debug)]
+pub struct Served {
+    /// None: a stats socket.
+    pub bind: Option<BindId>,
+    /// Accepts from it.
+    pub task: JoinHandle<()>,
+}
+
+/// All of them, shared by the tasks of the control thread.
+pub type Serving = Rc<RefCell<Vec<Served>>>;
 
 /// How the process ends.
 #[derive(Debug)]
@@ -82,7 +95,10 @@ pub struct Control {
     promise: Option<Promise>,
     succession: Succession,
     peers: Arc<Peers>,
-    serving: Vec<JoinHandle<()>>,
+    serving: Serving,
+    reloader: Option<JoinHandle<()>>,
+    origin: Option<Arc<Origin>>,
+    budget: Budget,
     /// The end of listening, under way.
     leaving: Option<JoinHandle<()>>,
     /// Clients that the stats sockets have served.
@@ -100,6 +116,7 @@ impl Control {
         services: Services,
         succession: Succession,
         promise: Option<Promise>,
+        (origin, budget): (Option<Origin>, Budget),
     ) -> Control {
         Control {
             shared: Rc::new(RefCell::new(threads.sources)),
@@ -112,7 +129,10 @@ impl Control {
             promise,
             succession,
             peers: threads.peers,
-            serving: Vec::new(),
+            serving: Serving::default(),
+            reloader: None,
+            origin: origin.map(Arc::new),
+            budget,
             leaving: None,
             cli_clients: Rc::default(),
             ready: 0,
@@ -137,7 +157,8 @@ impl Control {
             let _ = timeout(CUT_TIME, leaving).await;
         }
         returns.iter().for_each(JoinHandle::abort);
-        self.serving.iter().for_each(JoinHandle::abort);
+        self.reloader.iter().for_each(JoinHandle::abort);
+        self.serving.borrow().iter().for_each(|served| served.task.abort());
         self.cut_workers().await;
         self.health.stop();
         self.log.close();
@@ -206,8 +227,10 @@ impl Control {
             let site = Site { shared: Rc::clone(&self.shared), proxy, bind };
             let serving =
                 admin::serve_page(Listener::new(socket).map_err(failed)?, site, Arc::clone(&places));
-            self.serving.push(tokio::task::spawn_local(serving));
+            let served = Served { bind: Some(bind), task: tokio::task::spawn_local(serving) };
+            self.serving.borrow_mut().push(served);
         }
+        let reload = self.await_reloads();
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
         for (line, socket) in services.stats {
             let settings = &config.global.stats_sockets[line];
@@ -220,12 +243,29 @@ impl Control {
                 shared: Rc::clone(&self.shared),
                 health: self.health.remote(),
                 crew: self.crew.clone(),
+                reload: reload.clone(),
             };
             let (places, clients) = (Arc::clone(&places), Rc::clone(&self.cli_clients));
             let serving = admin::serve_stats_socket(listener, rights, powers, places, clients);
-            self.serving.push(tokio::task::spawn_local(serving));
+            let served = Served { bind: None, task: tokio::task::spawn_local(serving) };
+            self.serving.borrow_mut().push(served);
         }
         Ok(())
+    }
+
+    fn await_reloads(&mut self) -> admin::reload::Reload {
+        let (reload, asked) = admin::reload::channel();
+        let reloader = Reloader {
+            shared: Rc::clone(&self.shared),
+            crew: self.crew.clone(),
+            health: self.health.remote(),
+            holdings: Rc::clone(&self.succession.holdings),
+            serving: Rc::clone(&self.serving),
+            origin: self.origin.clone(),
+            budget: self.budget,
+        };
+        self.reloader = Some(tokio::task::spawn_local(reloader.serve(asked)));
+        reload
     }
 
     fn on_signal(&mut self, asked: Asked) -> Option<Ending> {
@@ -245,7 +285,8 @@ impl Control {
             return;
         }
         self.shared.borrow_mut().stopping = true;
-        let serving = std::mem::take(&mut self.serving);
+        let serving = std::mem::take(&mut *self.serving.borrow_mut());
+        let serving = serving.into_iter().map(|served| served.task).collect();
         self.leaving = Some(self.succession.leave(self.crew.clone(), Arc::clone(&self.peers), serving));
         self.tell(announce::stopped(&self.shared.borrow(), self.cli_clients.get()));
         let limit = self.shared.borrow().config.global.hard_stop_after_ms;

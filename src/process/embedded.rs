@@ -18,7 +18,11 @@ pub fn embedded(text: &str) -> ExitCode {
     let (config, said) = config::parse(&[source], &environment, &config::Supplies::default());
     load::tell(&said, &invocation);
     let Some(config) = config else { return ExitCode::FAILURE };
-    match launch::conduct(Loaded { config, warnings: 0 }, &invocation, began) {
+    match launch::conduct(
+        Loaded { config, warnings: 0, supplies: config::Supplies::default() },
+        &invocation,
+        began,
+    ) {
         Ok(Ending::Finished | Ending::Signal(_)) => ExitCode::SUCCESS,
         Ok(failed @ Ending::Failed(_)) => failed.leave(),
         Err(status) => status,

@@ -9,17 +9,20 @@ use std::time::{Duration, Instant};
 use super::background::{self, Detached, PidFile, Promise};
 use super::control::{self, Control, Ending};
 use super::error::StartError;
+use super::files::Files;
 use super::invocation::Invocation;
 use super::limits::{self, Budget};
 use super::listen::Sockets;
 use super::listeners::Tables;
-use super::load::Loaded;
+use super::load::{Loaded, NO_LISTENER};
 use super::predecessors::Predecessors;
+use super::reload::Origin;
 use super::succession::Succession;
 use super::takeover::Inheritance;
 use super::threads::{self, Material};
 use super::{privileges, report, runtime};
 use crate::admin::handover::Holdings;
+use crate::config::Supplies;
 use crate::config::model::Config;
 use crate::log;
 use crate::sys::{cpu, signal};
@@ -62,9 +65,22 @@ pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Resul
         Ok(Some(Detached::Parent(status))) => return Err(ExitCode::from(status)),
         Err(error) => return Err(failed(&[error])),
     };
-    start(opened, promise, warnings, began)
+    let origin = origin(&opened.config, invocation, loaded.supplies);
+    start(opened, promise, warnings, began, origin)
         .and_then(|control| runtime::run("control", control.run()))
         .map_err(|error| failed(&[error]))
+}
+
+/// What a reload reads again; None: it came from no file. Without the directories a reload says that it cannot
+/// read them, and nothing else suffers.
+fn origin(config: &Config, invocation: &Invocation, supplies: Supplies) -> Option<Origin> {
+    let mut files = Files::new(&invocation.files);
+    if config.global.chroot.is_some()
+        && let Err(error) = files.keep()
+    {
+        tracing::warn!(%error, "the directories of the configuration cannot be kept open for a reload");
+    }
+    (!invocation.files.is_empty()).then(|| Origin { invocation: invocation.clone(), files, supplies })
 }
 
 fn failed(failures: &[StartError]) -> ExitCode {
@@ -86,8 +102,7 @@ fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<Start
     let tables = Tables::open().ok();
     let sockets = bind(&config, workers, invocation, tables.as_ref(), &mut predecessors)?;
     if sockets.is_empty() {
-        let text = "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting";
-        return Err(vec![StartError::new(text)]);
+        return Err(vec![StartError::new(NO_LISTENER)]);
     }
     let logs = log::open(&config).map_err(|error| vec![error])?;
     let pidfile = match &config.global.pidfile {
@@ -155,6 +170,7 @@ fn start(
     promise: Option<Promise>,
     warnings: u32,
     began: Instant,
+    origin: Option<Origin>,
 ) -> Result<Control, StartError> {
     let Opened { config, workers, budget, mut sockets, tables, mut predecessors, logs, pidfile } = opened;
     sockets.publish()?;
@@ -169,5 +185,5 @@ fn start(
     let holdings = Holdings { held: sockets.held, taker: None };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
     let succession = Succession::new(holdings, sockets.earlier, tables, predecessors);
-    Ok(Control::new(threads, services, succession, promise))
+    Ok(Control::new(threads, services, succession, promise, (origin, budget)))
 }

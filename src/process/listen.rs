@@ -47,15 +47,8 @@ impl Sockets {
             Sockets { workers: (0..workers).map(|_| Vec::new()).collect(), ..Sockets::default() };
         sockets.earlier = earlier(config, inheritance, tables);
         let mut failures = Vec::new();
-        for (index, bind) in config.binds.iter().enumerate() {
-            let id = BindId(u16::try_from(index).expect("the configuration numbers binds with 16 bits"));
-            let proxy = &config.proxies[usize::from(bind.proxy.0)];
-            if !proxy.disabled
-                && let Err(error) = sockets.add(config, id, bind, proxy, inheritance)
-            {
-                let owner = format!("{} {}", proxy.kind.word(), proxy.name);
-                failures.push(refused(&bind.declared_at, &owner, &bind.address, error));
-            }
+        for (id, _) in config.binds() {
+            sockets.add_or_explain(config, id, inheritance, &mut failures);
         }
         for (index, socket) in config.global.stats_sockets.iter().enumerate() {
             if let Err(error) = sockets.add_stats(index, socket, config.global.tune.reuseport, inheritance) {
@@ -63,6 +56,34 @@ impl Sockets {
             }
         }
         if failures.is_empty() { Ok(sockets) } else { Err(failures) }
+    }
+
+    /// Binds these addresses only, for a process that runs already; on failure every failure.
+    pub fn bind_only(config: &Config, workers: usize, binds: &[BindId]) -> Result<Sockets, Vec<StartError>> {
+        let mut sockets =
+            Sockets { workers: (0..workers).map(|_| Vec::new()).collect(), ..Sockets::default() };
+        let mut failures = Vec::new();
+        for &id in binds {
+            sockets.add_or_explain(config, id, &Inheritance::default(), &mut failures);
+        }
+        if failures.is_empty() { Ok(sockets) } else { Err(failures) }
+    }
+
+    fn add_or_explain(
+        &mut self,
+        config: &Config,
+        id: BindId,
+        inheritance: &Inheritance,
+        failures: &mut Vec<StartError>,
+    ) {
+        let bind = &config.binds[usize::from(id.0)];
+        let proxy = &config.proxies[usize::from(bind.proxy.0)];
+        if !proxy.disabled
+            && let Err(error) = self.add(config, id, bind, proxy, inheritance)
+        {
+            let owner = format!("{} {}", proxy.kind.word(), proxy.name);
+            failures.push(refused(&bind.declared_at, &owner, &bind.address, error));
+        }
     }
 
     fn add(

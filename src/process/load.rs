@@ -1,13 +1,22 @@
 //! From the command line to a checked configuration, with everything said on the way.
 
+use std::path::PathBuf;
+
+use super::files::Files;
 use super::invocation::Invocation;
 use super::report;
 use super::sources::{self, Unreadable};
 use crate::config::conditional::{self, World};
 use crate::config::diagnostic::{Banner, render};
 use crate::config::model::Config;
-use crate::config::{self, Diagnostic, Environment, Severity};
+use crate::config::{self, Diagnostic, Environment, Severity, Supplies};
 use crate::process::error::strerror;
+
+/// HAProxy's words.
+pub(super) const ZERO_WARNING: &str = "Some warnings were found and 'zero-warning' is set. Aborting.";
+/// HAProxy's words too.
+pub(super) const NO_LISTENER: &str =
+    "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting";
 
 /// What reading the configuration came to.
 #[derive(Debug)]
@@ -16,23 +25,38 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings that were shown.
     pub warnings: usize,
+    /// What was looked up for it.
+    pub supplies: Supplies,
+}
+
+/// A configuration as its files have it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// None: one of the diagnostics is an alert.
+    pub config: Option<Config>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub supplies: Supplies,
 }
 
 /// Reads, parses and checks the configuration. None: refused, and everything was said.
 pub fn load(invocation: &Invocation) -> Option<Loaded> {
-    let (config, diagnostics) = parse(invocation)?;
+    let Reading { config, diagnostics, supplies } = parse(invocation)?;
     tell(&diagnostics, invocation);
     let mut config = config?;
     override_with(&mut config, invocation);
-    let warnings = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count();
+    let warnings = warnings(&diagnostics);
     if config.global.zero_warning && warnings > 0 {
-        report::alert("Some warnings were found and 'zero-warning' is set. Aborting.");
+        report::alert(ZERO_WARNING);
         return None;
     }
-    Some(Loaded { config, warnings })
+    Some(Loaded { config, warnings, supplies })
 }
 
-fn parse(invocation: &Invocation) -> Option<(Option<Config>, Vec<Diagnostic>)> {
+pub(super) fn warnings(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count()
+}
+
+fn parse(invocation: &Invocation) -> Option<Reading> {
     if let Some(directory) = &invocation.directory
         && let Err(errno) = std::env::set_current_dir(directory)
     {
@@ -40,25 +64,32 @@ fn parse(invocation: &Invocation) -> Option<(Option<Config>, Vec<Diagnostic>)> {
         report::alert(&format!("Could not change to directory {directory} : {errno}"));
         return None;
     }
-    let files = readable(sources::expand(&invocation.files))?;
-    if files.is_empty() {
-        let given: Vec<_> = invocation.files.iter().map(|path| path.display().to_string()).collect();
-        report::alert(&format!("config : No *.cfg file found in {}", given.join(" ")));
-        return None;
-    }
-    let texts = readable(sources::read(&files))?;
-    let environment = sources::environment(&files, invocation.local_peer.as_deref());
-    let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
-    Some(config::parse(&texts, &environment, &supplies))
+    read(&Files::new(&invocation.files), invocation, None).inspect_err(|text| report::alert(text)).ok()
 }
 
-fn readable<T>(result: Result<T, Unreadable>) -> Option<T> {
-    result
-        .inspect_err(|Unreadable { path, errno }| {
-            let (path, errno) = (path.display(), strerror(errno));
-            report::alert(&format!("config : Cannot open configuration file/directory {path} : {errno}"));
-        })
-        .ok()
+/// Reads and parses. What cannot be looked up is taken from the `former` supplies, when there are any. The error
+/// is an alert's text.
+pub(super) fn read(
+    files: &Files,
+    invocation: &Invocation,
+    former: Option<&Supplies>,
+) -> Result<Reading, String> {
+    let texts = files.read().map_err(|Unreadable { path, errno }| {
+        let (path, errno) = (path.display(), strerror(&errno));
+        format!("config : Cannot open configuration file/directory {path} : {errno}")
+    })?;
+    if texts.is_empty() {
+        let given: Vec<_> = invocation.files.iter().map(|path| path.display().to_string()).collect();
+        return Err(format!("config : No *.cfg file found in {}", given.join(" ")));
+    }
+    let names: Vec<PathBuf> = texts.iter().map(|source| PathBuf::from(&source.name)).collect();
+    let environment = sources::environment(&names, invocation.local_peer.as_deref());
+    let mut supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
+    if let Some(former) = former {
+        supplies.fall_back_on(former);
+    }
+    let (config, diagnostics) = config::parse(&texts, &environment, &supplies);
+    Ok(Reading { config, diagnostics, supplies })
 }
 
 /// Shows what is to be said about a configuration.
@@ -68,8 +99,13 @@ pub(super) fn tell(diagnostics: &[Diagnostic], invocation: &Invocation) {
     report::raw(&render(diagnostics, &banner));
 }
 
+/// The same as text, for who knows already which process this is.
+pub(super) fn shown(diagnostics: &[Diagnostic], invocation: &Invocation) -> String {
+    render(diagnostics, &Banner { pid: std::process::id(), notices: &[], show_diag: invocation.diagnostics })
+}
+
 /// The command line wins over the configuration.
-fn override_with(config: &mut Config, invocation: &Invocation) {
+pub(super) fn override_with(config: &mut Config, invocation: &Invocation) {
     let global = &mut config.global;
     global.maxconn = invocation.maxconn.filter(|&n| n > 0).or(global.maxconn);
     global.daemon = (global.daemon || invocation.daemon) && !invocation.foreground;

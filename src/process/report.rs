@@ -67,6 +67,13 @@ pub fn start_error(error: &StartError) {
     alert_with_help(&error.to_string(), &error.help());
 }
 
+/// The same as text.
+pub fn start_error_text(error: &StartError) -> String {
+    let help = error.help();
+    let below = if help.is_empty() { String::new() } else { format!("  = help: {help}\n") };
+    line(Severity::Alert, &error.to_string()) + &below
+}
+
 /// Finished text, such as the diagnostics of a configuration, which introduces itself.
 pub fn raw(text: &str) {
     INTRODUCED.fetch_or(text.contains("[NOTICE]"), Relaxed);
@@ -86,7 +93,8 @@ fn say(severity: Severity, text: &str) {
     print(&line(severity, text));
 }
 
-fn line(severity: Severity, text: &str) -> String {
+/// A message as [`event`] prints it.
+pub fn line(severity: Severity, text: &str) -> String {
     format!("{severity:<10} ({}) : {text}\n", std::process::id())
 }
 

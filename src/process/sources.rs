@@ -1,6 +1,6 @@
 //! Reading what the configuration is made of: files, directories, the environment, host names.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -38,14 +38,18 @@ fn directory(path: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
-        let bytes = name.as_encoded_bytes();
-        if bytes.ends_with(b".cfg") && !bytes.starts_with(b".") && std::fs::metadata(entry.path())?.is_file()
-        {
+        if is_config_name(&name) && std::fs::metadata(entry.path())?.is_file() {
             names.push(name);
         }
     }
     names.sort_by(|a, b| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
     Ok(names.into_iter().map(|name| path.join(name)).collect())
+}
+
+/// Whether a file of this name in a directory belongs to the configuration.
+pub fn is_config_name(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.ends_with(b".cfg") && !bytes.starts_with(b".")
 }
 
 /// Reads every file.

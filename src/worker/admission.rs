@@ -244,6 +244,10 @@ impl Worker {
 
     /// A connection of this bind comes from another worker, or back from it.
     pub(super) fn admit(&mut self, bind: u32, socket: OwnedFd) {
+        if self.listeners.find(bind).is_none() {
+            // The other worker has seen a newer table.
+            self.refresh_table();
+        }
         if let Some(place) = self.listeners.find(bind) {
             self.admit_at(place, socket);
         }

@@ -3,6 +3,7 @@
 mod basics;
 mod missing;
 mod process;
+mod reload;
 mod servers;
 mod session_lines;
 mod sessions;
@@ -22,6 +23,7 @@ use table::find;
 enum Family {
     Basics,
     Process,
+    Reload,
     Servers,
     Sessions,
     States,
@@ -34,6 +36,7 @@ enum Family {
 const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Basics, basics::ROWS),
     (Family::Process, process::ROWS),
+    (Family::Reload, reload::ROWS),
     (Family::Servers, servers::ROWS),
     (Family::Sessions, sessions::ROWS),
     (Family::States, states::ROWS),
@@ -67,6 +70,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
     match family {
         Family::Basics => basics::run(console, typed),
         Family::Process => process::run(console, typed),
+        Family::Reload => reload::run(console, typed).await,
         Family::Servers => servers::run(console, typed).await,
         Family::Sessions => sessions::run(console, typed).await,
         Family::States => states::run(console, typed),

@@ -7,6 +7,7 @@ use super::Engine;
 use crate::balance::weights_are_dynamic;
 use crate::config::model::{ProxyId, ServerAddress};
 use crate::health::order::{Asked, Order, Port, Reply, ServerChange, Weight};
+use crate::log::Additions;
 use crate::table::{Checks, ServerEntry};
 
 /// A server by its place in the configuration.
@@ -21,11 +22,11 @@ const NO_CHECK_PORT: &str = "can't change <port> to port map because it is incom
 impl Engine {
     /// Follows an order and replies.
     pub(super) fn answer(&mut self, asked: Asked) {
-        let reply = match asked.order().clone() {
+        asked.answer(|order| match order {
             Order::Server { proxy, server, change } => self.change((proxy, server), change),
-            Order::Replace { base, next } => self.replace(&base, next),
-        };
-        asked.answer(reply);
+            Order::Replace { base, next } => self.replace(&base, next, Additions::default()),
+            Order::Reload { base, next, logs } => self.replace(&base, next, logs),
+        });
     }
 
     fn change(&mut self, at: Place, change: ServerChange) -> Reply {

@@ -7,6 +7,7 @@ use super::Engine;
 use crate::config::model::{Config, ProxyId};
 use crate::health::order::Reply;
 use crate::health::target::{Target, targets};
+use crate::log::Additions;
 use crate::session::op::ServerId;
 use crate::table::{Checks, Health};
 
@@ -15,10 +16,12 @@ const NOWHERE: u16 = u16::MAX;
 
 impl Engine {
     /// Publishes the configuration and checks by it from now on.
-    pub(super) fn replace(&mut self, base: &Arc<Config>, next: Arc<Config>) -> Reply {
+    pub(super) fn replace(&mut self, base: &Arc<Config>, next: Arc<Config>, logs: Additions) -> Reply {
         if !Arc::ptr_eq(base, &self.announcer.config) {
             return Err("The configuration has changed meanwhile, please try again.".to_owned());
         }
+        // First, so that no session is logged by a configuration that nobody there knows.
+        self.announcer.log.replace(Arc::clone(&next), logs);
         let known = self.known_targets();
         let now_ms = self.now_ms();
         self.publisher.replace(Arc::clone(&next), &self.load, now_ms);

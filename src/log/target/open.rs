@@ -32,7 +32,7 @@ pub fn open(config: &Config) -> Result<Targets, StartError> {
 }
 
 /// Targets that only a later configuration has.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Additions {
     pub(in crate::log) opened: Vec<Target>,
 }

@@ -1,0 +1,141 @@
+//! `reload`: the running process reads its configuration again and follows it.
+//!
+//! ```text
+//! read, parse, align, bind, open (a thread of its own) -> health thread publishes -> workers follow
+//!   -> sockets come -> sockets go -> statistics
+//! ```
+//! Whatever can fail comes first, and then nothing has changed.
+
+mod prepare;
+mod settled;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::control::{Served, Serving};
+use super::limits::{Budget, PAGE_CONNECTIONS};
+use super::report::{self, Severity};
+use crate::admin::{self, Listener, Shared, Site, handover};
+use crate::config::model::{BindId, Config};
+use crate::health::{Order, Remote};
+use crate::worker::mailbox::{Command, Crew};
+
+pub use prepare::Origin;
+use prepare::{Prepared, prepare};
+
+/// How often a configuration that others change meanwhile is read again.
+const ATTEMPTS: usize = 5;
+
+/// All that a reload acts on.
+pub struct Reloader {
+    /// The statistics, which follow at the end.
+    pub shared: Shared,
+    /// The workers.
+    pub crew: Crew,
+    /// The health thread, which publishes.
+    pub health: Remote,
+    /// Copies of all listening sockets.
+    pub holdings: handover::Shared,
+    /// The control thread's own listeners.
+    pub serving: Serving,
+    /// None: the configuration came from no file.
+    pub origin: Option<Arc<Origin>>,
+    /// What the process may open.
+    pub budget: Budget,
+}
+
+impl Reloader {
+    /// Follows one request after the other, until the task is aborted.
+    pub async fn serve(self, mut asked: UnboundedReceiver<oneshot::Sender<String>>) {
+        while let Some(reply) = asked.recv().await {
+            let answer = self.reload().await;
+            let (success, said) = match &answer {
+                Ok(said) => (1, said),
+                Err(said) => (0, said),
+            };
+            tracing::info!(success, "reload");
+            // Whoever asked may have gone; what was done is done.
+            let _ = reply.send(format!("Success={success}\n--\n{said}"));
+        }
+    }
+
+    async fn reload(&self) -> Result<String, String> {
+        let Some(origin) = &self.origin else {
+            return Err(alert("the configuration of this process came from no file."));
+        };
+        for _ in 0..ATTEMPTS {
+            if self.shared.borrow().stopping {
+                return Err(alert("the process is stopping and takes no new configuration."));
+            }
+            let base = Arc::clone(&self.shared.borrow().table.load().config);
+            let (origin, budget, workers) = (Arc::clone(origin), self.budget, self.crew.count());
+            let prepared = tokio::task::spawn_blocking(move || prepare(&origin, base, budget, workers));
+            let broken =
+                |_| alert("reading the configuration failed: this is an error in Pronk, please report it.");
+            let prepared = prepared.await.map_err(broken)??;
+            if let Some(said) = self.follow(prepared).await {
+                return Ok(said);
+            }
+        }
+        Err(alert("the configuration is being changed by others all the time, please try again."))
+    }
+
+    /// None: another change came first.
+    async fn follow(&self, prepared: Prepared) -> Option<String> {
+        let Prepared { base, next, sockets, gone, logs, said } = prepared;
+        let order = Order::Reload { base, next: Arc::clone(&next), logs };
+        self.health.order(order).await.ok()?;
+        // From here on everybody knows it; nothing below can fail.
+        for (worker, sockets) in sockets.workers.into_iter().enumerate() {
+            self.crew.order(worker, Command::Listen(sockets)).await;
+        }
+        self.holdings.borrow_mut().held.extend(sockets.held);
+        self.serve_pages(&next, sockets.pages);
+        self.stop_listening(&gone).await;
+        let mut sources = self.shared.borrow_mut();
+        sources.limits.maxconn = next.global.maxconn.unwrap_or(sources.limits.maxconn);
+        sources.config = next;
+        Some(said)
+    }
+
+    fn serve_pages(&self, config: &Config, pages: Vec<(BindId, std::os::fd::OwnedFd)>) {
+        let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
+        for (bind, socket) in pages {
+            let proxy = config.binds[usize::from(bind.0)].proxy;
+            let site = Site { shared: Rc::clone(&self.shared), proxy, bind };
+            match Listener::new(socket) {
+                Ok(listener) => {
+                    let task = admin::serve_page(listener, site, Arc::clone(&places));
+                    let served = Served { bind: Some(bind), task: tokio::task::spawn_local(task) };
+                    self.serving.borrow_mut().push(served);
+                }
+                Err(error) => report::event(Severity::Alert, &format!("cannot serve a stats page: {error}")),
+            }
+        }
+    }
+
+    /// The copies go first: the workers' are then the last ones, and what is queued there is served.
+    async fn stop_listening(&self, gone: &[BindId]) {
+        if gone.is_empty() {
+            return;
+        }
+        self.holdings.borrow_mut().held.retain(|held| held.bind.is_none_or(|bind| !gone.contains(&bind)));
+        let is_gone = |served: &Served| served.bind.is_some_and(|bind| gone.contains(&bind));
+        self.serving.borrow_mut().retain(|served| {
+            if is_gone(served) {
+                served.task.abort();
+            }
+            !is_gone(served)
+        });
+        for worker in 0..self.crew.count() {
+            self.crew.order(worker, Command::Unlisten(gone.to_vec())).await;
+        }
+    }
+}
+
+fn alert(text: &str) -> String {
+    report::line(Severity::Alert, text)
+}

@@ -1,0 +1,261 @@
+//! `reload` on the stats socket: the running process follows a changed file, and no session notices.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use crate::run::{DEFAULTS, Running, ask};
+use crate::support::echo::Threads;
+use crate::support::peer::Peer;
+use crate::support::port::Port;
+use crate::support::server::Server;
+use crate::support::storm::Storm;
+use crate::support::syslog::Syslog;
+use crate::support::{PATIENCE, wait_for};
+
+const RELOADS: usize = 10;
+const LONG: usize = 200;
+
+/// Writes another file and asks for a reload; the answer.
+fn reload(running: &Running, global: &str, sections: &str) -> String {
+    let text = format!("global\n  stats socket unix@s.sock level admin\n{global}\n{DEFAULTS}\n{sections}\n");
+    fs::write(running.proxy.directory().join("haproxy.cfg"), text).expect("written");
+    running.ask("reload")
+}
+
+fn followed(running: &Running, global: &str, sections: &str) {
+    let answer = reload(running, global, sections);
+    assert!(answer.starts_with("Success=1\n--\n"), "{sections}\n{answer}\n{}", running.proxy.stderr());
+}
+
+/// Proxy, name and one column of every row.
+fn column(running: &Running, name: &str) -> Vec<String> {
+    let stat = running.ask("show stat");
+    let mut lines = stat.lines().filter(|line| !line.is_empty());
+    let head: Vec<&str> = lines.next().expect("a header").trim_start_matches("# ").split(',').collect();
+    let at = head.iter().position(|column| *column == name).expect("a column");
+    let value = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        format!("{}/{} {}", fields[0], fields[1], fields[at])
+    };
+    lines.map(value).collect()
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").expect("procfs").uid() == 0
+}
+
+#[test]
+fn ten_reloads_lose_nothing() {
+    let (one, two) = (Threads::echo(), Threads::echo());
+    let (port, other) = (Port::reserve(), Port::reserve());
+    let sections = |round: usize| {
+        let (name, second) = if round.is_multiple_of(3) { ("x", "y") } else { ("renamed", "y") };
+        let balance = ["roundrobin", "leastconn", "source", "random"][round % 4];
+        let servers = [
+            format!("  server a{} 127.0.0.1:{} weight {}\n", round % 5, one.port(), round + 1),
+            format!("  server b 127.0.0.1:{} maxconn {}\n", two.port(), 500 + round),
+        ];
+        let servers =
+            if round.is_multiple_of(2) { servers.concat() } else { servers[1].clone() + &servers[0] };
+        let option = if round % 4 == 3 { " mss 1400" } else { "" };
+        let further = match round % 2 {
+            0 => String::new(),
+            _ => format!(
+                "listen {second}\n  bind 127.0.0.1:{}{option}\n  server s 127.0.0.1:{}\n",
+                other.number,
+                one.port()
+            ),
+        };
+        format!(
+            "listen {name}\n  bind 127.0.0.1:{}\n  balance {balance}\n  timeout client {}s\n{servers}{further}",
+            port.number,
+            10 + round,
+        )
+    };
+    let running = Running::start("  nbthread 2\n", &sections(0));
+    let pid = running.proxy.pid();
+    let storm = Storm::begin(port.address(), LONG);
+    for round in 1..=RELOADS {
+        storm.pass(50);
+        followed(&running, "  nbthread 2\n", &sections(round));
+        assert_eq!(storm.failures(), Vec::<String>::new(), "reload {round}");
+        let served = round % 2 == 1;
+        let there = wait_for(PATIENCE, || (other.has_listener() == served).then_some(()));
+        assert!(there.is_some(), "the other address after reload {round}");
+        if served {
+            let mut peer = Peer::connect(other.address());
+            peer.send(b"hello");
+            assert_eq!(peer.receive(5), b"hello");
+        }
+    }
+    storm.pass(50);
+    println!("{} short and {LONG} long connections over {RELOADS} reloads, none lost", storm.end());
+    assert!(running.ask("show info").contains(&format!("Pid: {pid}\n")));
+}
+
+#[test]
+fn a_bad_file_changes_nothing_and_says_why() {
+    let (port, server) = (Port::reserve(), Threads::echo());
+    let good =
+        format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\n", port.number, server.port());
+    let running = Running::start("", &good);
+    let before = column(&running, "addr");
+    let answer = reload(&running, "", &good.replace("server s", "sever s"));
+    assert!(answer.starts_with("Success=0\n--\n"), "{answer}");
+    assert!(answer.contains("[ALERT]") && answer.contains("unknown keyword 'sever'"), "{answer}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let answer = reload(&running, "", &format!("{good}listen y\n  bind {address}\n  server t 127.0.0.1:9\n"));
+    let text =
+        format!("for proxy y: protocol tcpv4: cannot bind socket (Address already in use) for [{address}].");
+    assert!(answer.starts_with("Success=0\n--\n") && answer.contains(&text), "{answer}");
+    fs::remove_file(running.proxy.directory().join("haproxy.cfg")).expect("removed");
+    let answer = running.ask("reload");
+    assert!(
+        answer.starts_with("Success=0\n--\n") && answer.contains("No such file or directory"),
+        "{answer}"
+    );
+    assert_eq!(column(&running, "addr"), before);
+    let mut peer = Peer::connect(port.address());
+    peer.send(b"hello");
+    assert_eq!(peer.receive(5), b"hello");
+    followed(&running, "", &good);
+}
+
+#[test]
+fn a_session_keeps_its_server_and_its_line() {
+    let (port, mut syslog) = (Port::reserve(), Syslog::bind());
+    let (old, new) = (Server::listening(), Server::listening());
+    let sections = |server: &str, to: u16, option: &str| {
+        format!(
+            "listen x\n  bind 127.0.0.1:{}\n  log 127.0.0.1:{} local0\n{option}  server {server} 127.0.0.1:{to}\n",
+            port.number,
+            syslog.port(),
+        )
+    };
+    let (first, second) = (sections("old", old.port(), "  option tcplog\n"), sections("new", new.port(), ""));
+    let running = Running::start("", &first);
+    let mut kept = Peer::connect(port.address());
+    let mut its = old.accept();
+    followed(&running, "", &second);
+    kept.send(b"ping");
+    assert_eq!(its.receive(4), b"ping");
+    its.send(b"pong");
+    assert_eq!(kept.receive(4), b"pong");
+    let fresh = Peer::connect(port.address());
+    drop(new.accept());
+    let line = syslog.line_where(PATIENCE, |line| line.contains("Connect from")).expect("the new form");
+    assert!(line.ends_with("(x/TCP)"), "{line}");
+    assert_eq!(
+        column(&running, "sid"),
+        ["x/FRONTEND 0", "x/new 1", "x/BACKEND 0"],
+        "only names of today are shown"
+    );
+    drop((kept, its, fresh));
+    let line = syslog.line_where(PATIENCE, |line| line.contains(" x x/")).expect("the old form");
+    assert!(line.contains(" x x/old "), "{line}");
+}
+
+#[test]
+fn counts_and_ids_of_what_stays_go_on() {
+    let (port, server) = (Port::reserve(), Threads::echo());
+    let listen =
+        |name: &str, servers: &str| format!("listen {name}\n  bind 127.0.0.1:{}\n{servers}", port.number);
+    let one = format!("  server one 127.0.0.1:{}\n", server.port());
+    let running = Running::start("", &listen("x", &(one.clone() + "  server gone 127.0.0.1:9 disabled\n")));
+    let mut peer = Peer::connect(port.address());
+    peer.send(b"hello");
+    assert_eq!(peer.receive(5), b"hello");
+    let ids = [column(&running, "iid"), column(&running, "sid")];
+    assert_eq!(column(&running, "stot"), ["x/FRONTEND 1", "x/one 1", "x/gone 0", "x/BACKEND 1"]);
+    let more = format!(
+        "backend before\n  server z 127.0.0.1:9\n{}",
+        listen("x", &("  server new 127.0.0.1:9 disabled\n".to_owned() + &one))
+    );
+    followed(&running, "", &more);
+    assert_eq!(
+        column(&running, "stot"),
+        ["x/FRONTEND 1", "x/new 0", "x/one 1", "x/BACKEND 1", "before/z 0", "before/BACKEND 0"]
+    );
+    let now = [column(&running, "iid"), column(&running, "sid")];
+    assert_eq!((&now[0][0], &now[1][2]), (&ids[0][0], &ids[1][1]));
+}
+
+#[test]
+fn what_needs_a_restart_is_said_by_name() {
+    let port = Port::reserve();
+    let sections = format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:9\n", port.number);
+    let running = Running::start("  nbthread 1\n  maxconn 100\n", &sections);
+    let answer = reload(&running, "  nbthread 2\n  maxconn 90\n  log-tag other\n", &sections);
+    assert!(answer.starts_with("Success=1\n--\n[WARNING]"), "{answer}");
+    assert!(answer.contains("'nbthread' cannot be changed") && !answer.contains("maxconn"), "{answer}");
+    let info = running.ask("show info");
+    assert!(info.contains("Nbthread: 1\n") && info.contains("Maxconn: 90\n"), "{info}");
+    let answer = reload(&running, "  maxconn 100000000\n", &sections);
+    assert!(answer.contains("'maxconn 100000000' needs more descriptors"), "{answer}");
+    assert_eq!(running.ask("operator;reload"), "\nPermission denied\n\n");
+}
+
+#[test]
+fn a_chroot_and_another_user_do_not_keep_the_file_from_being_read() {
+    if !is_root() {
+        return eprintln!("skipped: only root can change root directory and user");
+    }
+    let jail = tempfile::tempdir().expect("a directory");
+    let global = format!("  user nobody\n  group nogroup\n  chroot {}\n", jail.path().display());
+    let (port, server) = (Port::reserve(), Threads::echo());
+    // A port that nobody holds: this test's user shares none with the other one.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    let listen = |name: &str, port: u16| {
+        format!("listen {name}\n  bind 127.0.0.1:{port}\n  server s localhost:{}\n", server.port())
+    };
+    let running = Running::start(&global, &listen("x", port.number));
+    let directory = running.proxy.directory().to_owned();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("readable by all");
+    // The address goes to a section of another name: its sockets are root's, and stay.
+    followed(&running, &global, &(listen("renamed", port.number) + &listen("more", free.port())));
+    for address in [port.address(), free] {
+        let mut peer = Peer::connect(address);
+        peer.send(b"hello");
+        assert_eq!(peer.receive(5), b"hello");
+    }
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    if first.trim().parse::<u32>().unwrap_or(0) > 1 {
+        let answer = reload(&running, &global, &(listen("renamed", port.number) + &listen("low", 1)));
+        assert!(answer.contains("cannot bind socket (Permission denied) for [127.0.0.1:1]"), "{answer}");
+        assert!(answer.contains("this process has given its rights up: restart"), "{answer}");
+        let mut peer = Peer::connect(free);
+        peer.send(b"hello");
+        assert_eq!(peer.receive(5), b"hello");
+    }
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("root's alone");
+    let answer = ask(&running.socket(), "reload\n").expect("an answer");
+    assert!(answer.starts_with("Success=0\n--\n") && answer.contains("Permission denied"), "{answer}");
+}
+
+#[test]
+fn queued_connections_of_an_address_that_goes_are_served() {
+    let (port, other, server) = (Port::reserve(), Port::reserve(), Threads::echo());
+    let listen = |port: &Port| {
+        format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\n", port.number, server.port())
+    };
+    let running = Running::start("  nbthread 2\n", &listen(&port));
+    for round in 0..6 {
+        let (from, to) = if round % 2 == 0 { (&port, &other) } else { (&other, &port) };
+        let address = from.address();
+        let clients = std::thread::spawn(move || {
+            let mut served = 0;
+            while let Ok(mut stream) = TcpStream::connect(address) {
+                stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+                std::io::Write::write_all(&mut stream, b"x").expect("a connection that was made is served");
+                stream.read_exact(&mut [0]).expect("a connection that was made is served");
+                served += 1;
+            }
+            served
+        });
+        followed(&running, "  nbthread 2\n", &listen(to));
+        assert!(clients.join().expect("no client was lost") > 0 || round > 0);
+    }
+}
