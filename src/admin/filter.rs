@@ -33,7 +33,7 @@ impl Filter {
         let number = |text: &str| text.parse::<i64>().unwrap_or(0);
         let iid = match proxy.parse::<i64>() {
             Ok(id) => u64::try_from(id).ok(),
-            Err(_) => Some(u64::from(config.proxies.iter().find(|known| known.name == *proxy)?.id)),
+            Err(_) => Some(u64::from(config.proxies().find(|(_, known)| known.name == *proxy)?.1.id)),
         };
         Some(Filter { iid, kinds: number(kinds), sid: u64::try_from(number(sid)).ok(), ..all })
     }

@@ -150,12 +150,13 @@ fn socket_key(bind: &Bind) -> SocketKey<'_> {
     }
 }
 
-/// What stays of a proxy that is gone: all that its sessions may still ask for.
+/// What stays of a proxy that is gone: all that its sessions may still ask for. Its servers too until the next
+/// time, for those that are queued or have not chosen one yet.
 fn removed_proxy(gone: &Proxy, running: &Config, targets: &mut Vec<LogTarget>) -> Result<Proxy, Full> {
     let log = |id: &LogTargetId| target_in(targets, &running.log_targets[usize::from(id.0)]);
     let logs = gone.logs.iter().map(log).collect::<Result<_, _>>()?;
-    let kept = Proxy { binds: Vec::new(), servers: Vec::new(), stats: None, logs, ..gone.clone() };
-    Ok(Proxy { removed: true, disabled: true, ..kept })
+    let kept = Proxy { binds: Vec::new(), stats: None, logs, removed: true, disabled: true, ..gone.clone() };
+    Ok(if gone.removed { Proxy { servers: Vec::new(), ..kept } } else { kept })
 }
 
 fn target_in(targets: &mut Vec<LogTarget>, target: &LogTarget) -> Result<LogTargetId, Full> {

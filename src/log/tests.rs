@@ -62,7 +62,9 @@ fn a_syslog_daemon_may_start_later_and_again() {
     let path = folder.path().join("dev-log");
     let (handle, _sink) = started(logging_to(LogAddress::Unix(path.clone()), LogFormat::Short));
     for life in ["first", "second"] {
+        let lost = handle.dropped();
         handle.notice(None, Level::Notice, "lost".to_owned());
+        within_deadline("the line is counted", || handle.dropped() > lost);
         let daemon = UnixDatagram::bind(&path).expect("the path is free");
         daemon.set_nonblocking(true).expect("a socket");
         let mut datagram = [0; 64];

@@ -69,8 +69,9 @@ fn ten_reloads_lose_nothing() {
             ),
         };
         format!(
-            "listen {name}\n  bind 127.0.0.1:{}\n  balance {balance}\n  timeout client {}s\n{servers}{further}",
+            "listen {name}\n  bind 127.0.0.1:{}{}\n  balance {balance}\n  timeout client {}s\n{servers}{further}",
             port.number,
+            ["", " mss 1400"][usize::from(round == 4 || round == 9)],
             10 + round,
         )
     };

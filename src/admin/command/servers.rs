@@ -78,7 +78,7 @@ pub(super) fn place(config: &Config, path: &str) -> Result<Place, Answer> {
         Some(number) => number.parse() == Ok(id),
         None => name == wanted,
     };
-    let backends = (0..).map(ProxyId).zip(&config.proxies).filter(|(_, proxy)| proxy.kind.is_backend());
+    let backends = config.proxies().filter(|(_, proxy)| proxy.kind.is_backend());
     let mut named = backends.filter(|(_, proxy)| is(&proxy.name, proxy.id, backend));
     let Some((proxy, settings)) = named.next() else { return Err(Answer::refusal("No such backend.")) };
     let mut servers = (0..).zip(&settings.servers).filter(|(_, one)| is(&one.name, one.id, server));

@@ -149,6 +149,14 @@ fn a_removed_proxy_keeps_its_logs() {
 }
 
 #[test]
+fn a_removed_proxy_keeps_its_servers_for_those_who_wait_for_one() {
+    let gone = after(&read(THREE), "backend other");
+    assert_eq!(gone.proxies[1].servers.len(), 2);
+    assert!(gone.proxies[1].removed && gone.proxies[0].default_backend == Some(ProxyId(1)));
+    assert!(after(&gone, "backend other").proxies[1].servers.is_empty());
+}
+
+#[test]
 fn numbers_run_out_with_an_error() {
     let mut running = Config::default();
     running.proxies.resize(usize::from(u16::MAX) + 1, Proxy::new("gone", ProxyKind::Backend));

@@ -44,9 +44,11 @@ pub(super) const AGENT: Support =
 /// Limits per second.
 pub(super) const RATES: Support =
     missing("limits on connections per second are not built", "limit concurrent connections with 'maxconn'");
-/// Counters that outlive a process.
-pub(super) const STATE_FILES: Support =
-    missing("counters are not carried over a restart", "remove it: counters begin at 0 with each process");
+/// Server states and counters that outlive a process.
+pub(super) const STATE_FILES: Support = missing(
+    "server states are not carried over a restart",
+    "remove it: checked servers find their state again within a few seconds",
+);
 /// E-mail alerts.
 pub(super) const MAIL: Support = missing(
     "e-mail alerts are not sent",

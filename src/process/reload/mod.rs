@@ -8,6 +8,7 @@
 
 mod prepare;
 mod settled;
+mod steering;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,6 +95,7 @@ impl Reloader {
         }
         self.holdings.borrow_mut().held.extend(sockets.held);
         self.serve_pages(&next, sockets.pages);
+        steering::steer_away(&next, &gone, &self.holdings.borrow().held);
         self.stop_listening(&gone).await;
         let mut sources = self.shared.borrow_mut();
         sources.limits.maxconn = next.global.maxconn.unwrap_or(sources.limits.maxconn);
