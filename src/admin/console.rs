@@ -220,8 +220,8 @@ mod tests {
 
     #[test]
     fn what_haproxy_knows_is_refused_by_name() {
-        let answer = ask(&mut console(CliLevel::Admin), "set rate-limit connections global 10");
-        assert!(answer.contains("'set rate-limit' is not available"), "{answer}");
+        let answer = ask(&mut console(CliLevel::Admin), "show tasks");
+        assert!(answer.contains("'show tasks' is not available"), "{answer}");
         let answer = ask(&mut console(CliLevel::User), "show stat json");
         assert!(answer.contains("'show stat json' is not available"), "{answer}");
     }

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use super::console::Console;
 use super::dialogue::Line;
 use super::reload;
-use super::{Powers, Shared};
+use super::{Herald, Powers, Shared};
 use crate::config::model::{
     Bind, BindId, CliLevel, Config, ListenAddress, Mode, ProxyId, ProxyKind, StatsPage,
 };
@@ -75,6 +75,7 @@ pub fn sources(config: Config) -> Shared {
         hostname: "host".to_owned(),
         warnings: 0,
         boot_ms: 0,
+        standings: Default::default(),
         stopping: false,
     }))
 }
@@ -88,10 +89,16 @@ pub fn local<F: Future>(future: F) -> F::Output {
 /// A client with this level of a process without workers whose health thread has ended.
 pub fn console(level: CliLevel) -> Console {
     let (crew, ..) = crew(0).expect("descriptors");
-    Console::new(
-        Powers { shared: shared(), health: health::channel().0, crew, reload: reload::channel().0 },
-        level,
-    )
+    let powers = Powers {
+        shared: shared(),
+        health: health::channel().0,
+        crew,
+        reload: reload::channel().0,
+        holdings: Rc::default(),
+        gates: Rc::default(),
+        herald: Herald::new(|_, _| {}),
+    };
+    Console::new(powers, level)
 }
 
 /// The answer to one line.

@@ -1,7 +1,7 @@
 //! Accepting clients of either family, one task each, a bounded number at a time.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,18 +9,53 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::config::model::BindId;
+use crate::sys::socket::{listen_again, stop_hearing};
 
 /// How long accepting rests when the system has no descriptor or memory left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listening socket of the control thread.
 #[derive(Debug)]
-pub enum Listener {
-    /// TCP.
+pub struct Listener {
+    socket: OwnedFd,
+    accepting: Accepting,
+    turns: Option<UnboundedReceiver<Turn>>,
+}
+
+/// The same, known to the runtime. It must not be while the socket is deaf: a runtime that has once seen a
+/// socket shut down never again waits for it.
+#[derive(Debug)]
+enum Accepting {
     Tcp(TcpListener),
-    /// Unix, by path or abstract.
     Unix(UnixListener),
+}
+
+/// The way to pause a listener that is being served, and to resume it.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Whose listener it is; None: a stats socket's.
+    pub bind: Option<BindId>,
+    turns: UnboundedSender<Turn>,
+}
+
+/// What a gate asks for.
+#[derive(Debug)]
+struct Turn {
+    /// To listen again, with so many connections that may wait; None: to pause.
+    backlog: Option<u32>,
+    done: oneshot::Sender<bool>,
+}
+
+impl Gate {
+    /// Pauses the listener, or resumes it with this backlog. False: its address is taken, or it is gone.
+    pub async fn turn(&self, backlog: Option<u32>) -> bool {
+        let (done, finished) = oneshot::channel();
+        self.turns.send(Turn { backlog, done }).is_ok() && finished.await.unwrap_or(false)
+    }
 }
 
 /// A connection it accepted.
@@ -35,21 +70,15 @@ pub enum Stream {
 impl Listener {
     /// Takes over a socket that listens already. Only within the control thread's runtime.
     pub fn new(socket: OwnedFd) -> io::Result<Listener> {
-        if rustix::net::sockopt::socket_domain(&socket)? == rustix::net::AddressFamily::UNIX {
-            let listener = std::os::unix::net::UnixListener::from(socket);
-            listener.set_nonblocking(true)?;
-            return UnixListener::from_std(listener).map(Listener::Unix);
-        }
-        let listener = std::net::TcpListener::from(socket);
-        listener.set_nonblocking(true)?;
-        TcpListener::from_std(listener).map(Listener::Tcp)
+        let accepting = Accepting::new(socket.try_clone()?)?;
+        Ok(Listener { socket, accepting, turns: None })
     }
 
-    async fn accept(&self) -> io::Result<Stream> {
-        match self {
-            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| Stream::Tcp(stream)),
-            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
-        }
+    /// A gate for it.
+    pub fn gate(&mut self, bind: Option<BindId>) -> Gate {
+        let (turns, asked) = unbounded_channel();
+        self.turns = Some(asked);
+        Gate { bind, turns }
     }
 
     /// Accepts until the task is aborted; at most as many clients at once as there are `places`.
@@ -58,8 +87,78 @@ impl Listener {
     where
         F: Future<Output = ()> + 'static,
     {
+        let Listener { socket, mut accepting, mut turns } = self;
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let turn = tokio::select! {
+                () = accepting.serve(&places, &mut client) => return,
+                Some(turn) = next(&mut turns) => turn,
+            };
+            drop(accepting);
+            accepting = match paused(&socket, turn, &mut turns).await {
+                Ok(accepting) => accepting,
+                Err(error) => return tracing::error!(%error, "a listener cannot be resumed"),
+            };
+        }
+    }
+}
+
+/// The next turn; never when nobody has a gate.
+async fn next(turns: &mut Option<UnboundedReceiver<Turn>>) -> Option<Turn> {
+    match turns {
+        Some(turns) => turns.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// From a turn that pauses to the one that resumes.
+async fn paused(
+    socket: &OwnedFd,
+    first: Turn,
+    turns: &mut Option<UnboundedReceiver<Turn>>,
+) -> io::Result<Accepting> {
+    let mut turn = first;
+    loop {
+        let heard = match turn.backlog {
+            None => {
+                stop_hearing(socket.as_fd());
+                Ok(false)
+            }
+            Some(backlog) => listen_again(socket.as_fd(), backlog).map(|()| true),
+        };
+        // Whoever asked may have gone.
+        let _ = turn.done.send(heard.is_ok());
+        if let Ok(true) = heard {
+            return Accepting::new(socket.try_clone()?);
+        }
+        turn = next(turns).await.ok_or(io::ErrorKind::BrokenPipe)?;
+    }
+}
+
+impl Accepting {
+    fn new(socket: OwnedFd) -> io::Result<Accepting> {
+        if rustix::net::sockopt::socket_domain(&socket)? == rustix::net::AddressFamily::UNIX {
+            let listener = std::os::unix::net::UnixListener::from(socket);
+            listener.set_nonblocking(true)?;
+            return UnixListener::from_std(listener).map(Accepting::Unix);
+        }
+        let listener = std::net::TcpListener::from(socket);
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener).map(Accepting::Tcp)
+    }
+
+    async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Accepting::Tcp(listener) => listener.accept().await.map(|(stream, _)| Stream::Tcp(stream)),
+            Accepting::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+        }
+    }
+
+    async fn serve<F>(&self, places: &Arc<Semaphore>, client: &mut impl FnMut(Stream) -> F)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        loop {
+            let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
             match self.accept().await {
                 Ok(stream) => {
                     let task = client(stream);

@@ -8,7 +8,9 @@ mod command;
 mod console;
 mod dialogue;
 mod filter;
+mod frontends;
 pub mod handover;
+mod herald;
 mod listener;
 mod page;
 pub mod reload;
@@ -24,7 +26,9 @@ use crate::health;
 use crate::stats::Sources;
 use crate::worker::mailbox::Crew;
 
-pub use listener::Listener;
+pub use frontends::{pause_all, resume_all};
+pub use herald::Herald;
+pub use listener::{Gate, Listener};
 pub use page::{Site, serve as serve_page};
 pub use sockets::{Rights, serve as serve_stats_socket};
 
@@ -42,4 +46,10 @@ pub struct Powers {
     pub crew: Crew,
     /// The configuration, which the control thread reads again.
     pub reload: reload::Reload,
+    /// Every listening socket.
+    pub holdings: handover::Shared,
+    /// The listeners of the control thread itself.
+    pub gates: Rc<RefCell<Vec<Gate>>>,
+    /// Tells the logs and standard error.
+    pub herald: Herald,
 }

@@ -115,6 +115,8 @@ impl Global {
             "chroot" => self.chroot.is_some(),
             "pidfile" => self.pidfile.is_some(),
             "maxconn" => self.maxconn.is_some(),
+            "maxconnrate" => self.maxconnrate.is_some(),
+            "maxsessrate" => self.maxsessrate.is_some(),
             "maxpipes" => self.tune.maxpipes.is_some(),
             "ulimit-n" => self.ulimit_n.is_some(),
             "fd-hard-limit" => self.fd_hard_limit.is_some(),
@@ -131,6 +133,8 @@ impl Global {
 
 fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     match keyword {
+        "maxconnrate" => global.maxconnrate = words.limit(keyword),
+        "maxsessrate" => global.maxsessrate = words.limit(keyword),
         "maxconn" => global.maxconn = words.limit(keyword),
         "nbthread" => global.nbthread = words.integer(keyword, 1..=WORKERS_MAX),
         "uid" => global.uid = words.count(keyword, 0),

@@ -31,6 +31,8 @@ pub(super) struct Settings {
     pub mode: Option<Mode>,
     pub disabled: bool,
     pub maxconn: Option<u32>,
+    /// `rate-limit sessions`.
+    pub session_rate: Option<u32>,
     pub fullconn: Option<u32>,
     pub backlog: Option<u32>,
     pub balance: Option<(Asked, Line)>,

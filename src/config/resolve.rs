@@ -79,6 +79,7 @@ impl<'a> Resolver<'a> {
             description: section.description.clone(),
             binds: self.section_binds(section, own),
             maxconn: settings.maxconn,
+            session_rate: settings.session_rate,
             fullconn: settings.fullconn,
             backlog: settings.backlog,
             default_backend: self.default_backend(section, own),

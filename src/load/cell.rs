@@ -9,6 +9,8 @@ use super::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
 #[derive(Debug, Default)]
 pub struct Cell {
     live: AtomicU32,
+    /// The limit plus one; 0: there is none.
+    limit: AtomicU32,
     peak: AtomicU32,
     waiting: AtomicU32,
     peak_waiting: AtomicU32,
@@ -34,6 +36,21 @@ impl Cell {
         };
         raise(&self.peak, before + 1);
         Some(before + 1)
+    }
+
+    /// As [`Cell::take`] with the cell's own limit.
+    pub fn take_within_limit(&self) -> Option<u32> {
+        self.take(self.limit())
+    }
+
+    /// Most sessions at once; None: no limit of its own.
+    pub fn limit(&self) -> Option<u32> {
+        self.limit.load(Relaxed).checked_sub(1)
+    }
+
+    /// Changes the limit, which costs nobody a session.
+    pub fn set_limit(&self, limit: Option<u32>) {
+        self.limit.store(limit.map_or(0, |limit| limit.saturating_add(1)), Relaxed);
     }
 
     /// Counts one session out that [`Cell::take`] counted in.
@@ -104,6 +121,19 @@ mod tests {
         assert_eq!((cell.live(), cell.peak()), (1, 2));
         assert_eq!(cell.take(None), Some(2));
         assert_eq!(cell.take(Some(0)), None);
+    }
+
+    #[test]
+    fn a_limit_can_change_at_any_time() {
+        let cell = Cell::default();
+        assert_eq!((cell.limit(), cell.take_within_limit()), (None, Some(1)));
+        cell.set_limit(Some(1));
+        assert_eq!((cell.limit(), cell.take_within_limit()), (Some(1), None));
+        cell.set_limit(Some(0));
+        cell.release();
+        assert_eq!(cell.take_within_limit(), None);
+        cell.set_limit(None);
+        assert_eq!(cell.take_within_limit(), Some(1));
     }
 
     #[test]

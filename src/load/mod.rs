@@ -21,12 +21,14 @@ mod cell;
 #[cfg(test)]
 pub mod fixture;
 mod heads;
+mod meter;
 #[cfg(all(test, px_loom))]
 mod model;
 mod place;
 mod sync;
 
 pub use cell::Cell;
+pub use meter::Meter;
 use place::Place;
 
 /// Where a session may wait.
@@ -42,7 +44,10 @@ pub enum QueueId {
 #[derive(Debug)]
 pub struct Load {
     process: CachePadded<Cell>,
+    connections: CachePadded<Meter>,
+    sessions: CachePadded<Meter>,
     frontends: Chunks<CachePadded<Cell>>,
+    frontend_sessions: Chunks<CachePadded<Meter>>,
     binds: Chunks<CachePadded<Cell>>,
     backends: Chunks<Place>,
     servers: Chunks<Place>,
@@ -54,13 +59,17 @@ impl Load {
     pub fn new(config: &Config, workers: usize) -> Load {
         let load = Load {
             process: CachePadded::default(),
+            connections: CachePadded::default(),
+            sessions: CachePadded::default(),
             frontends: Chunks::default(),
+            frontend_sessions: Chunks::default(),
             binds: Chunks::default(),
             backends: Chunks::default(),
             servers: Chunks::default(),
             workers_live: (0..workers).map(|_| CachePadded::default()).collect(),
         };
         load.make_room(config, config.proxies.iter().map(|proxy| proxy.servers.len()).sum());
+        load.limit(config, &Config::default());
         load
     }
 
@@ -72,6 +81,47 @@ impl Load {
         self.binds.extend_to(config.binds.len(), CachePadded::default);
         self.backends.extend_to(config.proxies.len(), place);
         self.servers.extend_to(servers, place);
+        self.frontend_sessions.extend_to(config.proxies.len(), CachePadded::default);
+    }
+
+    /// Takes over the limits that `config` has and the configuration before it had not: what was changed at run
+    /// time stays.
+    pub fn limit(&self, config: &Config, before: &Config) {
+        let (now, then) = (&config.global, &before.global);
+        if now.maxconn != then.maxconn && now.maxconn.is_some() {
+            self.process.set_limit(now.maxconn);
+        }
+        if now.maxconnrate != then.maxconnrate {
+            self.connections.set_limit(now.maxconnrate);
+        }
+        if now.maxsessrate != then.maxsessrate {
+            self.sessions.set_limit(now.maxsessrate);
+        }
+        for (id, proxy) in (0..).map(ProxyId).zip(&config.proxies) {
+            let then = before.proxies.get(usize::from(id.0));
+            let (maxconn, rate) = then.map_or((None, None), |then| (then.maxconn, then.session_rate));
+            if proxy.maxconn != maxconn {
+                self.frontend(id).set_limit(proxy.maxconn);
+            }
+            if proxy.session_rate != rate {
+                self.frontend_sessions(id).set_limit(proxy.session_rate);
+            }
+        }
+    }
+
+    /// Connections accepted per second by the whole process (`maxconnrate`).
+    pub fn connections(&self) -> &Meter {
+        &self.connections
+    }
+
+    /// Sessions begun per second by the whole process (`maxsessrate`).
+    pub fn sessions(&self) -> &Meter {
+        &self.sessions
+    }
+
+    /// Sessions begun per second by a frontend (`rate-limit sessions`).
+    pub fn frontend_sessions(&self, proxy: ProxyId) -> &Meter {
+        self.frontend_sessions.at(usize::from(proxy.0))
     }
 
     /// Server cells there is room for; every [`ServerId`] in use is below it.

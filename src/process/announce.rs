@@ -2,8 +2,8 @@
 
 use crate::config::model::{Proxy, ProxyId};
 use crate::log::Level;
-use crate::stats::Sources;
 use crate::stats::counters::WorkerCounters;
+use crate::stats::{Sources, Standing, stop_line, totals};
 use crate::table::{Backend, ServerEntry, Snapshot};
 
 /// One message.
@@ -22,11 +22,8 @@ pub fn stopped(sources: &Sources, cli_clients: u64) -> Vec<Line> {
     let text = format!("Proxy GLOBAL stopped (cumulated conns: FE: {cli_clients}, BE: {cli_clients}).");
     let global = Line { proxy: None, level: Level::Warning, text };
     proxies(sources)
-        .map(|(id, proxy)| {
-            let (front, back) = totals(sources, id);
-            let text = format!("Proxy {} stopped (cumulated conns: FE: {front}, BE: {back}).", proxy.name);
-            Line { proxy: Some(id), level: Level::Warning, text }
-        })
+        .filter(|(id, _)| sources.standings.of(*id) != Standing::Stopped)
+        .map(|(id, _)| Line { proxy: Some(id), level: Level::Warning, text: stop_line(sources, id) })
         .chain(has_sockets(sources).then_some(global))
         .collect()
 }
@@ -69,12 +66,6 @@ fn proxies(sources: &Sources) -> impl Iterator<Item = (ProxyId, &Proxy)> {
 
 fn sum(sources: &Sources, of: impl Fn(&WorkerCounters) -> u64) -> u64 {
     sources.counters.iter().map(|worker| of(worker)).sum()
-}
-
-/// Connections of the frontend side and sessions of the backend side since the start.
-fn totals(sources: &Sources, id: ProxyId) -> (u64, u64) {
-    let front = sum(sources, |worker| worker.frontend(id).connections.value());
-    (front, sum(sources, |worker| worker.backend(id).sessions.value()))
 }
 
 fn server_line(sources: &Sources, proxy: &Proxy, name: &str, entry: &ServerEntry) -> String {

@@ -26,8 +26,8 @@ use super::report::{self, Severity};
 use super::signals::{self, Asked};
 use super::succession::Succession;
 use super::threads::{Event, Threads};
-use crate::admin::{self, Listener, Powers, Shared, Site};
-use crate::config::model::BindId;
+use crate::admin::{self, Gate, Herald, Listener, Powers, Shared, Site};
+use crate::config::model::{BindId, ListenAddress};
 use crate::health::HealthThread;
 use crate::log::{Level, LogHandle};
 use crate::sys::signal::{die_of, unblock_all};
@@ -99,6 +99,10 @@ pub struct Control {
     reloader: Option<JoinHandle<()>>,
     origin: Option<Arc<Origin>>,
     budget: Budget,
+    /// To pause what is served.
+    gates: Rc<RefCell<Vec<Gate>>>,
+    /// What commands and signals act on, once everything runs.
+    powers: Option<Powers>,
     /// The end of listening, under way.
     leaving: Option<JoinHandle<()>>,
     /// Clients that the stats sockets have served.
@@ -133,6 +137,8 @@ impl Control {
             reloader: None,
             origin: origin.map(Arc::new),
             budget,
+            gates: Rc::default(),
+            powers: None,
             leaving: None,
             cli_clients: Rc::default(),
             ready: 0,
@@ -225,26 +231,26 @@ impl Control {
         for (bind, socket) in services.pages {
             let proxy = config.binds[usize::from(bind.0)].proxy;
             let site = Site { shared: Rc::clone(&self.shared), proxy, bind };
-            let serving =
-                admin::serve_page(Listener::new(socket).map_err(failed)?, site, Arc::clone(&places));
+            let mut listener = Listener::new(socket).map_err(failed)?;
+            self.gates.borrow_mut().push(listener.gate(Some(bind)));
+            let serving = admin::serve_page(listener, site, Arc::clone(&places));
             let served = Served { bind: Some(bind), task: tokio::task::spawn_local(serving) };
             self.serving.borrow_mut().push(served);
         }
         let reload = self.await_reloads();
+        let powers = self.powers.insert(self.powers(reload)).clone();
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
         for (line, socket) in services.stats {
             let settings = &config.global.stats_sockets[line];
-            let listener = Listener::new(socket).map_err(failed)?;
+            let mut listener = Listener::new(socket).map_err(failed)?;
+            if matches!(settings.address, ListenAddress::Tcp(_)) {
+                self.gates.borrow_mut().push(listener.gate(None));
+            }
             let rights = admin::Rights {
                 level: settings.level,
                 sockets: settings.expose_fd_listeners.then(|| Rc::clone(&self.succession.holdings)),
             };
-            let powers = Powers {
-                shared: Rc::clone(&self.shared),
-                health: self.health.remote(),
-                crew: self.crew.clone(),
-                reload: reload.clone(),
-            };
+            let powers = powers.clone();
             let (places, clients) = (Arc::clone(&places), Rc::clone(&self.cli_clients));
             let serving = admin::serve_stats_socket(listener, rights, powers, places, clients);
             let served = Served { bind: None, task: tokio::task::spawn_local(serving) };
@@ -261,6 +267,7 @@ impl Control {
             health: self.health.remote(),
             holdings: Rc::clone(&self.succession.holdings),
             serving: Rc::clone(&self.serving),
+            gates: Rc::clone(&self.gates),
             origin: self.origin.clone(),
             budget: self.budget,
         };
@@ -268,16 +275,43 @@ impl Control {
         reload
     }
 
+    /// What commands act on, and signals.
+    fn powers(&self, reload: admin::reload::Reload) -> Powers {
+        let log = self.log.clone();
+        let herald = Herald::new(move |proxy, text| {
+            report::event(Severity::Warning, &text);
+            log.notice(proxy, Level::Warning, text);
+        });
+        Powers {
+            shared: Rc::clone(&self.shared),
+            health: self.health.remote(),
+            crew: self.crew.clone(),
+            reload,
+            holdings: Rc::clone(&self.succession.holdings),
+            gates: Rc::clone(&self.gates),
+            herald,
+        }
+    }
+
     fn on_signal(&mut self, asked: Asked) -> Option<Ending> {
         match asked {
             Asked::Stop(signal) => return Some(Ending::Signal(signal)),
             Asked::SoftStop => self.soft_stop(),
             Asked::Tell => self.tell(announce::states(&self.shared.borrow(), self.cli_clients.get())),
+            Asked::Pause => self.meanwhile(|powers| async move { admin::pause_all(&powers).await }),
+            Asked::Resume => self.meanwhile(|powers| async move { admin::resume_all(&powers).await }),
             Asked::Ignored(name, instead) => {
                 report::event(Severity::Warning, &format!("{name} has no effect in Pronk: {instead}."));
             }
         }
         None
+    }
+
+    /// Does what takes a moment without keeping the control thread from anything else.
+    fn meanwhile<F: Future<Output = ()> + 'static>(&self, work: impl FnOnce(Powers) -> F) {
+        if let Some(powers) = self.powers.clone() {
+            tokio::task::spawn_local(work(powers));
+        }
     }
 
     fn soft_stop(&mut self) {

@@ -14,6 +14,10 @@ pub enum Asked {
     Stop(i32),
     /// USR1: listen no more, finish the sessions, exit with 0.
     SoftStop,
+    /// TTOU: accept nobody at any frontend until TTIN.
+    Pause,
+    /// TTIN: the end of that.
+    Resume,
     /// HUP: tell the state of every server and proxy.
     Tell,
     /// Known to HAProxy, without effect here: its name, and what to do instead.
@@ -29,11 +33,8 @@ const SIGNALS: [(i32, Asked); 8] = [
         libc::SIGUSR2,
         Asked::Ignored("SIGUSR2", "to reload start a new process, then send SIGUSR1 to this one"),
     ),
-    (
-        libc::SIGTTOU,
-        Asked::Ignored("SIGTTOU", "listeners are not paused: a new process may bind beside this one"),
-    ),
-    (libc::SIGTTIN, Asked::Ignored("SIGTTIN", "listeners were not paused")),
+    (libc::SIGTTOU, Asked::Pause),
+    (libc::SIGTTIN, Asked::Resume),
     (
         libc::SIGQUIT,
         Asked::Ignored("SIGQUIT", "there are no memory pools to show; see 'show info' on a stats socket"),

@@ -117,6 +117,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         hostname,
         warnings,
         boot_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        standings: Default::default(),
         stopping: false,
         config,
     };

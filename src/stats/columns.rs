@@ -96,7 +96,7 @@ pub static COLUMNS: &[Column] = &[
     empty("tracked"),
     column("type", LFBS, |s| Value::Number(s.kind() as u64)),
     column("rate", FBS, |s| s.rate().now.into()),
-    zero("rate_lim", F),
+    column("rate_lim", F, |s| s.rate_limit()),
     column("rate_max", FBS, |s| s.rate().max.into()),
     column("check_status", S, |s| {
         s.checking(|server| {

@@ -67,6 +67,7 @@ pub(super) fn sources_of(config: Config) -> (Sources, TablePublisher) {
         hostname: "vm".to_owned(),
         warnings: 1,
         boot_ms: 12,
+        standings: Default::default(),
         stopping: false,
         config,
     };

@@ -72,7 +72,7 @@ fn limits_and_connections(sources: &Sources) -> Vec<(&'static str, Value)> {
     values.extend([
         number("Ulimit-n", limits.ulimit_n),
         number("Maxsock", limits.maxsock),
-        number("Maxconn", limits.maxconn),
+        number("Maxconn", sources.maxconn()),
         number("Hard_maxconn", limits.maxconn),
         number("CurrConns", sources.load.process().live()),
         number("CumConns", sources.process_total(|process| &process.connections)),
@@ -93,10 +93,10 @@ fn rates(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
     let sessions = sources.rates.sessions(sources.sessions(), now_ms);
     let mut values = vec![
         number("ConnRate", connections.now),
-        number("ConnRateLimit", 0u64),
+        number("ConnRateLimit", sources.load.connections().limit().unwrap_or(0)),
         number("MaxConnRate", connections.max),
         number("SessRate", sessions.now),
-        number("SessRateLimit", 0u64),
+        number("SessRateLimit", sources.load.sessions().limit().unwrap_or(0)),
         number("MaxSessRate", sessions.max),
     ];
     values.extend(zeros([

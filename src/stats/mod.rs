@@ -19,6 +19,7 @@ mod info;
 mod rates;
 mod rows;
 mod sources;
+mod standing;
 mod status;
 mod subject;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use info::{RELEASE_DATE, info, info_values};
 pub use rates::Rates;
 pub use rows::{Row, rows};
 pub use sources::{Limits, Sources};
+pub use standing::{Standing, Standings, stop_line, totals};
 pub use status::check_description;
 pub use subject::RowKind;
 pub use value::Value;

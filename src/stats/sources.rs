@@ -13,11 +13,12 @@ use crate::table::Snapshot;
 
 use super::counters::{Counter, ProcessCounters, WorkerCounters};
 use super::rates::Rates;
+use super::standing::Standings;
 
 /// What the process may use, as computed at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// `Maxconn`: sessions.
+    /// `Hard_maxconn`: sessions.
     pub maxconn: u32,
     /// `Maxsock`: sockets that maxconn sessions need.
     pub maxsock: u64,
@@ -56,6 +57,8 @@ pub struct Sources {
     pub warnings: u32,
     /// From the first instruction to accepting (`BootTime_ms`).
     pub boot_ms: u64,
+    /// What the operator has made of the frontends.
+    pub standings: Standings,
     /// A soft stop is under way.
     pub stopping: bool,
 }
@@ -64,6 +67,11 @@ impl Sources {
     /// Milliseconds on the process clock.
     pub fn now_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Sessions that the process may have now (`Maxconn`).
+    pub fn maxconn(&self) -> u32 {
+        self.load.process().limit().unwrap_or(self.limits.maxconn)
     }
 
     /// Renews the rates; to be called once a second.

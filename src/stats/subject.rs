@@ -7,6 +7,7 @@ use crate::table::{Backend, Checks, ServerEntry};
 use super::counters::{BackendCounters, Counter, FrontendCounters, TimeAverage};
 use super::rates::Rate;
 use super::sources::Sources;
+use super::standing::Standing;
 use super::status;
 use super::value::Value;
 
@@ -98,11 +99,19 @@ impl Subject<'_> {
     /// `slim`: maxconn, for a backend fullconn.
     pub(super) fn limit(&self) -> Value {
         match self.entity {
-            Entity::Frontend => self.proxy.maxconn.unwrap_or(self.sources.limits.maxconn).into(),
+            Entity::Frontend => {
+                let load = &self.sources.load;
+                load.frontend(self.id).limit().unwrap_or(self.sources.limits.maxconn).into()
+            }
             Entity::Listener(_, bind) => bind.maxconn.unwrap_or(0).into(),
             Entity::Server(entry, _) => Value::optional(entry.maxconn),
             Entity::Backend(backend) => backend.fullconn.into(),
         }
+    }
+
+    /// `rate_lim`: sessions per second; 0: no limit.
+    pub(super) fn rate_limit(&self) -> Value {
+        self.sources.load.frontend_sessions(self.id).limit().unwrap_or(0).into()
     }
 
     /// A total over all workers: `front` for what accepts, `back` for what is connected to.
@@ -187,7 +196,12 @@ impl Subject<'_> {
     /// `status`.
     pub(super) fn status(&self) -> Value {
         match self.entity {
-            Entity::Frontend => Value::text(if self.sources.stopping { "STOP" } else { "OPEN" }),
+            Entity::Frontend => Value::text(match self.sources.standings.of(self.id) {
+                _ if self.sources.stopping => "STOP",
+                Standing::Stopped => "STOP",
+                Standing::Paused => "PAUSED",
+                Standing::Open => "OPEN",
+            }),
             Entity::Listener(_, bind) => Value::text(self.listener_status(bind)),
             Entity::Server(entry, _) => status::server(&entry.state),
             Entity::Backend(backend) if backend.is_down() => Value::text("DOWN"),
@@ -200,8 +214,8 @@ impl Subject<'_> {
         let full = |cell: &Cell, limit: Option<u32>| limit.is_some_and(|limit| cell.live() >= limit);
         if full(self.cell(), bind.maxconn.filter(|&limit| limit > 0)) {
             "FULL"
-        } else if full(load.frontend(self.id), self.proxy.maxconn)
-            || full(load.process(), Some(self.sources.limits.maxconn))
+        } else if full(load.frontend(self.id), load.frontend(self.id).limit())
+            || full(load.process(), Some(self.sources.maxconn()))
         {
             "WAITING"
         } else {

@@ -278,6 +278,22 @@ pub fn refuse_newcomers(listener: BorrowedFd<'_>) {
     }
 }
 
+/// Makes a TCP listener deaf: it stays bound, and who connects is refused. A Unix socket is left as it is.
+pub fn stop_hearing(listener: BorrowedFd<'_>) {
+    if local_address(listener).is_some() {
+        // It cannot fail on a socket that listens.
+        let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Read);
+    }
+}
+
+/// Ends what [`stop_hearing`] began.
+///
+/// # Errors
+/// EADDRINUSE when somebody else has bound the address meanwhile.
+pub fn listen_again(listener: BorrowedFd<'_>, backlog: u32) -> io::Result<()> {
+    Ok(rustix::net::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX))?)
+}
+
 /// Accepts one connection that is queued already; None: there is none, or no descriptor for it.
 pub fn accept_queued(listener: BorrowedFd<'_>) -> Option<OwnedFd> {
     use rustix::net::{SocketFlags, accept_with};

@@ -87,6 +87,7 @@ impl TablePublisher {
     pub fn replace(&mut self, config: Arc<Config>, load: &Load, now_ms: u64) -> &Snapshot {
         let Successor { backends, places, reused } = Successor::new(&self.current, &config, load, now_ms);
         load.make_room(&config, places.len());
+        load.limit(&config, &self.current.config);
         reused.iter().for_each(|&id| load.server(id).forget_peaks());
         for counters in &self.counters {
             counters.make_room(&config, places.len());

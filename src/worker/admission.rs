@@ -27,11 +27,10 @@ const CROWDED_BY: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) bind: BindId,
-    proxy: ProxyId,
+    pub(super) proxy: ProxyId,
     maxconn: Option<u32>,
-    proxy_maxconn: Option<u32>,
     /// Connections that may wait in the kernel.
-    backlog: u32,
+    pub(super) backlog: u32,
     pub(super) socket: Option<OwnedFd>,
     /// Its address, when every client connects to the same one: no system call for each of them.
     pub(super) address: Option<SocketAddr>,
@@ -39,11 +38,24 @@ pub(super) struct Listener {
     pub(super) armed: bool,
     /// It has been told to stop.
     stopping: bool,
+    /// The operator said so: it accepts nobody.
+    pub(super) paused: bool,
+    /// A limit per second is reached until then.
+    rests_until: Option<u64>,
     /// It is to be closed at that time, as its bind is gone.
     pub(super) leaves_at: Option<u64>,
     /// Takes its place when it is closed.
     pub(super) next: Option<OwnedFd>,
     parked: VecDeque<OwnedFd>,
+}
+
+/// Why a connection may not become a session yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Full {
+    /// No slot is free.
+    Slots,
+    /// A limit per second is reached for so many milliseconds.
+    Rate(u64),
 }
 
 /// All listening sockets of a worker; the ring knows each by its place. A bind may have several, when they were
@@ -65,12 +77,13 @@ impl Listener {
             bind: id,
             proxy: bind.proxy,
             maxconn: bind.maxconn,
-            proxy_maxconn: config.proxies[usize::from(bind.proxy.0)].maxconn,
             backlog: config.backlog(bind),
             socket: None,
             address: None,
             armed: false,
             stopping: false,
+            paused: false,
+            rests_until: None,
             leaves_at: None,
             next: None,
             parked: VecDeque::new(),
@@ -81,9 +94,9 @@ impl Listener {
         let bind = &config.binds[usize::from(self.bind.0)];
         self.proxy = bind.proxy;
         self.maxconn = bind.maxconn;
-        self.proxy_maxconn = config.proxies[usize::from(bind.proxy.0)].maxconn;
         let backlog = std::mem::replace(&mut self.backlog, config.backlog(bind));
-        if let (Some(socket), true) = (&self.socket, backlog != self.backlog && !bind.removed) {
+        if let (Some(socket), true) = (&self.socket, backlog != self.backlog && !bind.removed && !self.paused)
+        {
             set_backlog(socket.as_fd(), self.backlog);
         }
     }
@@ -91,6 +104,7 @@ impl Listener {
     pub(super) fn take(&mut self, socket: OwnedFd) {
         self.address = local_address(socket.as_fd()).filter(|address| !address.ip().is_unspecified());
         self.socket = Some(socket);
+        self.paused = false;
     }
 }
 
@@ -127,8 +141,8 @@ impl Listeners {
 
     /// When something is to be done without an event: after a shortage, or for a bind that is gone.
     pub(super) fn look_at(&self) -> Option<u64> {
-        let leaving = self.all.iter().filter_map(|listener| listener.leaves_at);
-        leaving.chain(self.retry_at).min()
+        let due = self.all.iter().flat_map(|listener| [listener.leaves_at, listener.rests_until]);
+        due.chain([self.retry_at]).flatten().min()
     }
 
     /// Every socket is closed and nothing is parked.
@@ -156,7 +170,8 @@ impl Worker {
 
     pub(super) fn arm(&mut self, place: usize) {
         let listener = &mut self.listeners.all[place];
-        if let (Some(socket), false) = (&listener.socket, listener.armed) {
+        let idle = !listener.armed && !listener.paused && listener.rests_until.is_none();
+        if let (Some(socket), true) = (&listener.socket, idle) {
             listener.armed = true;
             self.ring.listen(place as u32, socket.as_raw_fd());
         }
@@ -173,9 +188,12 @@ impl Worker {
     pub(super) fn on_accepted(&mut self, place: u32, result: Result<OwnedFd, Errno>) {
         let place = place as usize;
         let listener = &mut self.listeners.all[place];
-        (listener.armed, listener.stopping) = (false, false);
+        listener.armed = false;
+        let told = std::mem::take(&mut listener.stopping);
         match result {
             Ok(socket) => self.keep_or_hand_over(place, socket),
+            // Also what a socket says that does not listen for a while.
+            Err(_) if told => {}
             Err(errno) => self.on_accept_failed(place, errno),
         }
         self.settle_listener(place);
@@ -217,7 +235,8 @@ impl Worker {
     fn keep_or_hand_over(&mut self, place: usize, socket: OwnedFd) {
         let listener = &self.listeners.all[place];
         let number = u32::from(listener.bind.0);
-        let full = !listener.parked.is_empty() || self.load.process().live() >= self.maxconn;
+        let process = self.load.process();
+        let full = !listener.parked.is_empty() || process.limit().is_some_and(|most| process.live() >= most);
         let other = if full { None } else { self.less_crowded() };
         match other.and_then(|worker| self.peers.announce(worker)) {
             Some(ring) => {
@@ -254,32 +273,43 @@ impl Worker {
     }
 
     /// Makes the connection a session, or parks it when a limit is reached.
-    fn admit_at(&mut self, place: usize, socket: OwnedFd) {
-        if !self.listeners.all[place].parked.is_empty() || !self.take_slots(place) {
-            self.listeners.all[place].parked.push_back(socket);
-            return self.pause(place);
+    pub(super) fn admit_at(&mut self, place: usize, socket: OwnedFd) {
+        if self.listeners.all[place].parked.is_empty() && self.take_slots(place).is_ok() {
+            return self.begin(place, socket);
         }
-        self.begin(place, socket);
+        self.listeners.all[place].parked.push_back(socket);
+        self.disarm(place);
+        self.resume(place);
+        let listener = &self.listeners.all[place];
+        if !listener.parked.is_empty() && listener.rests_until.is_none() {
+            self.counters.process().maxconn_reached.add(1);
+        }
     }
 
-    /// One slot of the process, the frontend and the address; all or none.
-    fn take_slots(&self, place: usize) -> bool {
-        let listener = &self.listeners.all[place];
-        let (bind, frontend) = (self.load.bind(listener.bind), self.load.frontend(listener.proxy));
+    /// One slot of the process, the frontend and the address, and one event of each limit per second; all or
+    /// none. The events first: who gives one back owes nobody a wake-up.
+    fn take_slots(&self, place: usize) -> Result<(), Full> {
+        let Listener { bind, proxy, maxconn, .. } = self.listeners.all[place];
+        let meters = [self.load.connections(), self.load.sessions(), self.load.frontend_sessions(proxy)];
+        for (taken, meter) in meters.iter().enumerate() {
+            if let Err(wait_ms) = meter.take(self.now) {
+                meters[..taken].iter().for_each(|meter| meter.give_back());
+                return Err(Full::Rate(wait_ms));
+            }
+        }
+        let (bind, frontend) = (self.load.bind(bind), self.load.frontend(proxy));
         // The narrowest first: a slot of the process is never held for a moment by who cannot use it.
-        if bind.take(listener.maxconn).is_none() {
-            return false;
-        }
-        if frontend.take(listener.proxy_maxconn).is_none() {
+        if bind.take(maxconn).is_some() {
+            if frontend.take_within_limit().is_some() {
+                if self.load.process().take_within_limit().is_some() {
+                    return Ok(());
+                }
+                frontend.release();
+            }
             bind.release();
-            return false;
         }
-        if self.load.process().take(Some(self.maxconn)).is_none() {
-            frontend.release();
-            bind.release();
-            return false;
-        }
-        true
+        meters.iter().for_each(|meter| meter.give_back());
+        Err(Full::Slots)
     }
 
     fn begin(&mut self, place: usize, socket: OwnedFd) {
@@ -315,29 +345,33 @@ impl Worker {
         }
     }
 
-    /// A limit is reached: stop accepting, and be woken when a slot is free anywhere.
-    #[cold]
-    fn pause(&mut self, place: usize) {
-        self.counters.process().maxconn_reached.add(1);
-        self.disarm(place);
-        self.resume(place);
-    }
-
     /// Admits what is parked; accepts again when nothing is.
-    fn resume(&mut self, place: usize) {
+    pub(super) fn resume(&mut self, place: usize) {
+        self.listeners.all[place].rests_until = None;
         while !self.listeners.all[place].parked.is_empty() {
-            if !self.take_slots(place) {
-                self.peers.pause(self.index);
-                // A slot that was freed before the pause was known woke nobody: look once more.
-                if !self.take_slots(place) {
-                    return;
+            if let Err(full) = self.take_slots_or_wait(place) {
+                if let Full::Rate(wait_ms) = full {
+                    self.listeners.all[place].rests_until = Some(self.now + wait_ms);
                 }
+                return;
             }
             let socket = self.listeners.all[place].parked.pop_front().expect("checked to be there");
             self.begin(place, socket);
         }
         if !self.listeners.closing && self.listeners.retry_at.is_none() {
             self.arm(place);
+        }
+    }
+
+    /// When a limit is reached, this worker is woken when a slot is free anywhere.
+    fn take_slots_or_wait(&self, place: usize) -> Result<(), Full> {
+        match self.take_slots(place) {
+            Err(Full::Slots) => {
+                self.peers.pause(self.index);
+                // A slot that was freed before the pause was known woke nobody: look once more.
+                self.take_slots(place)
+            }
+            other => other,
         }
     }
 
@@ -350,11 +384,16 @@ impl Worker {
         }
     }
 
-    /// After a shortage, once its rest is over.
+    /// After a shortage or a limit per second, once its rest is over.
     pub(super) fn retry_listeners(&mut self) {
         if self.listeners.retry_at.is_some_and(|at| at <= self.now) {
             self.listeners.retry_at = None;
             self.resume_listeners();
+        }
+        for place in 0..self.listeners.all.len() {
+            if self.listeners.all[place].rests_until.is_some_and(|at| at <= self.now) {
+                self.resume(place);
+            }
         }
     }
 
@@ -415,7 +454,7 @@ impl Worker {
 
     /// Whether descriptors are left for one more connection, to be served or parked: maxconn reckons with them.
     /// Other workers park as many as this one.
-    fn may_hold_more(&self) -> bool {
+    pub(super) fn may_hold_more(&self) -> bool {
         let parked: usize = self.listeners.all.iter().map(|listener| listener.parked.len()).sum();
         let live = self.load.process().live() as usize;
         live + parked * self.peers.count() < self.maxconn as usize

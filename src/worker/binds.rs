@@ -1,12 +1,15 @@
-//! Another configuration while the worker runs: new limits and policies, sockets that come and sockets that go.
+//! Another configuration while the worker runs: new limits and policies, sockets that come and sockets that go,
+//! and those that pause.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::config::model::{BindId, Config};
-use crate::sys::socket::refuse_newcomers;
+use crate::config::model::{BindId, Config, ProxyId};
+use crate::session::op::Errno;
+use crate::sys::socket::{accept_queued, listen_again, refuse_newcomers, stop_hearing};
 
 use super::Worker;
+use super::mailbox::Resume;
 
 /// A socket whose bind is gone is open for this long, milliseconds, for handshakes that have begun. Shorter than
 /// the second after which a client that was not heard asks again: it is then refused, as it should be.
@@ -44,6 +47,44 @@ impl Worker {
             if let Some(socket) = &listener.socket {
                 refuse_newcomers(socket.as_fd());
                 listener.leaves_at = Some(self.now + LINGER_MS);
+            }
+        }
+    }
+
+    /// Serves what has arrived, then accepts nobody: TCP clients are refused, others wait as in HAProxy.
+    pub(super) fn pause_frontend(&mut self, proxy: ProxyId) {
+        for place in 0..self.listeners.all.len() {
+            let listener = &mut self.listeners.all[place];
+            if listener.proxy == proxy && !std::mem::replace(&mut listener.paused, true) {
+                self.take_queued(place);
+                if let Some(socket) = &self.listeners.all[place].socket {
+                    stop_hearing(socket.as_fd());
+                }
+                self.disarm(place);
+            }
+        }
+    }
+
+    fn take_queued(&mut self, place: usize) {
+        while self.may_hold_more() {
+            let listening = self.listeners.all[place].socket.as_ref();
+            let Some(socket) = listening.and_then(|socket| accept_queued(socket.as_fd())) else { return };
+            self.admit_at(place, socket);
+        }
+    }
+
+    pub(super) fn resume_frontend(&mut self, resume: &mut Resume) {
+        for place in 0..self.listeners.all.len() {
+            let listener = &mut self.listeners.all[place];
+            if listener.proxy != resume.proxy || !std::mem::take(&mut listener.paused) {
+                continue;
+            }
+            match listener.socket.as_ref().map(|socket| listen_again(socket.as_fd(), listener.backlog)) {
+                None | Some(Ok(())) => self.resume(place),
+                Some(Err(error)) => {
+                    listener.paused = true;
+                    resume.refused = Some(Errno(error.raw_os_error().unwrap_or(libc::EINVAL) as u16));
+                }
             }
         }
     }

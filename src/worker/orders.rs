@@ -32,6 +32,9 @@ impl Worker {
             Command::HardStop => self.stop = Some(Stop::Hard),
             Command::Sessions(walk) => self.look_at_sessions(walk),
             Command::End(cut) => self.end_sessions(cut),
+            Command::Pause(proxy) => self.pause_frontend(*proxy),
+            Command::Resume(resume) => self.resume_frontend(resume),
+            Command::Retry => self.resume_listeners(),
             Command::Listen(sockets) => self.listen(sockets),
             Command::Unlisten(binds) => self.unlisten(binds),
         }

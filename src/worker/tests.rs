@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::mailbox::{Command, Cut, STEP, SessionId, SessionRow, Walk, Whom};
+use super::mailbox::{Command, Cut, Resume, STEP, SessionId, SessionRow, Walk, Whom};
 use crate::config::model::{BindId, Config, ListenAddress, Proxy, ProxyId};
 use crate::session::Phase;
 use crate::session::op::ServerId;
@@ -595,4 +595,95 @@ fn addresses_come_and_go_and_no_client_is_lost() {
     assert_eq!(answer(&mut kept), b"?");
     drop(kept);
     gateway.stop(|| Command::SoftStop);
+}
+
+#[test]
+fn a_paused_frontend_refuses_newcomers_and_its_sessions_go_on() {
+    let gateway = Gateway::start(2, &[server(echo)], |_| {});
+    let mut client = gateway.connect();
+    let mut speak = |text: &[u8]| {
+        client.write_all(text).unwrap();
+        assert_eq!(read_some(&mut client), text);
+    };
+    speak(b"before");
+    for _ in 0..20 {
+        let queued: Vec<TcpStream> = (0..5).map(|_| gateway.connect()).collect();
+        for worker in [0, 1] {
+            gateway.order(worker, Command::Pause(ProxyId(0)));
+        }
+        let refused = TcpStream::connect(gateway.address).expect_err("nobody listens");
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+        speak(b"meanwhile");
+        for mut early in queued {
+            early.write_all(b"early").unwrap();
+            assert_eq!(read_some(&mut early), b"early", "who had connected is served");
+        }
+        for worker in [0, 1] {
+            let order = Command::Resume(Resume { proxy: ProxyId(0), refused: None });
+            let Command::Resume(done) = gateway.order(worker, order) else { panic!("it comes back as one") };
+            assert_eq!(done.refused, None);
+        }
+        let mut late = gateway.connect();
+        late.write_all(b"late").unwrap();
+        assert_eq!(read_some(&mut late), b"late");
+    }
+    speak(b"after");
+    drop(client);
+    gateway.settle();
+    assert_eq!(gateway.counters.iter().map(|c| c.process().accept_failures.value()).sum::<u64>(), 0);
+    gateway.order(0, Command::Pause(ProxyId(0)));
+    gateway.stop(|| Command::SoftStop);
+}
+
+#[test]
+fn a_limit_that_is_raised_lets_in_who_waits() {
+    let gateway = Gateway::start(2, &[name(b"x")], |config| proxy(config).maxconn = Some(1));
+    let mut clients: Vec<TcpStream> = (0..4).map(|_| gateway.connect()).collect();
+    let mut served = |count: usize| {
+        let end = Instant::now() + PATIENCE;
+        while clients.len() > 4 - count {
+            assert!(Instant::now() < end, "{count} are to be served");
+            for client in &mut clients {
+                client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            }
+            if let Some(at) = clients.iter_mut().position(|client| matches!(client.read(&mut [0]), Ok(1))) {
+                std::mem::forget(clients.remove(at));
+            }
+        }
+    };
+    served(1);
+    assert_eq!(gateway.load.frontend(ProxyId(0)).live(), 1);
+    gateway.load.frontend(ProxyId(0)).set_limit(Some(3));
+    gateway.crew.tell(|| Command::Retry);
+    served(3);
+    assert_eq!(gateway.load.frontend(ProxyId(0)).live(), 3);
+    gateway.load.frontend(ProxyId(0)).set_limit(None);
+    gateway.crew.tell(|| Command::Retry);
+    served(4);
+}
+
+#[test]
+fn sessions_per_second_are_limited_over_all_workers_together() {
+    let gateway = Gateway::start(2, &[name(b"x")], |config| proxy(config).session_rate = Some(5));
+    let begin = Instant::now();
+    let mut clients: Vec<TcpStream> = (0..9).map(|_| gateway.connect()).collect();
+    let mut times: Vec<u128> = std::thread::scope(|scope| {
+        let served = clients.iter_mut().map(|client| {
+            scope.spawn(move || {
+                assert_eq!(read_some(client), b"x");
+                begin.elapsed().as_millis()
+            })
+        });
+        let served: Vec<_> = served.collect();
+        served.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    times.sort_unstable();
+    assert!(times[4] < 900, "five at once: {times:?}");
+    for (at, earliest) in [(5, 0), (6, 200), (7, 400), (8, 600)] {
+        // The process clock may have begun anywhere within the first second.
+        assert!(times[at] >= times[5] + earliest - 20 * u128::from(at > 5), "one every 200 ms: {times:?}");
+    }
+    assert!(times[8] >= 600 && times[8] < 4000, "{times:?}");
+    drop(clients);
+    gateway.settle();
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod background;
 mod command_line;
+mod frontends;
 mod in_place;
 mod reload;
 mod rights;

@@ -1,6 +1,7 @@
 //! The commands of the stats sockets: a family a file, each with its rows and one `run`.
 
 mod basics;
+mod frontends;
 mod missing;
 mod process;
 mod reload;
@@ -22,6 +23,7 @@ use table::find;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Basics,
+    Frontends,
     Process,
     Reload,
     Servers,
@@ -35,6 +37,7 @@ enum Family {
 /// All commands.
 const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Basics, basics::ROWS),
+    (Family::Frontends, frontends::ROWS),
     (Family::Process, process::ROWS),
     (Family::Reload, reload::ROWS),
     (Family::Servers, servers::ROWS),
@@ -69,6 +72,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
     let typed = Typed { row, arguments };
     match family {
         Family::Basics => basics::run(console, typed),
+        Family::Frontends => frontends::run(console, typed).await,
         Family::Process => process::run(console, typed),
         Family::Reload => reload::run(console, typed).await,
         Family::Servers => servers::run(console, typed).await,

@@ -1,6 +1,6 @@
 //! `global`: process management and limits (configuration manual, sections 3.1 and 3.2).
 
-use super::reasons::{MASTER, RATES, STATE_FILES, STICKINESS};
+use super::reasons::{MASTER, STATE_FILES, STICKINESS};
 use super::{
     ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told, warned,
 };
@@ -79,8 +79,8 @@ pub(super) const ROWS: &[Keyword] = &[
         "Most threads.",
         missing("the number of workers is set directly", "write 'nbthread'"),
     ),
-    row("maxconnrate", G, ONE, "Most new connections per second.", RATES),
-    row("maxsessrate", G, ONE, "Most new sessions per second.", RATES),
+    row("maxconnrate", G, ONE, "Most new connections per second.", SHOWN),
+    row("maxsessrate", G, ONE, "Most new sessions per second.", SHOWN),
     row("maxsslconn", G, ONE, "Most TLS connections.", told("no connection uses TLS")),
     row("maxsslrate", G, ONE, "Most TLS handshakes per second.", told("no connection uses TLS")),
     row(

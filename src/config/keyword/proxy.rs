@@ -2,7 +2,7 @@
 //! (configuration manual, section 4).
 
 use super::reasons::{
-    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RATES, RULES, SOCKET_OPTION, STATE_FILES,
+    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, SOCKET_OPTION, STATE_FILES,
     STICKINESS, TLS,
 };
 use super::{
@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("srvtcpka-cnt", DLB, ONE, "Keep-alive probes to servers.", SOCKET_OPTION),
     row("srvtcpka-idle", DLB, ONE, "Silence before probing servers.", SOCKET_OPTION),
     row("srvtcpka-intvl", DLB, ONE, "Time between probes to servers.", SOCKET_OPTION),
-    row("rate-limit sessions", DFL, ONE, "Most new sessions per second.", RATES),
+    row("rate-limit sessions", DFL, ONE, "Most new sessions per second.", SHOWN),
     row("guid", FLB, ONE, "Name in files of counters.", told("counters are not read from files")),
     row("be-unpublished", LB, NONE, "Hide a backend from rules.", PUBLISHING),
     row("force-be-switch", FL, SOME, "Choose a hidden backend all the same.", PUBLISHING),

@@ -41,9 +41,6 @@ pub(super) const RESOLVERS: Support = missing(
 /// Agent checks.
 pub(super) const AGENT: Support =
     missing("agent checks are not built", "set weights in the file, and take servers out with 'disabled'");
-/// Limits per second.
-pub(super) const RATES: Support =
-    missing("limits on connections per second are not built", "limit concurrent connections with 'maxconn'");
 /// Server states and counters that outlive a process.
 pub(super) const STATE_FILES: Support = missing(
     "server states are not carried over a restart",

@@ -9,6 +9,10 @@ use super::{LogTargetId, StatsSocket};
 pub struct Global {
     /// `maxconn`; None: computed from RLIMIT_NOFILE at start.
     pub maxconn: Option<u32>,
+    /// `maxconnrate`, connections per second; None: no limit.
+    pub maxconnrate: Option<u32>,
+    /// `maxsessrate`, sessions per second; None: no limit.
+    pub maxsessrate: Option<u32>,
     /// `nbthread`; None: one worker for each core this process may use.
     pub nbthread: Option<u16>,
     /// `cpu-map`: for worker N (0-based) the CPUs it may run on; empty: pinned in order.
@@ -63,6 +67,8 @@ impl Default for Global {
     fn default() -> Self {
         Global {
             maxconn: None,
+            maxconnrate: None,
+            maxsessrate: None,
             nbthread: None,
             cpu_map: Vec::new(),
             daemon: false,

@@ -71,6 +71,8 @@ pub struct Proxy {
     pub binds: Vec<BindId>,
     /// `maxconn` of the frontend side; None: no limit but the global one.
     pub maxconn: Option<u32>,
+    /// `rate-limit sessions`, per second; None: no limit.
+    pub session_rate: Option<u32>,
     /// `fullconn`; None: a tenth of the maxconn of the frontends that may reach it.
     pub fullconn: Option<u32>,
     /// `backlog`; None: derived from maxconn.
@@ -121,6 +123,7 @@ impl Proxy {
             description: None,
             binds: Vec::new(),
             maxconn: None,
+            session_rate: None,
             fullconn: None,
             backlog: None,
             default_backend: None,

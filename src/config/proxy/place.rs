@@ -71,6 +71,7 @@ fn warning(words: &str, shown: &str, side: &str) -> String {
         "fullconn" => format!(
             "'fullconn' ignored because {shown} has no {side} capability. Maybe you want 'maxconn' instead ?"
         ),
+        "rate-limit sessions" => format!("{name} will be ignored because {shown} has no {side} capability"),
         _ if name.starts_with("timeout ") => {
             format!("'{name}' will be ignored because {shown} has no {side} capability")
         }

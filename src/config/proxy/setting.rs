@@ -18,6 +18,7 @@ impl Settings {
             "disabled" => self.disabled = true,
             "enabled" => self.disabled = false,
             "maxconn" => self.maxconn = words.limit("maxconn"),
+            "rate-limit sessions" => self.session_rate = words.limit(row.words),
             "fullconn" => self.fullconn = words.limit("fullconn"),
             "backlog" => self.backlog = words.limit("backlog"),
             "retries" => self.retries = words.integer("retries", 0..=u16::MAX),

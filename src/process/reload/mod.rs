@@ -10,6 +10,7 @@ mod prepare;
 mod settled;
 mod steering;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,9 +20,10 @@ use tokio::sync::{Semaphore, oneshot};
 use super::control::{Served, Serving};
 use super::limits::{Budget, PAGE_CONNECTIONS};
 use super::report::{self, Severity};
-use crate::admin::{self, Listener, Shared, Site, handover};
+use crate::admin::{self, Gate, Listener, Shared, Site, handover};
 use crate::config::model::{BindId, Config};
 use crate::health::{Order, Remote};
+use crate::stats::Standing;
 use crate::worker::mailbox::{Command, Crew};
 
 pub use prepare::Origin;
@@ -42,6 +44,8 @@ pub struct Reloader {
     pub holdings: handover::Shared,
     /// The control thread's own listeners.
     pub serving: Serving,
+    /// To pause them.
+    pub gates: Rc<RefCell<Vec<Gate>>>,
     /// None: the configuration came from no file.
     pub origin: Option<Arc<Origin>>,
     /// What the process may open.
@@ -93,6 +97,7 @@ impl Reloader {
         for (worker, sockets) in sockets.workers.into_iter().enumerate() {
             self.crew.order(worker, Command::Listen(sockets)).await;
         }
+        self.reopen(&next, &sockets.held);
         self.holdings.borrow_mut().held.extend(sockets.held);
         self.serve_pages(&next, sockets.pages);
         steering::steer_away(&next, &gone, &self.holdings.borrow().held);
@@ -103,13 +108,25 @@ impl Reloader {
         Some(said)
     }
 
+    /// A frontend that was shut down accepts again where the file gives it another address.
+    fn reopen(&self, config: &Config, opened: &[handover::Held]) {
+        let standings = &mut self.shared.borrow_mut().standings;
+        for bind in opened.iter().filter_map(|held| held.bind) {
+            let proxy = config.binds[usize::from(bind.0)].proxy;
+            if standings.of(proxy) == Standing::Stopped {
+                standings.set(proxy, Standing::Open);
+            }
+        }
+    }
+
     fn serve_pages(&self, config: &Config, pages: Vec<(BindId, std::os::fd::OwnedFd)>) {
         let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
         for (bind, socket) in pages {
             let proxy = config.binds[usize::from(bind.0)].proxy;
             let site = Site { shared: Rc::clone(&self.shared), proxy, bind };
             match Listener::new(socket) {
-                Ok(listener) => {
+                Ok(mut listener) => {
+                    self.gates.borrow_mut().push(listener.gate(Some(bind)));
                     let task = admin::serve_page(listener, site, Arc::clone(&places));
                     let served = Served { bind: Some(bind), task: tokio::task::spawn_local(task) };
                     self.serving.borrow_mut().push(served);
@@ -125,6 +142,7 @@ impl Reloader {
             return;
         }
         self.holdings.borrow_mut().held.retain(|held| held.bind.is_none_or(|bind| !gone.contains(&bind)));
+        self.gates.borrow_mut().retain(|gate| gate.bind.is_none_or(|bind| !gone.contains(&bind)));
         let is_gone = |served: &Served| served.bind.is_some_and(|bind| gone.contains(&bind));
         self.serving.borrow_mut().retain(|served| {
             if is_gone(served) {

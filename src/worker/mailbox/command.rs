@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use crate::config::model::{BindId, ProxyId};
 use crate::session::Phase;
-use crate::session::op::ServerId;
+use crate::session::op::{Errno, ServerId};
 use crate::session::termination::Cause;
 
 /// Slots that one order looks at: a worker with many sessions goes on serving them between two.
@@ -24,10 +24,25 @@ pub enum Command {
     Sessions(Walk),
     /// End some of the sessions.
     End(Cut),
+    /// Accept nobody at this proxy's addresses, which stay bound: connections are refused.
+    Pause(ProxyId),
+    /// The end of a pause.
+    Resume(Resume),
+    /// A limit has changed: see who may come in.
+    Retry,
     /// Look at the newest table, and listen on these sockets, which it names.
     Listen(Vec<(BindId, OwnedFd)>),
     /// Stop listening on these addresses: what is queued is served.
     Unlisten(Vec<BindId>),
+}
+
+/// The end of a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Whose addresses.
+    pub proxy: ProxyId,
+    /// What listen(2) said, if it failed.
+    pub refused: Option<Errno>,
 }
 
 /// A look at up to [`STEP`] slots of a worker.

@@ -18,7 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver as PipeReader;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-pub use command::{Command, Cut, STEP, SessionId, SessionRow, Walk, Whom};
+pub use command::{Command, Cut, Resume, STEP, SessionId, SessionRow, Walk, Whom};
 
 /// Orders under way to one worker, done or not; more wait at the sender.
 const CAPACITY: usize = 64;
