@@ -177,13 +177,50 @@ impl Buffers {
 
     /// The first buffer's bytes; empty when there is none.
     pub(super) fn head(&self, queue: &Queue) -> &[u8] {
-        if queue.count == 0 {
-            return &[];
-        }
-        let len = self.head_len(queue) as usize;
+        if queue.count == 0 { &[] } else { self.bytes(queue.head) }
+    }
+
+    /// The bytes of a buffer that stands in a queue.
+    fn bytes(&self, index: u16) -> &[u8] {
+        let len = self.len[usize::from(index)] as usize;
         // SAFETY: the kernel wrote `len` bytes there and does not touch the buffer until it is recycled,
         // which needs `&mut self`.
-        unsafe { std::slice::from_raw_parts(self.start(queue.head), len) }
+        unsafe { std::slice::from_raw_parts(self.start(index), len) }
+    }
+
+    /// Appends the bytes of all buffers of a queue to `to`, without the first `written`.
+    pub(super) fn append(&self, queue: &Queue, written: usize, to: &mut Vec<u8>) {
+        let (mut index, mut skip) = (queue.head, written);
+        for _ in 0..queue.count {
+            let bytes = self.bytes(index);
+            to.extend_from_slice(&bytes[skip.min(bytes.len())..]);
+            (index, skip) = (self.next[usize::from(index)], 0);
+        }
+    }
+
+    /// Puts bytes that came another way into buffers at the end of a queue. False: there are not enough that
+    /// the kernel has never seen, and it would have to give one of its own back. The queue may hold a part.
+    #[cold]
+    pub(super) fn store(&mut self, queue: &mut Queue, bytes: &[u8]) -> bool {
+        for part in bytes.chunks(self.size) {
+            if self.published == self.capacity {
+                return false;
+            }
+            let index = self.published;
+            self.published += 1;
+            self.copy_in(index, 0, part);
+            self.push(queue, index, part.len() as u32);
+        }
+        true
+    }
+
+    /// Copies bytes from elsewhere to offset `at` of a buffer, where they must fit.
+    fn copy_in(&self, index: u16, at: usize, from: &[u8]) {
+        assert!(at + from.len() <= self.size);
+        // SAFETY: `at` is at most the buffer's size.
+        let to = unsafe { self.start(index).add(at) };
+        // SAFETY: the bytes lie in another buffer or outside, and fit into this one.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
     }
 
     /// Joins the second buffer to the first where it fits, so that held bytes are one slice.
@@ -194,10 +231,7 @@ impl Buffers {
             if have + more > self.size {
                 return;
             }
-            // SAFETY: `have` is at most the buffer's size.
-            let to = unsafe { self.start(queue.head).add(have) };
-            // SAFETY: two different buffers of ours, and both lengths were checked against their size.
-            unsafe { std::ptr::copy_nonoverlapping(self.start(second), to, more) };
+            self.copy_in(queue.head, have, self.bytes(second));
             self.len[usize::from(queue.head)] = (have + more) as u32;
             self.next[usize::from(queue.head)] = self.next[usize::from(second)];
             if queue.tail == second {

@@ -17,7 +17,7 @@ const SPLICE_LEN: usize = 1 << 20;
 /// A wake-up that moves less than this is thin.
 const THIN: usize = 16_384;
 /// Thin wake-ups in a row that end the phase.
-const THIN_WAKE_UPS: u8 = 3;
+pub(super) const THIN_WAKE_UPS: u8 = 3;
 
 impl Ring {
     /// Takes a pipe; false: there is none, and copying goes on.

@@ -41,7 +41,7 @@ impl Ring {
     }
 
     /// Answers a waiting Fill or Hold from what has arrived: bytes first, then the end or the error.
-    fn serve_fill(&mut self, slot: u32, direction: Direction) -> Answer {
+    pub(super) fn serve_fill(&mut self, slot: u32, direction: Direction) -> Answer {
         let line = self.lines[slot as usize].line_mut(direction);
         if line.flags.has(Flags::HOLD) {
             return self.serve_hold(slot);

@@ -21,13 +21,29 @@ impl Ring {
     pub(super) fn abort(&mut self, slot: u32, side: Side) {
         let lines = &mut self.lines[slot as usize];
         lines.aborting[side.index()] = true;
+        self.cancel_all(slot, side);
+        self.settle_abort(slot, side);
+    }
+
+    fn cancel_all(&mut self, slot: u32, side: Side) {
+        let lines = &self.lines[slot as usize];
         if lines.pending[side.index()] > 0
             && let Some(fd) = self.fd(slot, side)
         {
+            let token = Token::of_side(Kind::Abort, side, lines.generation, slot);
             let entry = opcode::AsyncCancel2::new(CancelBuilder::fd(fd).all()).build();
-            self.push(entry.user_data(Token::plain(Kind::Cancel, slot).pack()));
+            self.push(entry.user_data(token.pack()));
         }
-        self.settle_abort(slot, side);
+    }
+
+    /// A cancellation was answered. One of the kernel's own threads that has just written a part misses it and
+    /// waits for the peer again, so it is repeated until nothing is in flight.
+    #[cold]
+    pub(super) fn abort_again(&mut self, token: Token) {
+        let lines = &self.lines[token.slot as usize];
+        if lines.generation == token.generation && lines.aborting[token.side().index()] {
+            self.cancel_all(token.slot, token.side());
+        }
     }
 
     /// Answers an abort once the socket has no kernel request left, and before it what still waits.
@@ -78,7 +94,7 @@ impl Ring {
     }
 
     /// Gives back what the direction holds; the client's close is the session's last act or nearly so.
-    fn reset_line(&mut self, slot: u32, direction: Direction) {
+    pub(super) fn reset_line(&mut self, slot: u32, direction: Direction) {
         let line = self.lines[slot as usize].line_mut(direction);
         while line.queue.count > 0 {
             self.buffers.pop(&mut line.queue);

@@ -21,6 +21,7 @@ use crate::sys::socket::{Route, open_to};
 
 mod buffers;
 mod bulk;
+pub mod cargo;
 mod copy;
 mod ending;
 mod lines;
@@ -201,6 +202,11 @@ impl Ring {
 
     /// Makes `slot` the place of a new session with this client. The slot must not be open.
     pub fn open(&mut self, slot: u32, client: OwnedFd) {
+        self.prepare(slot);
+        self.lines[slot as usize].put(Side::Client, client);
+    }
+
+    fn prepare(&mut self, slot: u32) {
         let needed = slot as usize + 1;
         if needed > self.lines.len() {
             self.lines.resize_with(needed, Lines::new);
@@ -212,7 +218,6 @@ impl Ring {
         let lines = &mut self.lines[slot as usize];
         debug_assert!(!lines.is_open(), "slot {slot} is in use");
         lines.generation = lines.generation.wrapping_add(1);
-        lines.put(Side::Client, client);
     }
 
     /// Counts the sessions that the slot has had; wraps.
@@ -324,6 +329,10 @@ impl Ring {
             Kind::Mail => Some(self.on_mail(flags)),
             Kind::Wake => Some(Event::Woken),
             Kind::Cancel => None,
+            Kind::Abort => {
+                self.abort_again(token);
+                None
+            }
             _ => self.on_session(token, result, flags),
         }
     }
@@ -432,6 +441,10 @@ impl Ring {
         let line = lines.line_mut(Direction::ToServer);
         line.flags.set(Flags::HOLD);
         line.offset = u32::from(wanted);
+        // One that was parked may hold bytes already.
+        if let Some((completion, outcome)) = self.serve_fill(slot, Direction::ToServer) {
+            return self.answer(slot, completion, outcome);
+        }
         self.receive(slot, Direction::ToServer);
         if wanted == 0 {
             self.glances.push_back((slot, generation));
@@ -451,9 +464,13 @@ impl Ring {
     }
 }
 
-/// The kernel's result as an outcome.
+/// The kernel's result as an outcome. A request that is cancelled while one of the kernel's own threads works
+/// on it is interrupted, and has done nothing.
 fn outcome(result: i32) -> Outcome {
-    u32::try_from(result).map_err(|_| Errno(result.unsigned_abs() as u16))
+    u32::try_from(result).map_err(|_| match -result {
+        libc::EINTR => Errno::ECANCELED,
+        errno => Errno(errno.unsigned_abs() as u16),
+    })
 }
 
 /// The error number of a failed system call; a refusal of our own counts as an invalid argument.

@@ -71,7 +71,11 @@ impl Pipes {
         if pipe.capacity() < SMALLEST.min(self.capacity) {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        Ok(match self.vacant.pop() {
+        Ok(self.place(pipe))
+    }
+
+    fn place(&mut self, pipe: Pipe) -> u16 {
+        match self.vacant.pop() {
             Some(index) => {
                 self.all[usize::from(index)] = Some(pipe);
                 index
@@ -80,7 +84,17 @@ impl Pipes {
                 self.all.push(Some(pipe));
                 (self.all.len() - 1) as u16
             }
-        })
+        }
+    }
+
+    /// Takes a pipe in that another owner filled: its bytes are owed to a session, so the limit does not hold.
+    pub(super) fn adopt(&mut self, pipe: Pipe) -> io::Result<u16> {
+        if self.vacant.is_empty() && self.all.len() >= usize::from(NONE) {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        self.used += 1;
+        self.peak = self.peak.max(self.used);
+        Ok(self.place(pipe))
     }
 
     /// Takes a pipe back. With bytes inside it is closed: they must never reach another session.

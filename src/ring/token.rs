@@ -33,10 +33,12 @@ pub(super) enum Kind {
     Wake,
     /// A message to another worker has been delivered or not.
     Sent,
+    /// The cancellation of all that is in flight on a socket; the part is its side.
+    Abort,
 }
 
 impl Kind {
-    const ALL: [Kind; 11] = [
+    const ALL: [Kind; 12] = [
         Kind::Accept,
         Kind::Receive,
         Kind::Send,
@@ -48,6 +50,7 @@ impl Kind {
         Kind::HandOver,
         Kind::Wake,
         Kind::Sent,
+        Kind::Abort,
     ];
 }
 
@@ -63,6 +66,10 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn of_direction(kind: Kind, direction: Direction, generation: u16, slot: u32) -> Token {
         Token { kind, part: direction.index() as u8, generation, slot }
+    }
+
+    pub(super) fn of_side(kind: Kind, side: Side, generation: u16, slot: u32) -> Token {
+        Token { kind, part: side.index() as u8, generation, slot }
     }
 
     pub(super) fn of_slot(kind: Kind, generation: u16, slot: u32) -> Token {
@@ -96,6 +103,7 @@ impl Token {
         match self.kind {
             Kind::Receive | Kind::Readable => self.direction().source(),
             Kind::Send | Kind::Writable => self.direction().sink(),
+            Kind::Abort => Side::BOTH[usize::from(self.part & 1)],
             _ => Side::Server,
         }
     }

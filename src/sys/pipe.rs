@@ -32,6 +32,39 @@ impl Pipe {
         Ok(Pipe { read, write, capacity })
     }
 
+    /// A pipe of two ends that came from elsewhere, to read and to write.
+    ///
+    /// # Errors
+    /// EBADF when they are no pipe.
+    pub fn of_ends([read, write]: [OwnedFd; 2]) -> io::Result<Pipe> {
+        let capacity = rustix::pipe::fcntl_getpipe_size(&write)?;
+        Ok(Pipe { read, write, capacity })
+    }
+
+    /// Bytes inside.
+    ///
+    /// # Errors
+    /// None for a pipe.
+    pub fn held(&self) -> io::Result<u64> {
+        Ok(rustix::io::ioctl_fionread(&self.read)?)
+    }
+
+    /// Copies of both ends, to read and to write: the same pipe with the same bytes.
+    ///
+    /// # Errors
+    /// EMFILE when no descriptor is left.
+    pub fn copies(&self) -> io::Result<[OwnedFd; 2]> {
+        Ok([self.read.try_clone()?, self.write.try_clone()?])
+    }
+
+    /// Puts bytes into the pipe: the number it took.
+    ///
+    /// # Errors
+    /// EAGAIN when it is full.
+    pub fn put(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(&self.write, bytes)?)
+    }
+
     /// Bytes the pipe was sized for. Its contents may exceed it: the kernel counts pages, not bytes.
     pub fn capacity(&self) -> usize {
         self.capacity
