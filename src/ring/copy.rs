@@ -40,8 +40,24 @@ impl Ring {
         self.receive(slot, direction);
     }
 
+    pub(super) fn hold(&mut self, slot: u32, wanted: u16) {
+        let lines = &mut self.lines[slot as usize];
+        let generation = lines.generation;
+        let line = lines.line_mut(Direction::ToServer);
+        line.flags.set(Flags::HOLD);
+        line.offset = u32::from(wanted);
+        // One that was parked may hold bytes already.
+        if let Some((completion, outcome)) = self.serve_fill(slot, Direction::ToServer) {
+            return self.answer(slot, completion, outcome);
+        }
+        self.receive(slot, Direction::ToServer);
+        if wanted == 0 {
+            self.glances.push_back((slot, generation));
+        }
+    }
+
     /// Answers a waiting Fill or Hold from what has arrived: bytes first, then the end or the error.
-    pub(super) fn serve_fill(&mut self, slot: u32, direction: Direction) -> Answer {
+    fn serve_fill(&mut self, slot: u32, direction: Direction) -> Answer {
         let line = self.lines[slot as usize].line_mut(direction);
         if line.flags.has(Flags::HOLD) {
             return self.serve_hold(slot);

@@ -435,22 +435,6 @@ impl Ring {
         }
     }
 
-    fn hold(&mut self, slot: u32, wanted: u16) {
-        let lines = &mut self.lines[slot as usize];
-        let generation = lines.generation;
-        let line = lines.line_mut(Direction::ToServer);
-        line.flags.set(Flags::HOLD);
-        line.offset = u32::from(wanted);
-        // One that was parked may hold bytes already.
-        if let Some((completion, outcome)) = self.serve_fill(slot, Direction::ToServer) {
-            return self.answer(slot, completion, outcome);
-        }
-        self.receive(slot, Direction::ToServer);
-        if wanted == 0 {
-            self.glances.push_back((slot, generation));
-        }
-    }
-
     /// Behind the kernel's answers of a wait, what a glance has seen is all it will see.
     fn end_glances(&mut self) {
         for (slot, generation) in self.glances.drain(..std::mem::take(&mut self.looking)) {

@@ -337,10 +337,17 @@ impl Worker {
     }
 
     fn count_begin(&self, bind: BindId, proxy: ProxyId) {
-        self.load.worker_live(self.index).fetch_add(1, Relaxed);
         self.counters.process().connections.add(1);
         for counters in [self.counters.frontend(proxy), self.counters.bind(bind)] {
             counters.connections.add(1);
+        }
+        self.count_present(bind, proxy);
+    }
+
+    /// One session more is here, accepted or taken over.
+    pub(super) fn count_present(&self, bind: BindId, proxy: ProxyId) {
+        self.load.worker_live(self.index).fetch_add(1, Relaxed);
+        for counters in [self.counters.frontend(proxy), self.counters.bind(bind)] {
             counters.sessions.add(1);
         }
     }

@@ -45,6 +45,10 @@ impl Worker {
     /// The session changed its phase or wants something.
     fn on_turn(&mut self, slot: u32, before: Phase, after: Phase, verdict: Verdict) {
         let now = self.now as u32;
+        let transit = before.is_transit() || after.is_transit();
+        if transit && self.on_transit(slot, before, after, verdict) {
+            return;
+        }
         if before == Phase::Queued && after == Phase::Ending {
             self.leave_queue(slot);
         }
@@ -83,7 +87,7 @@ impl Worker {
     fn settle_blame(&mut self, slot: u32, before: Phase) {
         let Entry { session, record } = &mut self.sessions[slot as usize];
         let Termination { cause, stage } = session.termination();
-        let left_at_once = cause == Cause::ClientAbort && self.now - record.accepted_ms() <= 1;
+        let left_at_once = cause == Cause::ClientAbort && record.age_ms(self.now) <= 1;
         if left_at_once && matches!(stage, Stage::Queue | Stage::Connect) {
             session.forgive();
         } else if before == Phase::Queued && cause != Cause::ClientTimeout {
@@ -127,7 +131,7 @@ impl Worker {
     }
 
     /// The failed server's slot goes to who waits for it; the session tries for another one.
-    fn redispatch(&mut self, slot: u32, optional: bool, pause: bool) {
+    pub(super) fn redispatch(&mut self, slot: u32, optional: bool, pause: bool) {
         let backend = self.backend_of(slot).expect("a server failed, so a backend was chosen");
         if optional && self.snapshot.backend(backend).active < 2 {
             return self.drive(slot, |session, _, ops| session.stay(pause, ops));

@@ -31,7 +31,7 @@ impl Worker {
             let Some(entry) = self.sessions.get(slot as usize) else { continue };
             let Some(server) = entry.session.server() else { continue };
             let order = self.snapshot.server(server).1.eviction;
-            let meant = entry.record.dequeued_ms() <= evicting.seen_ms;
+            let meant = entry.record.dequeued_ms() <= evicting.seen_ms as i64;
             if order.generation > evicting.since && meant {
                 self.end_session(slot, order.cause);
             }

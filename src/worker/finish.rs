@@ -120,7 +120,7 @@ impl Worker {
     }
 
     /// The slot alone, and whose it was.
-    fn release_slot(&mut self, slot: u32) -> Option<ServerId> {
+    pub(super) fn release_slot(&mut self, slot: u32) -> Option<ServerId> {
         let session = &mut self.sessions[slot as usize].session;
         let id = session.server()?;
         session.released();
@@ -128,7 +128,7 @@ impl Worker {
         Some(id)
     }
 
-    fn wake_waiters(&mut self, id: ServerId) {
+    pub(super) fn wake_waiters(&mut self, id: ServerId) {
         let (backend, _) = self.snapshot.place(id);
         self.wake_next(QueueId::Server(id), backend);
         self.wake_next(QueueId::Backend(backend), backend);
@@ -147,10 +147,10 @@ impl Worker {
             bind: record.bind,
             backend,
             server: server.and_then(|id| self.server_name(id, backend)),
-            accepted_us: self.clock.epoch_us + record.accepted_ms() * 1000,
+            accepted_us: self.clock.epoch_us.saturating_add_signed(record.accepted_ms() * 1000),
             queue_ms: record.queue_ms(),
             connect_ms: record.connect_ms(),
-            total_ms: self.now - record.accepted_ms(),
+            total_ms: record.age_ms(self.now),
             bytes_to_client: record.bytes[Direction::ToClient.index()],
             bytes_to_server: record.bytes[Direction::ToServer.index()],
             termination,

@@ -20,6 +20,7 @@ mod queues;
 mod record;
 #[cfg(test)]
 mod tests;
+mod transit;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -46,6 +47,7 @@ pub use peers::{MOST_WORKERS, Peers};
 use policies::Policies;
 use queues::Queues;
 use record::{Addresses, Record};
+use transit::Transit;
 
 /// How often the table is looked at while somebody waits for a server: a new one wakes nobody.
 const TABLE_LOOK: Duration = Duration::from_millis(20);
@@ -108,6 +110,7 @@ struct Worker {
     timers: Wheel,
     listeners: Listeners,
     queues: Queues,
+    transit: Transit,
     addresses: Addresses,
     policies: Policies,
     table: TableReader,
@@ -163,6 +166,7 @@ impl Worker {
             timers: Wheel::new(0),
             listeners: Listeners::new(&snapshot.config, setup.listeners),
             queues: Queues::default(),
+            transit: Transit::default(),
             addresses: Addresses::default(),
             policies: Policies::new(&snapshot.config),
             table: setup.table,
@@ -199,6 +203,7 @@ impl Worker {
             self.on_timer(slot);
         }
         self.retry_listeners();
+        self.halt_writers();
         self.leave_listeners();
         self.ring.close_spare_pipes(self.now);
         self.count_moved();
@@ -206,8 +211,9 @@ impl Worker {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let due = [self.timers.next(), self.listeners.look_at(), self.ring.pipes_due()];
-        let next = due.into_iter().flatten().min();
+        let own = [self.timers.next(), self.transit.writing_until()];
+        let due = [self.listeners.look_at(), self.ring.pipes_due()];
+        let next = own.into_iter().chain(due).flatten().min();
         let limit = next.map(|at| Duration::from_millis(at.saturating_sub(self.now)));
         let look = self.queues.waiting().then_some(TABLE_LOOK);
         let at_once = (self.mail_waits || self.evicting.is_some()).then_some(Duration::ZERO);

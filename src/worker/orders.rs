@@ -37,6 +37,9 @@ impl Worker {
             Command::Retry => self.resume_listeners(),
             Command::Listen(sockets) => self.listen(sockets),
             Command::Unlisten(binds) => self.unlisten(binds),
+            Command::Release(_) => return self.release(order),
+            Command::Adopt(batch) => self.adopt(batch),
+            Command::Carry(slots) => self.carry(slots),
         }
         self.mailbox.give_back(order);
     }

@@ -99,6 +99,14 @@ impl Policies {
         self.index.insert(key, id);
     }
 
+    /// The policy of a session that comes from elsewhere: the configuration may connect its frontend and its
+    /// backend no more, or never have.
+    pub(super) fn find_or_add(&mut self, frontend: ProxyId, backend: Option<ProxyId>) -> PolicyId {
+        let key = (frontend, backend);
+        self.intern(&HashMap::new(), key);
+        self.index[&key]
+    }
+
     pub(super) fn entry(&self, id: PolicyId) -> &Entry {
         &self.entries[id.0 as usize]
     }

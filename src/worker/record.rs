@@ -105,9 +105,28 @@ impl Record {
         self.connected = tick(now);
     }
 
-    /// When it was accepted, milliseconds of the worker's clock.
-    pub(super) fn accepted_ms(&self) -> u64 {
-        u64::from(self.accepted_high) << 32 | u64::from(self.accepted)
+    /// When it was accepted, milliseconds of the worker's clock. A session that was taken over may be older
+    /// than the clock.
+    pub(super) fn accepted_ms(&self) -> i64 {
+        i64::from(self.accepted_high as i16) << 32 | i64::from(self.accepted)
+    }
+
+    /// How long ago it was accepted, milliseconds.
+    pub(super) fn age_ms(&self, now: u64) -> u64 {
+        now.wrapping_sub(self.accepted_ms() as u64)
+    }
+
+    /// The times of a session that was accepted `age_ms` ago, when its turn and the server connection came
+    /// after `queue_ms` and `connect_ms` more; -1: they did not.
+    pub(super) fn set_times(&mut self, now: u64, age_ms: u64, queue_ms: i32, connect_ms: i32) {
+        let accepted = now.wrapping_sub(age_ms);
+        (self.accepted, self.accepted_high) = (accepted as u32, (accepted >> 32) as u16);
+        let after = |from: u32, ms: i32| match u32::try_from(ms) {
+            Ok(ms) if from != NEVER => from.wrapping_add(ms).min(NEVER - 1),
+            _ => NEVER,
+        };
+        self.dequeued = after(self.accepted, queue_ms);
+        self.connected = after(self.dequeued, connect_ms);
     }
 
     /// Milliseconds until its turn came; -1: it did not.
@@ -116,8 +135,8 @@ impl Record {
     }
 
     /// When its turn came, milliseconds of the worker's clock; before that when it was accepted.
-    pub(super) fn dequeued_ms(&self) -> u64 {
-        self.accepted_ms() + self.queue_ms().max(0) as u64
+    pub(super) fn dequeued_ms(&self) -> i64 {
+        self.accepted_ms() + i64::from(self.queue_ms().max(0))
     }
 
     /// Milliseconds from its turn until the server connection was made; -1: it was not.
@@ -141,12 +160,22 @@ mod tests {
     #[test]
     fn a_session_may_be_older_than_a_tick_can_say() {
         let accepted = (3 << 32) + 500;
-        let mut record = Record::new(Address::None, Address::None, BindId(0), PolicyId(0), accepted);
+        let mut record = Record::new(Address::None, Address::None, BindId(0), PolicyId(0), accepted as u64);
         assert_eq!(record.accepted_ms(), accepted);
         assert_eq!((record.queue_ms(), record.connect_ms()), (-1, -1));
-        record.dequeue(accepted + 20);
-        record.connect(accepted + 60);
+        record.dequeue(accepted as u64 + 20);
+        record.connect(accepted as u64 + 60);
         assert_eq!((record.queue_ms(), record.connect_ms()), (20, 40));
         assert_eq!(record.dequeued_ms(), accepted + 20);
+    }
+
+    #[test]
+    fn a_session_may_be_older_than_the_clock() {
+        let mut record = Record::new(Address::None, Address::None, BindId(0), PolicyId(0), 1_000);
+        record.set_times(1_000, 86_400_000, 30, 5);
+        assert_eq!((record.accepted_ms(), record.age_ms(1_500)), (-86_399_000, 86_400_500));
+        assert_eq!((record.queue_ms(), record.connect_ms(), record.dequeued_ms()), (30, 5, -86_398_970));
+        record.set_times(1_000, 7, -1, -1);
+        assert_eq!((record.queue_ms(), record.connect_ms(), record.age_ms(1_000)), (-1, -1, 7));
     }
 }

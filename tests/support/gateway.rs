@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use pronk::config::model::{Bind, BindId, Config, ListenAddress, Proxy, ProxyId, ProxyKind, Server};
 use pronk::load::Load;
 use pronk::stats::counters::WorkerCounters;
-use pronk::sys::socket::{ListenOptions, listen, local_address};
+use pronk::sys::socket::{Buffers, ListenOptions, listen, local_address};
 use pronk::table::TablePublisher;
 use pronk::worker::mailbox::{Command, Crew, crew};
 use pronk::worker::{Clock, Peers, Setup, run};
@@ -64,7 +64,9 @@ impl Gateway {
 
     fn run(workers: usize, config: Config, hook: fn()) -> Gateway {
         let config = Arc::new(config);
-        let options = ListenOptions { backlog: 1024, reuseport: true, ..ListenOptions::default() };
+        let tune = &config.global.tune;
+        let buffers = Buffers { receive: tune.rcvbuf_client, send: tune.sndbuf_client };
+        let options = ListenOptions { backlog: 1024, reuseport: true, buffers, ..ListenOptions::default() };
         let first = listen(&config.binds[0].address, &options).unwrap();
         let address = local_address(first.as_fd()).unwrap();
         let mut sockets = vec![first];

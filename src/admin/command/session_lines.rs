@@ -28,7 +28,7 @@ impl Named<'_> {
             row,
             frontend,
             backend: row.backend.map(proxy).or(own),
-            age: human(sources.now_ms().saturating_sub(row.accepted_ms)),
+            age: human(sources.now_ms().saturating_sub_signed(row.accepted_ms)),
             exp: row.expires_ms.map_or_else(String::new, |ms| human(ms.into())),
         }
     }
@@ -113,7 +113,8 @@ fn write_in_full(out: &mut String, named: &Named<'_>, sources: &Sources) -> std:
     let never = |exp: &str| if exp.is_empty() { "<NEVER>".to_owned() } else { exp.to_owned() };
     let (exp, connect_exp) = (never(&named.exp), never(named.connect_exp()));
     let begun = sources.started_at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let accepted_us = u64::try_from(begun.as_micros()).unwrap_or(u64::MAX) + row.accepted_ms * 1000;
+    let accepted_us =
+        u64::try_from(begun.as_micros()).unwrap_or(u64::MAX).saturating_add_signed(row.accepted_ms * 1000);
     writeln!(
         out,
         "{}: [{}] id={} proto={} source={}",

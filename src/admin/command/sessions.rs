@@ -208,7 +208,7 @@ impl Wanted {
 
     fn takes(&self, row: &SessionRow, now_ms: u64) -> bool {
         let is = |wanted: Option<ProxyId>, one: Option<ProxyId>| wanted.is_none() || wanted == one;
-        let age = Duration::from_millis(now_ms.saturating_sub(row.accepted_ms));
+        let age = Duration::from_millis(now_ms.saturating_sub_signed(row.accepted_ms));
         let overdue = row.phase == Phase::Ending || row.expires_ms == Some(0);
         self.id.is_none_or(|bits| bits == row.id.bits())
             && age >= self.older

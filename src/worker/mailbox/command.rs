@@ -10,6 +10,8 @@ use crate::session::Phase;
 use crate::session::op::{Errno, ServerId};
 use crate::session::termination::Cause;
 
+use super::Batch;
+
 /// Slots that one order looks at: a worker with many sessions goes on serving them between two.
 pub const STEP: u32 = 128;
 
@@ -34,6 +36,12 @@ pub enum Command {
     Listen(Vec<(BindId, OwnedFd)>),
     /// Stop listening on these addresses: what is queued is served.
     Unlisten(Vec<BindId>),
+    /// Park some of the sessions and tell them. Answered once they are parked.
+    Release(Batch),
+    /// Build the sessions of a batch, parked.
+    Adopt(Batch),
+    /// Sessions under way in these slots go on here, all others elsewhere.
+    Carry(Vec<u32>),
 }
 
 /// The end of a pause.
@@ -110,8 +118,8 @@ pub struct SessionRow {
     pub server: Option<ServerId>,
     /// Where it stands.
     pub phase: Phase,
-    /// When it was accepted, process clock.
-    pub accepted_ms: u64,
+    /// When it was accepted, process clock; negative: before this process started.
+    pub accepted_ms: i64,
     /// Since when no byte has moved.
     pub idle_ms: u32,
     /// When its nearest timeout strikes; None: none can.

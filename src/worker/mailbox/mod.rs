@@ -6,6 +6,7 @@
 //! Both ways are bounded and ring a bell: an eventfd that the worker's ring watches, a pipe that the control
 //! thread does. Every order comes back, so that what it holds is freed where it was made.
 
+mod batch;
 mod command;
 
 use std::io;
@@ -18,6 +19,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver as PipeReader;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+pub use batch::{BYTES, Batch, DESCRIPTORS, Moving};
 pub use command::{Command, Cut, Resume, STEP, SessionId, SessionRow, Walk, Whom};
 
 /// Orders under way to one worker, done or not; more wait at the sender.
