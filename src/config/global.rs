@@ -94,6 +94,8 @@ impl Global {
             "log-tag" => global.log_tag = words.next().unwrap_or_default().to_owned(),
             "log-send-hostname" => global.log_send_hostname = Some(words.next().map(str::to_owned)),
             "chroot" => global.chroot = words.next().map(PathBuf::from),
+            "server-state-file" => global.server_state_file = words.next().map(PathBuf::from),
+            "server-state-base" => global.server_state_base = words.next().map(PathBuf::from),
             "pidfile" => global.pidfile = words.next().map(PathBuf::from),
             "user" => global.uid = words.account("user", supplies),
             "group" => global.gid = words.account("group", supplies),

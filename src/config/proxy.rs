@@ -11,7 +11,7 @@ use super::global::LogTargets;
 use super::keyword::{Ignored, Keyword, Places, Support};
 use super::lexer::{Line, Modifier};
 use super::log_line;
-use super::model::{HashType, LogTargetId, Mode, Options, ProxyKind, StatsPage, Timeouts};
+use super::model::{HashType, LogTargetId, Mode, Options, ProxyKind, ServerStates, StatsPage, Timeouts};
 use super::server::{self, ServerLine, ServerOptions};
 use super::supplies::Supplies;
 use super::support;
@@ -37,6 +37,7 @@ pub(super) struct Settings {
     pub backlog: Option<u32>,
     pub balance: Option<(Asked, Line)>,
     pub hash_type: HashType,
+    pub server_states: ServerStates,
     pub retries: Option<u16>,
     pub redispatch_every: i16,
     pub timeouts: Timeouts,
@@ -78,6 +79,7 @@ pub(super) struct Section {
     pub description: Option<String>,
     pub binds: Vec<BindLine>,
     pub servers: Vec<ServerLine>,
+    pub server_state_file_name: Option<String>,
     pub acls: Vec<Acl>,
     pub use_backends: Vec<UseBackendLine>,
 }
@@ -104,6 +106,7 @@ impl Section {
             description: None,
             binds: Vec::new(),
             servers: Vec::new(),
+            server_state_file_name: None,
             acls: Vec::new(),
             use_backends: Vec::new(),
         }
@@ -193,6 +196,11 @@ impl Section {
             }
             "description" => {
                 self.description = Some(Arguments::after(line, 1, around.report).rest().join(" "))
+            }
+            "server-state-file-name" => {
+                let name = Arguments::after(line, 1, around.report).next();
+                self.server_state_file_name =
+                    name.filter(|name| *name != "use-backend-name").map(str::to_owned);
             }
             "balance" => {
                 let asked = balance_line::parse_balance(&mut Arguments::after(line, 1, around.report));

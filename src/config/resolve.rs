@@ -88,6 +88,8 @@ impl<'a> Resolver<'a> {
             balance: balance(section),
             hash_type: settings.hash_type,
             servers: self.servers(section),
+            server_states: settings.server_states,
+            server_state_file_name: section.server_state_file_name.clone(),
             retries: settings.retries.unwrap_or(RETRIES_DEFAULT),
             redispatch_every: settings.redispatch_every,
             timeouts: timeouts(settings.timeouts),

@@ -88,6 +88,7 @@ impl Engine {
         };
         engine.reports =
             engine.targets.iter().map(|target| engine.entry(target).state.check.clone()).collect();
+        engine.take_up();
         for (proxy, server) in unreachable {
             let now_ms = engine.now_ms();
             engine.publisher.update(proxy, server, |state| state.checks = Checks::Off, now_ms);
@@ -96,6 +97,17 @@ impl Engine {
         let all: Vec<u32> = (0..engine.targets.len() as u32).collect();
         engine.schedule_first_checks(&all);
         engine
+    }
+
+    /// Goes on from a table that a state file may have changed.
+    fn take_up(&mut self) {
+        let table = self.publisher.shared().load_full();
+        for target in &mut self.targets {
+            let (proxy, server) = (usize::from(target.proxy.0), usize::from(target.server));
+            let entry = &table.backend(target.proxy).servers[server];
+            target.aim(&table.config.proxies[proxy], entry);
+            target.standing.force(entry.state.check.health);
+        }
     }
 
     /// Until `stop` is sent or dropped.

@@ -12,6 +12,7 @@ mod lines;
 mod order;
 mod outcome;
 mod probe;
+mod restore;
 mod schedule;
 mod tally;
 mod target;
@@ -31,6 +32,8 @@ use crate::process::runtime;
 use crate::table::TablePublisher;
 
 pub use order::{Asked, Forced, Order, Port, Remote, Reply, ServerChange, Service, Weight, channel};
+
+pub use restore::{Remembered, restore};
 
 use announce::Announcer;
 use engine::Engine;

@@ -24,6 +24,7 @@ use super::{privileges, report, runtime};
 use crate::admin::handover::Holdings;
 use crate::config::Supplies;
 use crate::config::model::Config;
+use crate::health::Remembered;
 use crate::log;
 use crate::sys::{cpu, signal};
 use crate::worker::MOST_WORKERS;
@@ -66,7 +67,7 @@ pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Resul
         Err(error) => return Err(failed(&[error])),
     };
     let origin = origin(&opened.config, invocation, loaded.supplies);
-    start(opened, promise, warnings, began, origin)
+    start(opened, promise, loaded.states, warnings, began, origin)
         .and_then(|control| runtime::run("control", control.run()))
         .map_err(|error| failed(&[error]))
 }
@@ -168,6 +169,7 @@ fn go_to_background(config: &Config) -> Result<Option<Detached>, StartError> {
 fn start(
     opened: Opened,
     promise: Option<Promise>,
+    states: Vec<Remembered>,
     warnings: u32,
     began: Instant,
     origin: Option<Origin>,
@@ -179,7 +181,8 @@ fn start(
     if let Some(pidfile) = pidfile {
         pidfile.write()?;
     }
-    let material = Material { config, workers, budget, listeners: sockets.workers, logs, warnings, began };
+    let listeners = sockets.workers;
+    let material = Material { config, workers, budget, listeners, logs, states, warnings, began };
     signal::ignore_sigpipe();
     let threads = threads::start(material)?;
     let holdings = Holdings { held: sockets.held, taker: None };

@@ -6,10 +6,12 @@ use super::files::Files;
 use super::invocation::Invocation;
 use super::report;
 use super::sources::{self, Unreadable};
+use super::states::{self, States};
 use crate::config::conditional::{self, World};
 use crate::config::diagnostic::{Banner, render};
 use crate::config::model::Config;
 use crate::config::{self, Diagnostic, Environment, Severity, Supplies};
+use crate::health::Remembered;
 use crate::process::error::strerror;
 
 /// HAProxy's words.
@@ -27,6 +29,8 @@ pub struct Loaded {
     pub warnings: usize,
     /// What was looked up for it.
     pub supplies: Supplies,
+    /// States that its servers had in the process before.
+    pub states: Vec<Remembered>,
 }
 
 /// A configuration as its files have it.
@@ -44,12 +48,14 @@ pub fn load(invocation: &Invocation) -> Option<Loaded> {
     tell(&diagnostics, invocation);
     let mut config = config?;
     override_with(&mut config, invocation);
-    let warnings = warnings(&diagnostics);
+    let States { servers: states, warnings: about_states } = states::read(&config);
+    about_states.iter().for_each(|text| report::warning(&format!("config : {text}")));
+    let warnings = warnings(&diagnostics) + about_states.len();
     if config.global.zero_warning && warnings > 0 {
         report::alert(ZERO_WARNING);
         return None;
     }
-    Some(Loaded { config, warnings, supplies })
+    Some(Loaded { config, warnings, supplies, states })
 }
 
 pub(super) fn warnings(diagnostics: &[Diagnostic]) -> usize {

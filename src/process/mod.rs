@@ -27,6 +27,7 @@ pub mod report;
 pub mod runtime;
 mod signals;
 mod sources;
+mod states;
 mod succession;
 mod takeover;
 mod threads;

@@ -16,7 +16,7 @@ use super::report::{self, Severity};
 use super::runtime::ring_refused;
 use super::sources;
 use crate::config::model::{BindId, Config};
-use crate::health::{self, HealthThread};
+use crate::health::{self, HealthThread, Remembered};
 use crate::load::Load;
 use crate::log::{self, LogHandle};
 use crate::stats::counters::WorkerCounters;
@@ -38,6 +38,8 @@ pub struct Material {
     pub listeners: Vec<Vec<(BindId, OwnedFd)>>,
     /// Opened log targets.
     pub logs: log::Targets,
+    /// States that servers had in the process before.
+    pub states: Vec<Remembered>,
     /// Warnings of the configuration.
     pub warnings: u32,
     /// When the process started.
@@ -73,11 +75,14 @@ pub struct Threads {
 
 /// Starts all threads. What a worker's ring is refused comes as its event.
 pub fn start(material: Material) -> Result<Threads, StartError> {
-    let Material { config, workers, budget, listeners, logs, warnings, began } = material;
+    let Material { config, workers, budget, listeners, logs, states, warnings, began } = material;
     let hostname = sources::hostname();
     let (log, sinks) = log::start(Arc::clone(&config), logs, workers, &hostname)?;
     let load = Arc::new(Load::new(&config, workers));
     let mut publisher = TablePublisher::new(Arc::clone(&config), &load);
+    for text in health::restore(&mut publisher, &load, &states) {
+        report::warning(&format!("config : {text}"));
+    }
     let (clock, started_at) = clock()?;
     // One more than workers: the control thread's own, for the clients of the stats page.
     let new_counters = || Arc::new(WorkerCounters::new(&config, load.server_capacity()));

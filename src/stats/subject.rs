@@ -260,12 +260,11 @@ impl Subject<'_> {
 
     /// `lastchg`: seconds since the state changed.
     pub(super) fn last_change(&self) -> Value {
-        let since_ms = match self.entity {
-            Entity::Server(entry, _) => entry.state.since_ms,
-            Entity::Backend(backend) => backend.outages.since_ms,
-            Entity::Frontend | Entity::Listener(..) => 0,
-        };
-        seconds(self.now_ms.saturating_sub(since_ms))
+        seconds(match self.entity {
+            Entity::Server(entry, _) => entry.state.age_ms(self.now_ms),
+            Entity::Backend(backend) => self.now_ms.saturating_sub(backend.outages.since_ms),
+            Entity::Frontend | Entity::Listener(..) => self.now_ms,
+        })
     }
 
     /// `downtime`: seconds in all.

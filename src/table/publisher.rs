@@ -12,7 +12,7 @@ use crate::session::op::ServerId;
 use crate::stats::counters::WorkerCounters;
 
 use super::replace::Successor;
-use super::{Backend, CheckReport, Place, ServerEntry, ServerState, Snapshot, TableReader};
+use super::{Backend, CheckReport, Outages, Place, ServerEntry, ServerState, Snapshot, TableReader};
 
 /// Shortest time between two steps of slowstart; long ones take 20 steps.
 const MIN_STEP_MS: u64 = 1_000;
@@ -173,6 +173,19 @@ impl TablePublisher {
         &self.current
     }
 
+    /// Lets a server begin otherwise than configured; only before anybody else sees the table.
+    pub fn begin_with(&mut self, proxy: ProxyId, server: u16, begin: impl FnOnce(&mut ServerEntry)) {
+        let config = Arc::clone(&self.current.config);
+        let settings = &config.proxies[usize::from(proxy.0)];
+        let mut backend = self.current.backend(proxy).clone();
+        let entry = &mut backend.servers[usize::from(server)];
+        begin(entry);
+        entry.ramp_at(0, weights_are_dynamic(settings));
+        backend.reselect(settings, 0);
+        backend.outages = Outages::begin(backend.is_down());
+        self.publish(vec![backend]);
+    }
+
     /// Whether the choice of a server must be prepared anew.
     fn change(
         &mut self,
@@ -187,7 +200,7 @@ impl TablePublisher {
         let status = (entry.state.health, entry.state.admin);
         change(entry);
         if status != (entry.state.health, entry.state.admin) {
-            entry.state.since_ms = now_ms;
+            (entry.state.since_ms, entry.state.aged_ms) = (now_ms, 0);
         }
         if !was_running && entry.state.running() && entry.slowstart_ms.is_some() {
             entry.ramp_since_ms = Some(now_ms);

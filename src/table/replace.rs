@@ -172,8 +172,8 @@ impl ServerState {
         };
         let health = if admin.maint { Health::Down } else { health };
         let changed = (self.health, self.admin) != (health, admin);
-        let since_ms = if changed { now_ms } else { self.since_ms };
-        ServerState { health, admin, checks, since_ms, check }
+        let (since_ms, aged_ms) = if changed { (now_ms, 0) } else { (self.since_ms, self.aged_ms) };
+        ServerState { health, admin, checks, since_ms, aged_ms, check }
     }
 
     /// What checks saw of an address says nothing about another one; rise and fall begin anew.

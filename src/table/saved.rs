@@ -2,10 +2,11 @@
 //! (management manual, `show servers state`; configuration manual, `server-state-file`).
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use crate::config::model::{Proxy, Server, ServerAddress};
 
-use super::state::{Checks, Health, ServerState};
+use super::state::{Admin, Checks, Health, ServerState};
 use super::{Backend, ServerEntry};
 
 /// The only version there is.
@@ -40,8 +41,8 @@ pub fn lines(settings: &Proxy, backend: &Backend, now_ms: u64) -> String {
 fn line(out: &mut String, settings: &Proxy, entry: &ServerEntry, server: &Server, now_ms: u64) {
     let Place { address, port } = place(&entry.address);
     let (state, check) = (&entry.state, &entry.state.check);
-    let seconds = now_ms.saturating_sub(state.since_ms) / 1000;
-    let shown = |ip: Option<std::net::IpAddr>| ip.map_or("-".to_owned(), |ip| ip.to_string());
+    let seconds = state.age_ms(now_ms) / 1000;
+    let shown = |ip: Option<IpAddr>| ip.map_or("-".to_owned(), |ip| ip.to_string());
     let (check_ip, check_port) = entry.check_at;
     // `addr` and `port` of a server are also the agent's.
     let agent = server.check.map_or((None, None), |check| (check.address, check.port));
@@ -147,6 +148,175 @@ fn result_number(state: &ServerState) -> u8 {
     }
 }
 
+/// What a file says of one server: its fields as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row(Vec<String>);
+
+/// Why a file is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corrupt {
+    /// Its first line is not [`VERSION`].
+    Version,
+    /// This line has too few or too many fields; the line after the version is 1.
+    Line(usize),
+}
+
+/// Fields of a line: older versions wrote fewer.
+const COUNTS: std::ops::RangeInclusive<usize> = 19..=25;
+
+/// The servers of a file.
+pub fn read(text: &str) -> Result<Vec<Row>, Corrupt> {
+    let mut lines = text.lines();
+    if lines.next().map(str::trim_end) != Some(VERSION) {
+        return Err(Corrupt::Version);
+    }
+    let mut rows = Vec::new();
+    if !text.ends_with('\n') {
+        // Cut off in the middle of a line.
+        return Err(Corrupt::Line(text.lines().count() - 1));
+    }
+    for (number, line) in (1..).zip(lines) {
+        let fields: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        match fields.first() {
+            None => {}
+            Some(first) if first.starts_with('#') => {}
+            Some(_) if COUNTS.contains(&fields.len()) => rows.push(Row(fields)),
+            Some(_) => return Err(Corrupt::Line(number)),
+        }
+    }
+    Ok(rows)
+}
+
+/// What a server is to begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// As by the checks; Down in maintenance.
+    pub health: Health,
+    /// What the checks had said.
+    pub was: Health,
+    /// As by the operator, and by the configuration now.
+    pub admin: Admin,
+    /// Since when it is so, before the process began.
+    pub aged_ms: u64,
+    uweight: Option<u16>,
+    port: Option<u16>,
+    check_at: (Option<IpAddr>, Option<u16>),
+    status: &'static str,
+    check_health: u16,
+    checks_off: bool,
+}
+
+impl Row {
+    fn field(&self, at: usize) -> &str {
+        self.0.get(at).map_or("-", String::as_str)
+    }
+
+    /// Whether it is about this backend: by name, or by an id that both files give.
+    pub fn is_of(&self, settings: &Proxy) -> bool {
+        let by_id = settings.custom_id && self.field(15) == "1" && self.field(0).parse() == Ok(settings.id);
+        self.field(1) == settings.name || by_id
+    }
+
+    /// Whether it is about this server.
+    pub fn is_about(&self, server: &Server) -> bool {
+        let by_id = server.custom_id && self.field(16) == "1" && self.field(2).parse() == Ok(server.id);
+        self.field(3) == server.name || by_id
+    }
+
+    /// What it makes of a server; Err: which fields make no sense.
+    pub fn restored(&self, server: &Server) -> Result<Restored, String> {
+        let mut wrong = String::new();
+        let mut number = |at: usize, name: &str, high: u64| {
+            let value = self.field(at).parse::<u64>().ok().filter(|value| *value <= high);
+            if value.is_none() {
+                let _ = write!(wrong, ", invalid {name} value '{}'", self.field(at));
+            }
+            value.unwrap_or(0)
+        };
+        let operation = number(5, "srv_op_state", 3) as u8;
+        let admin = number(6, "srv_admin_state", 0x7f) as u8;
+        let uweight = number(7, "srv_uweight", 256) as u16;
+        let iweight = number(8, "srv_iweight", 256) as u16;
+        let seconds = number(9, "srv_last_time_change", u64::from(u32::MAX));
+        let status = number(10, "srv_check_status", 255) as u8;
+        let check_health = number(12, "srv_check_health", u64::from(u16::MAX)) as u16;
+        let check_state = number(13, "srv_check_state", 0x1f) as u8;
+        let port = number(18, "srv_port", u64::from(u16::MAX)) as u16;
+        if admin & FORCED_MAINT != 0 && admin & FORCED_DRAIN != 0 {
+            let _ = write!(wrong, ", invalid srv_admin_state value '{admin}'");
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let admin = admin_of(server, admin);
+        let was = health_of(operation);
+        Ok(Restored {
+            health: if admin.maint { Health::Down } else { was },
+            was,
+            admin,
+            aged_ms: seconds * 1000,
+            uweight: (iweight == server.weight).then_some(uweight),
+            port: (port > 0).then_some(port),
+            check_at: (self.field(22).parse().ok(), self.field(21).parse().ok().filter(|port| *port > 0)),
+            status: status_word(status),
+            check_health,
+            checks_off: server.check.is_some() && check_state & ENABLED == 0,
+        })
+    }
+}
+
+/// The file's maintenance counts unless it came from the configuration of then; the configuration's of now
+/// counts unless the operator had ended it.
+fn admin_of(server: &Server, bits: u8) -> Admin {
+    let (forced, configured) = (bits & FORCED_MAINT != 0, bits & CONFIG_MAINT != 0);
+    let maint = if server.disabled { forced || !configured } else { forced && !configured };
+    Admin { maint, disabled: server.disabled, drain: bits & FORCED_DRAIN != 0 && !maint }
+}
+
+fn health_of(operation: u8) -> Health {
+    match operation {
+        0 => Health::Down,
+        3 => Health::Stopping,
+        _ => Health::Up,
+    }
+}
+
+fn status_word(number: u8) -> &'static str {
+    match number {
+        5 => "SOCKERR",
+        6 => "L4OK",
+        7 => "L4TOUT",
+        8 => "L4CON",
+        _ => "INI",
+    }
+}
+
+impl Restored {
+    /// Begins with it.
+    pub fn apply(&self, entry: &mut ServerEntry) {
+        entry.uweight = self.uweight.unwrap_or(entry.uweight);
+        if let (ServerAddress::Tcp(address), Some(port)) = (&mut entry.address, self.port) {
+            address.set_port(port);
+        }
+        let (ip, port) = entry.check_at;
+        entry.check_at = (self.check_at.0.or(ip), self.check_at.1.or(port));
+        let state = &mut entry.state;
+        (state.health, state.admin, state.aged_ms) = (self.health, self.admin, self.aged_ms);
+        if self.checks_off {
+            state.checks = Checks::Off;
+        }
+        let best = state.check.rise.saturating_add(state.check.fall.saturating_sub(1));
+        state.check.status = self.status;
+        state.check.downs += u64::from(self.was == Health::Down && !state.admin.maint);
+        state.check.health = match self.health {
+            Health::Down => 0,
+            Health::Up => best,
+            Health::Stopping if (state.check.rise..best).contains(&self.check_health) => self.check_health,
+            Health::Stopping => state.check.rise,
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,5 +376,63 @@ mod tests {
         ] {
             assert_eq!(host_name(written), host, "{written}");
         }
+    }
+
+    fn restored(server: &Server, fields: &str) -> Result<Restored, String> {
+        let text = format!("1\n# names\n3 b 1 s1 {fields} 0 0 0 - 21009 - 0 25000 127.0.0.8 - 0\n");
+        let rows = read(&text).expect("readable");
+        assert!(rows[0].is_about(server) && rows[0].is_of(&fixture::backend("b", 1)));
+        rows[0].restored(server)
+    }
+
+    #[test]
+    fn a_server_goes_on_from_its_line() {
+        let mut server = Server { check: check(None, None), weight: 10, ..fixture::server(1) };
+        let mut entry = ServerEntry::new(ServerId(0), &server);
+        restored(&server, "10.0.0.9 3 8 4 10 100 7 2 3 2").expect("valid").apply(&mut entry);
+        assert_eq!((entry.uweight, entry.state.health, entry.state.admin.drain), (4, Health::Stopping, true));
+        assert_eq!((entry.state.check.status, entry.state.check.health), ("L4TOUT", 3));
+        assert_eq!((entry.state.checks, entry.state.age_ms(5_000)), (Checks::Off, 105_000));
+        assert_eq!(place(&entry.address), Place { address: "127.0.0.1".to_owned(), port: 21_009 });
+        assert_eq!(entry.check_at, ("127.0.0.8".parse().ok(), Some(25_000)));
+        // Another weight in the configuration than then: it counts.
+        server.weight = 7;
+        let mut entry = ServerEntry::new(ServerId(0), &server);
+        restored(&server, "127.0.0.1 0 0 4 10 100 8 2 0 6").expect("valid").apply(&mut entry);
+        assert_eq!((entry.uweight, entry.state.health, entry.state.check.health), (7, Health::Down, 0));
+    }
+
+    /// The judgements of haproxy 2.6, by `disabled` now and the bits of then.
+    #[test]
+    fn maintenance_counts_unless_it_is_out_of_date() {
+        for (disabled, bits, maint) in [
+            (true, 4, false),
+            (true, 0, true),
+            (true, 1, true),
+            (true, 5, true),
+            (false, 1, true),
+            (false, 5, false),
+        ] {
+            let server = Server { disabled, ..fixture::server(1) };
+            let restored = restored(&server, &format!("127.0.0.1 2 {bits} 1 1 9 1 0 2 0")).expect("valid");
+            assert_eq!(restored.admin.maint, maint, "disabled {disabled}, bits {bits}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told() {
+        let wrong = |fields: &str| restored(&fixture::server(1), fields).expect_err("invalid");
+        assert_eq!(wrong("127.0.0.1 2 9 1 1 9 1 0 2 0"), ", invalid srv_admin_state value '9'");
+        let two = ", invalid srv_op_state value '9', invalid srv_uweight value 'x'";
+        assert_eq!(wrong("127.0.0.1 9 0 x 1 9 1 0 2 0"), two);
+    }
+
+    #[test]
+    fn a_file_is_taken_as_a_whole_or_not() {
+        assert_eq!(read(""), Err(Corrupt::Version));
+        assert_eq!(read("2\n# x\n"), Err(Corrupt::Version));
+        assert_eq!(read("1\n# x\n\n3 b 2 d 127.0.0.1 2 0\n"), Err(Corrupt::Line(3)));
+        assert_eq!(read("1\n# x\n3 b 1"), Err(Corrupt::Line(2)));
+        assert_eq!(read("1\n# x\n"), Ok(Vec::new()));
     }
 }

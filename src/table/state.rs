@@ -48,6 +48,8 @@ pub struct ServerState {
     pub checks: Checks,
     /// When health or admin last changed, process clock; kept by [`super::TablePublisher::update`].
     pub since_ms: u64,
+    /// How long it had been so when the process began, if it has not changed since.
+    pub aged_ms: u64,
     /// For the statistics.
     pub check: CheckReport,
 }
@@ -91,6 +93,7 @@ impl ServerState {
             admin: Admin { maint: server.disabled, disabled: server.disabled, drain: false },
             checks: if server.check.is_some() { Checks::On } else { Checks::Absent },
             since_ms: 0,
+            aged_ms: 0,
             check,
         }
     }
@@ -98,6 +101,11 @@ impl ServerState {
     /// Whether it is in service and answers; a draining server is.
     pub fn up(&self) -> bool {
         self.health != Health::Down && !self.admin.maint
+    }
+
+    /// How long health and admin have been as they are.
+    pub fn age_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.since_ms) + self.aged_ms
     }
 
     /// Whether it answers and is not to be given up.

@@ -252,7 +252,8 @@ impl Worker {
         if workers < 2 {
             return None;
         }
-        let live = |worker: usize| self.load.worker_live(worker).load(Relaxed);
+        // A burst is accepted before the first that was handed over is a session there.
+        let live = |worker: usize| self.load.worker_live(worker).load(Relaxed) + self.peers.inbound(worker);
         let own = live(self.index);
         let mean = (0..workers).map(live).sum::<u32>() / workers as u32;
         if own < mean + CROWDED_BY.max(mean / 8) {

@@ -316,7 +316,7 @@ impl Worker {
             None => false,
             Some(Stop::Hard) => true,
             Some(Stop::Soft) => {
-                let moving = self.peers.expects(self.index) || self.ring.is_handing_over();
+                let moving = self.peers.inbound(self.index) > 0 || self.ring.is_handing_over();
                 self.sessions.is_empty() && self.listeners.are_closed() && !moving
             }
         }

@@ -105,8 +105,8 @@ impl Peers {
         self.closing[worker].store(true, SeqCst);
     }
 
-    /// Whether connections are on their way to the worker.
-    pub(super) fn expects(&self, worker: usize) -> bool {
-        self.inbound[worker].load(SeqCst) > 0
+    /// Connections on their way to the worker.
+    pub(super) fn inbound(&self, worker: usize) -> u32 {
+        self.inbound[worker].load(SeqCst)
     }
 }

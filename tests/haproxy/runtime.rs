@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use crate::scenario;
+use crate::support::proxy::Program;
 use crate::support::{PATIENCE, wait_for};
-use crate::world::{GLANCE, World, one, two};
+use crate::world::{GLANCE, Seen, World, one, two};
+use crate::{installed, scenario};
 
 /// A backend `b` with these servers, and a stats socket.
 fn config(servers: &str) -> String {
@@ -435,3 +436,53 @@ scenario!(a_prompt_keeps_the_connection, config(TWO), two, |world| {
     talk(world, &["prompt\n", "show cli level <<\n", "a\n", "\n", "prompt\n"]);
     talk(world, &["show cli level"]);
 });
+
+const STAYING: &str = "backend b
+  option redispatch
+  server s1 127.0.0.1:{s1} weight 10
+  server s2 127.0.0.1:{s2} disabled
+  server s3 127.0.0.1:{s1} check inter 20s
+  server s4 127.0.0.1:{s1} check inter 20s
+  server s5 127.0.0.1:{s1}
+  server s6 127.0.0.1:{s2}
+  server s7 127.0.0.1:{s1} weight 3 disabled";
+
+/// A process is given orders, its states are saved, and another one begins with them.
+fn carried_over(program: &Program) -> Seen {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("states");
+    let mut first = World::new(program, &with_stats(STAYING), two());
+    for order in [
+        "set weight b/s1 4",
+        "set server b/s1 state drain",
+        "enable server b/s2",
+        "set server b/s3 health down",
+        "disable health b/s4",
+        "set server b/s5 health stopping",
+        "disable server b/s6",
+        "set weight b/s7 1",
+    ] {
+        say(&mut first, &[order]);
+    }
+    std::fs::write(&file, ask(&first, "show servers state")).expect("saved");
+    let mut seen = std::mem::take(&mut first.seen);
+    seen.push(("state", states(&first)));
+    let servers = std::mem::take(&mut first.servers);
+    drop(first);
+    let config = with_stats(&STAYING.replace("weight 3 ", "weight 5 "))
+        .replace("defaults\n", "defaults\n  load-server-state-from-file global\n")
+        .replace("  nbthread 1\n", &format!("  nbthread 1\n  server-state-file {}\n", file.display()));
+    let second = World::new(program, &config, servers);
+    seen.push(("stat", statuses(&second)));
+    seen.push(("state", states(&second)));
+    for line in second.proxy.stderr().lines().filter_map(|line| line.split_once(") : config : ")) {
+        seen.push(("said", line.1.to_owned()));
+    }
+    seen
+}
+
+#[test]
+fn states_are_carried_over() {
+    let (haproxy, pronk) = (carried_over(&installed()), carried_over(&Program::Pronk));
+    assert_eq!(pronk, haproxy, "Pronk (left) differs from haproxy 2.6 (right)");
+}

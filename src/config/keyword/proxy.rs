@@ -2,8 +2,7 @@
 //! (configuration manual, section 4).
 
 use super::reasons::{
-    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, SOCKET_OPTION, STATE_FILES,
-    STICKINESS, TLS,
+    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, SOCKET_OPTION, STICKINESS, TLS,
 };
 use super::{
     ANY, Arity, DFL, DFLB, DLB, FL, FLB, Keyword, LB, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing,
@@ -11,6 +10,7 @@ use super::{
 };
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/every-proxy.cfg");
+const SHOWN_STATES: Support = Support::Honoured("tests/config/accept/server-states.cfg");
 const MANY_TWO: Arity = Arity { min: 2, max: Arity::MANY };
 const TEMPLATES: Support = missing("server lists are written out", "write one 'server' line for each server");
 const PUBLISHING: Support =
@@ -45,14 +45,8 @@ pub(super) const ROWS: &[Keyword] = &[
     // Servers and where they come from.
     row("server-template", LB, MANY_TWO, "Several servers by one line.", TEMPLATES),
     row("use-server", LB, SOME, "A server for the sessions of a condition.", RULES),
-    row("load-server-state-from-file", DLB, ONE, "Where server states are read.", STATE_FILES),
-    row(
-        "server-state-file-name",
-        LB,
-        OPT,
-        "Name of the server state file.",
-        told("no server state is loaded"),
-    ),
+    row("load-server-state-from-file", DLB, ONE, "Where server states are read.", SHOWN_STATES),
+    row("server-state-file-name", LB, OPT, "Name of the server state file.", SHOWN_STATES),
     row("hash-balance-factor", DLB, ONE, "Bound on the load of one server.", HASHING),
     row("hash-preserve-affinity", DLB, ONE, "Keep to a full or stopped server.", HASHING),
     row("max-session-srv-conns", DFL, ONE, "Idle server connections of one client.", SILENT),

@@ -41,11 +41,9 @@ pub(super) const RESOLVERS: Support = missing(
 /// Agent checks.
 pub(super) const AGENT: Support =
     missing("agent checks are not built", "set weights in the file, and take servers out with 'disabled'");
-/// Server states and counters that outlive a process.
-pub(super) const STATE_FILES: Support = missing(
-    "server states are not carried over a restart",
-    "remove it: checked servers find their state again within a few seconds",
-);
+/// Counters that outlive a process.
+pub(super) const STATE_FILES: Support =
+    missing("counters are not carried over a restart", "remove it: counters begin at 0 with each process");
 /// E-mail alerts.
 pub(super) const MAIL: Support = missing(
     "e-mail alerts are not sent",

@@ -53,6 +53,10 @@ pub struct Global {
     pub stats_timeout_ms: u32,
     /// `stats maxconn`, default 10.
     pub stats_maxconn: u32,
+    /// `server-state-file`.
+    pub server_state_file: Option<PathBuf>,
+    /// `server-state-base`: where relative names of state files begin.
+    pub server_state_base: Option<PathBuf>,
     /// `hard-stop-after`.
     pub hard_stop_after_ms: Option<u32>,
     /// `spread-checks`, percent 0 to 50.
@@ -89,6 +93,8 @@ impl Default for Global {
             stats_sockets: Vec::new(),
             stats_timeout_ms: 10_000,
             stats_maxconn: 10,
+            server_state_file: None,
+            server_state_base: None,
             hard_stop_after_ms: None,
             spread_checks_percent: 0,
             max_spread_checks_ms: None,

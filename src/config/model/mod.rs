@@ -15,7 +15,7 @@ pub use balance::{Balance, HashFunction, HashInput, HashType};
 pub use bind::{Bind, ListenAddress, SocketPermissions};
 pub use global::{Global, Tune};
 pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
-pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, Timeouts, UseBackend};
+pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Timeouts, UseBackend};
 pub use server::{Check, Server, ServerAddress};
 pub use stats::{CliLevel, StatsPage, StatsSocket};
 

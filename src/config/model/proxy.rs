@@ -38,6 +38,18 @@ impl ProxyKind {
     }
 }
 
+/// Where the states that servers had in the process before are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerStates {
+    /// Nowhere.
+    #[default]
+    None,
+    /// `server-state-file` of `global`.
+    Global,
+    /// A file of the backend's own.
+    Local,
+}
+
 /// `mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -89,6 +101,10 @@ pub struct Proxy {
     pub hash_type: HashType,
     /// Its servers, in file order; indexed by `u16` everywhere.
     pub servers: Vec<Server>,
+    /// `load-server-state-from-file`.
+    pub server_states: ServerStates,
+    /// `server-state-file-name`; None: the section's name.
+    pub server_state_file_name: Option<String>,
     /// `retries`, default 3.
     pub retries: u16,
     /// `option redispatch [N]`: 0: off; N > 0: every N-th retry; N < 0: the last -N retries; bare: -1.
@@ -132,6 +148,8 @@ impl Proxy {
             balance: Balance::default(),
             hash_type: HashType::default(),
             servers: Vec::new(),
+            server_states: ServerStates::None,
+            server_state_file_name: None,
             retries: 3,
             redispatch_every: 0,
             timeouts: Timeouts::default(),

@@ -6,7 +6,7 @@ use crate::config::balance_line;
 use crate::config::diagnostic::Report;
 use crate::config::keyword::Keyword;
 use crate::config::lexer::Line;
-use crate::config::model::Mode;
+use crate::config::model::{Mode, ServerStates};
 use crate::config::value::TimeUnit;
 
 impl Settings {
@@ -22,6 +22,7 @@ impl Settings {
             "fullconn" => self.fullconn = words.limit("fullconn"),
             "backlog" => self.backlog = words.limit("backlog"),
             "retries" => self.retries = words.integer("retries", 0..=u16::MAX),
+            "load-server-state-from-file" => self.server_states = parse_states(words).unwrap_or_default(),
             "log-tag" => self.log_tag = words.next().map(str::to_owned),
             "default_backend" => {
                 let name = words.required("'default_backend' expects a backend name.", "name the backend");
@@ -61,6 +62,22 @@ impl Settings {
         };
         *slot = (ms > 0).then_some(ms);
         self.timeout_lines.insert(row.words, line.clone());
+    }
+}
+
+fn parse_states(words: &mut Arguments<'_>) -> Option<ServerStates> {
+    match words.next() {
+        Some("global") => Some(ServerStates::Global),
+        Some("local") => Some(ServerStates::Local),
+        Some("none") => Some(ServerStates::None),
+        other => {
+            let got = other.unwrap_or_default();
+            words.alert_last(
+                format!("'load-server-state-from-file' expects 'global', 'local' or 'none'. Got '{got}'"),
+                "global reads the file of 'server-state-file', local one for each backend",
+            );
+            None
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl Engine {
         }
         let (who, left) = (self.who(at), self.left(at, &step, turn));
         let (text, level) = match to {
-            Health::Stopping => (lines::stopping(who, left), Level::Notice),
+            Health::Stopping => (lines::stopping(who, lines::BY_CLI, left), Level::Notice),
             Health::Up => (lines::state_change(who, turn, lines::BY_CLI, left), Level::Notice),
             Health::Down => (lines::state_change(who, turn, lines::BY_CLI, left), step.loss()),
         };

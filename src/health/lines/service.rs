@@ -1,6 +1,6 @@
 //! Lines about servers that the operator takes out of service and puts back.
 
-use super::{BY_CLI, Left, Subject};
+use super::{Left, Subject};
 
 /// `state maint`; None for `left`: it was down already.
 pub fn enters_maintenance(subject: Subject<'_>, left: Option<Left>) -> String {
@@ -35,8 +35,8 @@ pub fn leaves_drain(subject: Subject<'_>, down: bool) -> String {
 }
 
 /// `health stopping`.
-pub fn stopping(subject: Subject<'_>, left: Left) -> String {
-    format!("{} is stopping{BY_CLI}. {}", subject.server(), left.of_up())
+pub fn stopping(subject: Subject<'_>, reason: &str, left: Left) -> String {
+    format!("{} is stopping{reason}. {}", subject.server(), left.of_up())
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn stopping_reads_as_in_haproxy() {
         assert_eq!(
-            stopping(S1, Left { active: 1, ..LEFT }),
+            stopping(S1, crate::health::lines::BY_CLI, Left { active: 1, ..LEFT }),
             "Server b/s1 is stopping, changed from CLI. 1 active and 1 backup servers online. 3 sessions \
              requeued, 4 total in queue."
         );

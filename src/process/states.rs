@@ -1,0 +1,109 @@
+//! Server states of the process before, from the files that the configuration names
+//! (configuration manual, `load-server-state-from-file`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::strerror;
+use crate::config::model::{Config, Proxy, ProxyId, ServerStates};
+use crate::health::Remembered;
+use crate::table::saved::{self, Corrupt, Row};
+
+/// What the files hold of the configured servers, and warnings about files that cannot be used.
+#[derive(Debug, Default)]
+pub struct States {
+    /// In the order of the files.
+    pub servers: Vec<Remembered>,
+    /// In HAProxy's words.
+    pub warnings: Vec<String>,
+}
+
+/// Reads every file that the configuration names.
+pub fn read(config: &Config) -> States {
+    let mut states = States::default();
+    let global = config.global.server_state_file.as_deref();
+    let wanting = |wanted| {
+        let proxies = config.proxies().filter(|(_, proxy)| proxy.kind.is_backend() && !proxy.disabled);
+        proxies.filter(move |(_, proxy)| proxy.server_states == wanted)
+    };
+    if global.is_none() {
+        let names = wanting(ServerStates::Global).map(|(_, proxy)| &proxy.name);
+        states.warnings.extend(names.map(|name| {
+            format!(
+                "backend '{name}' configured to load server state file from global section 'server-state-file' \
+                 directive. Unfortunately, 'server-state-file' is not set!"
+            )
+        }));
+    }
+    let shared = global.map_or(Vec::new(), |path| states.global(&placed(config, path)));
+    for (id, proxy) in wanting(ServerStates::Global) {
+        states.keep(id, proxy, &shared);
+    }
+    for (id, proxy) in wanting(ServerStates::Local) {
+        let name = proxy.server_state_file_name.as_deref().unwrap_or(&proxy.name);
+        let rows = states.local(&proxy.name, &placed(config, Path::new(name)));
+        states.keep(id, proxy, &rows);
+    }
+    states
+}
+
+/// A relative name begins at `server-state-base`.
+fn placed(config: &Config, path: &Path) -> PathBuf {
+    config.global.server_state_base.as_ref().map_or_else(|| path.to_owned(), |base| base.join(path))
+}
+
+impl States {
+    fn global(&mut self, path: &Path) -> Vec<Row> {
+        let shown = path.display();
+        let warning = match open(path) {
+            Ok(rows) => return rows,
+            Err(Unusable::Unreadable(why)) => {
+                format!("config: Can't open global server state file '{shown}': {why}")
+            }
+            Err(Unusable::Corrupt(Corrupt::Version)) => {
+                format!("config: Can't get version of the global server state file '{shown}'.")
+            }
+            Err(Unusable::Corrupt(Corrupt::Line(number))) => {
+                format!("config: corrupted global server state file '{shown}' at line {number}.")
+            }
+        };
+        self.warnings.push(warning);
+        Vec::new()
+    }
+
+    fn local(&mut self, proxy: &str, path: &Path) -> Vec<Row> {
+        let shown = path.display();
+        let warning = match open(path) {
+            Ok(rows) => return rows,
+            Err(Unusable::Unreadable(why)) => {
+                format!("Proxy '{proxy}': Can't open server state file '{shown}': {why}.")
+            }
+            Err(Unusable::Corrupt(Corrupt::Version)) => {
+                format!("Proxy '{proxy}': Can't get version of the server state file '{shown}'.")
+            }
+            Err(Unusable::Corrupt(Corrupt::Line(number))) => {
+                format!("Proxy '{proxy}': corrupted server state file '{shown}' at line {number}.")
+            }
+        };
+        self.warnings.push(warning);
+        Vec::new()
+    }
+
+    /// Rows about servers that are no more are left out, as in HAProxy.
+    fn keep(&mut self, id: ProxyId, proxy: &Proxy, rows: &[Row]) {
+        for row in rows.iter().filter(|row| row.is_of(proxy)) {
+            let known = (0..).zip(&proxy.servers).find(|(_, server)| row.is_about(server));
+            self.servers.extend(known.map(|(at, _)| (id, at, row.clone())));
+        }
+    }
+}
+
+enum Unusable {
+    Unreadable(String),
+    Corrupt(Corrupt),
+}
+
+fn open(path: &Path) -> Result<Vec<Row>, Unusable> {
+    let text = fs::read(path).map_err(|error| Unusable::Unreadable(strerror(&error)))?;
+    saved::read(&String::from_utf8_lossy(&text)).map_err(Unusable::Corrupt)
+}
