@@ -1,7 +1,7 @@
 //! Which rows of the statistics a request wants.
 
 use crate::config::model::{CliLevel, Config};
-use crate::stats::{COLUMNS, Row, Value};
+use crate::stats::{COLUMNS, Row, RowKind, Value};
 
 /// `show stat {IID|PROXY} TYPE SID` (management manual, section 9.3, `show stat`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,20 +39,42 @@ impl Filter {
     }
 
     /// The rows that pass, without what `level` must not see.
-    pub fn apply(&self, rows: Vec<Row>, level: CliLevel) -> Vec<Row> {
-        let mut rows: Vec<Row> = rows.into_iter().filter(|row| self.passes(row)).collect();
+    pub fn apply(&self, mut rows: Vec<Row>, level: CliLevel) -> Vec<Row> {
+        if self.only_up || self.no_maint {
+            rows.chunk_by_mut(|a, b| a.proxy == b.proxy).for_each(tell_how_many);
+        }
+        rows.retain(|row| self.passes(row));
         if level == CliLevel::User {
             rows.iter_mut().for_each(hide);
         }
         rows
     }
 
+    /// Servers that are down and stay so for now, and those in maintenance.
+    fn hides(&self, status: &str) -> bool {
+        status.starts_with("MAINT") || (self.only_up && status == "DOWN")
+    }
+
     fn passes(&self, row: &Row) -> bool {
         let is = |wanted: Option<u64>, column| wanted.is_none_or(|id| row.value(column).number() == id);
-        let status = row.value("status").to_string();
-        let left_out = (self.only_up && (status.starts_with("DOWN") || status.starts_with("MAINT")))
-            || (self.no_maint && status.starts_with("MAINT"));
+        let left_out = (self.only_up || self.no_maint)
+            && row.kind == RowKind::Server
+            && self.hides(&row.value("status").to_string());
         is(self.iid, "iid") && is(self.sid, "sid") && self.kinds & (1 << row.kind as i64) != 0 && !left_out
+    }
+}
+
+/// Of a backend's servers those that work, behind its status: the rows no longer tell.
+fn tell_how_many(rows: &mut [Row]) {
+    let servers = rows.iter().filter(|row| row.kind == RowKind::Server);
+    let status = |row: &Row| row.value("status").to_string();
+    let (all, stopped) = servers.fold((0, 0), |(all, stopped), row| {
+        (all + 1, stopped + u32::from(status(row).starts_with("DOWN") || status(row).starts_with("MAINT")))
+    });
+    for row in rows.iter_mut().filter(|row| row.kind == RowKind::Backend) {
+        let told = format!("{} ({}/{all})", status(row), all - stopped);
+        let cells = COLUMNS.iter().zip(&mut row.values).filter(|(column, _)| column.name == "status");
+        cells.for_each(|(_, value)| *value = Value::text(told.clone()));
     }
 }
 

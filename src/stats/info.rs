@@ -3,31 +3,40 @@
 use std::fmt::Write;
 use std::time::UNIX_EPOCH;
 
+use super::fields::INFO_FIELDS;
 use super::sources::Sources;
+use super::style::Style;
 use super::value::Value;
 
 /// Day of this version, as `show info` and `-v` show it.
 pub const RELEASE_DATE: &str = "2026/11/21";
 
+/// Name and value of a line.
+pub type InfoValue = (&'static str, Value);
+
 /// `Name: value` lines in HAProxy's order. The empty line that ends an answer on the stats socket is not
 /// part of it.
-pub fn info(sources: &Sources) -> String {
+pub(super) fn info_text(values: &[InfoValue], style: &Style) -> String {
     let mut out = String::new();
-    for (name, value) in info_values(sources) {
+    for (name, value) in values {
         // Formatting into a String cannot fail.
-        let _ = writeln!(out, "{name}: {value}");
+        let _ = write!(out, "{name}: {}", value.shown(style.float));
+        if let Some(field) = INFO_FIELDS.iter().find(|field| style.desc && field.name == *name) {
+            let _ = write!(out, ":\"{}\"", field.doc);
+        }
+        out.push('\n');
     }
     out
 }
 
 /// Name and value of every line; `description` only when the configuration has one. What belongs to
 /// TLS, compression, peers, resolvers and HAProxy's memory pools is 0: there is none.
-pub fn info_values(sources: &Sources) -> Vec<(&'static str, Value)> {
+pub fn info_values(sources: &Sources) -> Vec<InfoValue> {
     info_values_at(sources, sources.now_ms())
 }
 
 /// The same as of `now_ms` on the process clock.
-pub(super) fn info_values_at(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+pub(super) fn info_values_at(sources: &Sources, now_ms: u64) -> Vec<InfoValue> {
     let mut values = identity(sources, now_ms);
     values.extend(limits_and_connections(sources));
     values.extend(rates(sources, now_ms));
@@ -37,15 +46,15 @@ pub(super) fn info_values_at(sources: &Sources, now_ms: u64) -> Vec<(&'static st
     values
 }
 
-fn number(name: &'static str, value: impl Into<u64>) -> (&'static str, Value) {
+fn number(name: &'static str, value: impl Into<u64>) -> InfoValue {
     (name, Value::Number(value.into()))
 }
 
-fn zeros<const N: usize>(names: [&'static str; N]) -> [(&'static str, Value); N] {
+fn zeros<const N: usize>(names: [&'static str; N]) -> [InfoValue; N] {
     names.map(|name| (name, Value::Number(0)))
 }
 
-fn identity(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+fn identity(sources: &Sources, now_ms: u64) -> Vec<InfoValue> {
     let seconds = now_ms / 1000;
     vec![
         ("Name", Value::text("Pronk")),
@@ -56,7 +65,7 @@ fn identity(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
         number("Process_num", 1u64),
         number("Pid", std::process::id()),
         ("Uptime", Value::text(uptime(seconds))),
-        number("Uptime_sec", seconds),
+        ("Uptime_sec", Value::Micros(now_ms.saturating_mul(1000))),
     ]
 }
 
@@ -66,7 +75,7 @@ fn uptime(seconds: u64) -> String {
     format!("{days}d {hours}h{:02}m{:02}s", seconds / 60 % 60, seconds % 60)
 }
 
-fn limits_and_connections(sources: &Sources) -> Vec<(&'static str, Value)> {
+fn limits_and_connections(sources: &Sources) -> Vec<InfoValue> {
     let limits = &sources.limits;
     let mut values = Vec::from(zeros(["Memmax_MB", "PoolAlloc_MB", "PoolUsed_MB", "PoolFailed"]));
     values.extend([
@@ -87,7 +96,7 @@ fn limits_and_connections(sources: &Sources) -> Vec<(&'static str, Value)> {
     values
 }
 
-fn rates(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+fn rates(sources: &Sources, now_ms: u64) -> Vec<InfoValue> {
     let accepted = sources.process_total(|process| &process.connections);
     let connections = sources.rates.connections(accepted, now_ms);
     let sessions = sources.rates.sessions(sources.sessions(), now_ms);
@@ -117,7 +126,7 @@ fn rates(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
     values
 }
 
-fn scheduler(sources: &Sources) -> Vec<(&'static str, Value)> {
+fn scheduler(sources: &Sources) -> Vec<InfoValue> {
     let config = &sources.config;
     let live = u64::from(sources.load.process().live());
     let open = config.proxies.iter().filter(|proxy| !proxy.disabled).map(|proxy| proxy.binds.len());
@@ -144,7 +153,7 @@ fn scheduler(sources: &Sources) -> Vec<(&'static str, Value)> {
     values
 }
 
-fn traffic(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
+fn traffic(sources: &Sources, now_ms: u64) -> Vec<InfoValue> {
     let sent = sources.process_total(|process| &process.bytes_out);
     let mut values = vec![
         number("TotalBytesOut", sent),
@@ -158,11 +167,11 @@ fn traffic(sources: &Sources, now_ms: u64) -> Vec<(&'static str, Value)> {
 }
 
 /// What came with HAProxy 2.7 and later.
-fn newer(sources: &Sources) -> Vec<(&'static str, Value)> {
+fn newer(sources: &Sources) -> Vec<InfoValue> {
     let started = sources.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut values = vec![
-        number("Start_time_sec", started.as_secs()),
-        number("Tainted", 0u64),
+        ("Start_time_sec", Value::Micros(u64::try_from(started.as_micros()).unwrap_or(u64::MAX))),
+        ("Tainted", Value::text("0")),
         number("TotalWarnings", sources.warnings),
         number("MaxconnReached", sources.process_total(|process| &process.maxconn_reached)),
         number("BootTime_ms", sources.boot_ms),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! worker: counters ─┐
-//! load, table      ─┼> Sources ─> rows (typed) ─> csv; later typed, JSON, Prometheus, HTML
+//! load, table      ─┼> Sources ─> rows (typed) ─> CSV, typed lines, JSON; HTML
 //! once a second:    │                 info, activity
 //!   Rates::sample  ─┘
 //! ```
@@ -13,27 +13,34 @@ mod activity;
 mod columns;
 pub mod counters;
 mod csv;
+mod fields;
 #[cfg(test)]
 mod fixture;
 mod info;
+mod json;
 mod rates;
 mod rows;
 mod sources;
 mod standing;
 mod status;
+mod style;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod value;
 
 pub use activity::activity;
 pub use columns::{COLUMNS, Column};
 pub use csv::{csv, csv_of};
-pub use info::{RELEASE_DATE, info, info_values};
+pub use fields::{COLUMN_FIELDS, Field, INFO_FIELDS, Kind};
+pub use info::{InfoValue, RELEASE_DATE, info_values};
+pub use json::schema;
 pub use rates::Rates;
 pub use rows::{Row, rows};
 pub use sources::{Limits, Sources};
 pub use standing::{Standing, Standings, stop_line, totals};
 pub use status::check_description;
+pub use style::{Format, Style};
 pub use subject::RowKind;
 pub use value::Value;

@@ -3,7 +3,7 @@
 use super::counters::{BackendCounters, FrontendCounters};
 use super::fixture::{config, sources, sources_of};
 use super::rows::rows_at;
-use super::{COLUMNS, Row, RowKind, Sources, Value, csv, info};
+use super::{COLUMNS, Row, RowKind, Sources, Style, Value, csv};
 use crate::config::model::{BindId, ProxyId};
 use crate::session::op::ServerId;
 use crate::table::Health;
@@ -317,7 +317,8 @@ const INFO: &str = "Name Version Release_date Nbthread Nbproc Process_num Pid Up
 #[test]
 fn info_has_haproxys_names_in_its_order() {
     let (sources, _publisher) = sources();
-    let names: Vec<String> = info(&sources)
+    let names: Vec<String> = Style::default()
+        .info(&sources)
         .lines()
         .map(|line| line.split_once(": ").expect("name and value").0.replace(' ', "_"))
         .collect();
@@ -339,7 +340,7 @@ fn info_tells_of_this_process() {
         worker.process().pipes_used.fetch_add(2, std::sync::atomic::Ordering::Relaxed);
         worker.frontend(ProxyId(0)).sessions.add(5);
     }
-    let text = info(&sources);
+    let text = Style::default().info(&sources);
     for line in [
         "Nbthread: 2",
         &format!("Pid: {}", std::process::id()),
@@ -365,6 +366,6 @@ fn info_tells_of_this_process() {
         assert!(text.lines().any(|shown| shown == line), "{line} in\n{text}");
     }
     sources.stopping = true;
-    let text = info(&sources);
+    let text = Style::default().info(&sources);
     assert!(text.contains("\nStopping: 1\nJobs: 1\n") && text.contains("\nListeners: 0\n"));
 }

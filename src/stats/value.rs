@@ -14,6 +14,15 @@ pub enum Value {
     Number(u64),
     /// A number that may be -1, for never.
     Signed(i64),
+    /// Seconds, in millionths: whole ones are shown unless `float` asks for more.
+    Micros(u64),
+}
+
+/// A value as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    value: &'a Value,
+    float: bool,
 }
 
 impl Value {
@@ -27,11 +36,17 @@ impl Value {
         number.map_or(Value::Empty, |number| Value::Number(number.into()))
     }
 
+    /// As it is written, with `float` to the millionth.
+    pub fn shown(&self, float: bool) -> Shown<'_> {
+        Shown { value: self, float }
+    }
+
     /// The number, 0 when it is none: for sums over rows.
     pub fn number(&self) -> u64 {
         match self {
             Value::Number(number) => *number,
             Value::Signed(number) => u64::try_from(*number).unwrap_or(0),
+            Value::Micros(micros) => micros / 1_000_000,
             Value::Empty | Value::Text(_) => 0,
         }
     }
@@ -49,13 +64,36 @@ impl From<u64> for Value {
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match self.value {
             Value::Empty => Ok(()),
             Value::Text(text) => f.write_str(text),
             Value::Number(number) => write!(f, "{number}"),
             Value::Signed(number) => write!(f, "{number}"),
+            Value::Micros(micros) if self.float && micros % 1_000_000 != 0 => {
+                let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+                f.write_str(text.trim_end_matches('0'))
+            }
+            Value::Micros(micros) => write!(f, "{}", micros / 1_000_000),
         }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown(false).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_have_digits_on_request() {
+        let shown = |micros, float| Value::Micros(micros).shown(float).to_string();
+        assert_eq!([shown(4_883_000, false), shown(4_883_000, true)], ["4", "4.883"]);
+        assert_eq!([shown(10_000_000, true), shown(1, true)], ["10", "0.000001"]);
     }
 }

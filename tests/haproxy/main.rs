@@ -15,6 +15,7 @@ mod queues;
 mod retries;
 mod rules;
 mod runtime;
+mod statistics;
 mod timeouts;
 mod world;
 

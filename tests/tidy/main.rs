@@ -62,6 +62,8 @@ const HOSTS: &[&str] = &[
     "haproxy.org",
     "docs.haproxy.org",
     "www.w3.org",
+    // The name that HAProxy's JSON schema gives its dialect.
+    "json-schema.org",
     "docs.rs",
     "127.0.0.1",
     "localhost",

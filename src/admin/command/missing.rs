@@ -62,7 +62,6 @@ pub(super) const ROWS: &[Row] = &[
     missing("show pools", User),
     missing("show profiling", Operator),
     missing("show resolvers", User),
-    missing("show schema json", User),
     missing("show ssl", Operator),
     missing("show startup-logs", User),
     missing("show table", Operator),

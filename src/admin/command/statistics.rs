@@ -1,38 +1,64 @@
-//! `show info`, `show stat`, `show activity`.
+//! `show info`, `show stat`, `show schema json`, `show activity`.
 
 use super::super::answer::Answer;
 use super::super::console::Console;
 use super::super::filter::Filter;
 use super::{Row, Typed, row};
 use crate::config::model::CliLevel::{Operator, User};
-use crate::stats;
+use crate::stats::{self, Format, Style};
 
 pub(super) const ROWS: &[Row] = &[
     row("show activity", "", "what each worker carries and has done", Operator),
-    row("show info", "", "what the process is and does", User),
-    row("show stat", "[<proxy|iid> <type> <sid>]", "counters of proxies and servers as CSV", User),
+    row("show info", "[desc|json|typed|float]*", "what the process is and does", User),
+    row("show schema json", "", "what the JSON of info and stat looks like", User),
+    row(
+        "show stat",
+        "[domain proxy|resolvers] [<proxy|iid> <type> <sid>] [desc|json|no-maint|typed|up]*",
+        "counters of proxies and servers as CSV",
+        User,
+    ),
 ];
 
-/// Renderings of statistics that are not available.
-const FORMATS: [&str; 4] = ["typed", "json", "desc", "float"];
-
 pub(super) fn run(console: &Console, typed: Typed<'_>) -> Answer {
-    if let Some(format) = typed.arguments.iter().find(|word| FORMATS.contains(&word.as_str())) {
-        return Answer::missing(&format!("{} {format}", typed.row.words));
-    }
     let sources = console.powers().shared.borrow();
     match typed.row.words {
         "show activity" => match typed.word(0) {
             "" => Answer::listing(stats::activity(&sources)),
             column => Answer::missing(&format!("{} {column}", typed.row.words)),
         },
-        "show info" => Answer::listing(stats::info(&sources)),
-        _ => match Filter::read(typed.arguments, &sources.config) {
-            Some(filter) => {
-                Answer::listing(stats::csv_of(filter.apply(stats::rows(&sources), console.level())))
-            }
-            None => Answer::refusal("No such proxy."),
+        "show info" => Answer::listing(style(typed.arguments).info(&sources)),
+        "show schema json" => Answer::listing(stats::schema()),
+        _ => match (typed.word(0), typed.word(1)) {
+            ("domain", "proxy") => stat(console, &typed.arguments[2..]),
+            ("domain", "resolvers") => Answer::listing(resolvers(style(&typed.arguments[2..]))),
+            ("domain", _) => Answer::refusal("Invalid statistics domain."),
+            _ => stat(console, typed.arguments),
         },
+    }
+}
+
+fn style(arguments: &[String]) -> Style {
+    Style::read(arguments.iter().map(String::as_str))
+}
+
+fn stat(console: &Console, arguments: &[String]) -> Answer {
+    let sources = console.powers().shared.borrow();
+    match Filter::read(arguments, &sources.config) {
+        Some(filter) => {
+            let rows = filter.apply(stats::rows(&sources), console.level());
+            Answer::listing(style(arguments).rows(rows))
+        }
+        None => Answer::refusal("No such proxy."),
+    }
+}
+
+/// Names are looked up once, at start: no resolver has counters.
+fn resolvers(style: Style) -> String {
+    match style.format {
+        Format::Plain => "# id,pid,sent,send_error,valid,update,cname,cname_error,any_err,nx,timeout,\
+                          refused,other,invalid,too_big,truncated,outdated,\n"
+            .to_owned(),
+        Format::Typed | Format::Json => style.rows([]),
     }
 }
 
@@ -67,5 +93,36 @@ mod tests {
     fn users_do_not_see_addresses() {
         assert!(ask(&mut console(CliLevel::Operator), "show stat").contains("127.0.0.1:"));
         assert!(!ask(&mut console(CliLevel::User), "show stat").contains("127.0.0.1:"));
+    }
+
+    #[test]
+    fn formats_show_the_same_values() {
+        let ask = |line: &str| ask(&mut console(CliLevel::Admin), line);
+        assert!(ask("show stat be 4 2 typed").contains("\nS.3.2.26.pid.1:KGPV:u32:1\n"));
+        assert!(ask("show stat be 4 2 desc typed").contains(":u32:1:\"Number of the process, always 1\"\n"));
+        assert!(
+            ask("show stat be 4 2 json").starts_with("[[{\"objType\":\"Server\",\"proxyId\":3,\"id\":2,")
+        );
+        assert!(ask("show info typed").starts_with("0.Name.1:POSV:str:Pronk\n"));
+        assert!(ask("show info desc").starts_with("Name: Pronk:\"Name of the program\"\n"));
+        assert!(ask("show info typed float").contains("\n26.ConnRate.1:MRPV:flt:0\n"));
+        assert!(ask("show schema json").starts_with("{\"$schema\":"));
+    }
+
+    #[test]
+    fn domains_are_known() {
+        let ask = |line: &str| ask(&mut console(CliLevel::Admin), line);
+        assert_eq!(ask("show stat domain proxy be 4 2"), ask("show stat be 4 2"));
+        assert!(ask("show stat domain resolvers").starts_with("# id,pid,sent,"));
+        assert_eq!(ask("show stat domain resolvers json"), "[]\n\n");
+        for line in ["show stat domain", "show stat domain x"] {
+            assert_eq!(ask(line), "Invalid statistics domain.\n\n");
+        }
+    }
+
+    #[test]
+    fn backends_tell_what_is_left_out() {
+        let all = ask(&mut console(CliLevel::Admin), "show stat up");
+        assert!(all.contains(",UP (2/2),"), "{all}");
     }
 }

@@ -154,7 +154,7 @@ fn number(row: &Row, column: &str) -> Option<u64> {
     match row.value(column) {
         Value::Number(number) => Some(*number),
         Value::Signed(number) => u64::try_from(*number).ok(),
-        Value::Empty | Value::Text(_) => None,
+        Value::Empty | Value::Text(_) | Value::Micros(_) => None,
     }
 }
 

@@ -1,0 +1,200 @@
+//! The formats of `show stat` and `show info`, field by field; what only one version has is left out.
+
+use crate::scenario;
+use crate::support::stats::ask;
+use crate::support::{PATIENCE, wait_for};
+use crate::world::{World, two};
+
+/// Values that time or the process decides; their letters and types are compared all the same.
+const VOLATILE: &[&str] = &[
+    "Name",
+    "Version",
+    "Release_date",
+    "Pid",
+    "Uptime",
+    "Uptime_sec",
+    "Start_time_sec",
+    "Build info",
+    "PoolAlloc_bytes",
+    "PoolUsed_bytes",
+    "Ulimit-n",
+    "Maxsock",
+    "Hard_maxconn",
+    "Maxpipes",
+    "CurrConns",
+    "CumConns",
+    "CumReq",
+    "ConnRate",
+    "MaxConnRate",
+    "SessRate",
+    "MaxSessRate",
+    "Tasks",
+    "Jobs",
+    "Listeners",
+    "Run_queue",
+    "Idle_pct",
+    "TotalBytesOut",
+    "BytesOutRate",
+    "lastchg",
+    "rate",
+    "check_duration",
+    "need_conn_est",
+    "used_conn_cur",
+    "addr",
+];
+
+/// What a later haproxy has corrected, renamed, or shows on more rows; and what belongs to modules.
+const CHANGED: &[&str] = &[
+    "B:rate",
+    "L:conn_tot",
+    "TotalSplicdedBytesOut",
+    "TotalSplicedBytesOut",
+    "F:comp_in",
+    "F:comp_out",
+    "F:comp_byp",
+    "F:comp_rsp",
+];
+const LAST_COLUMN: u32 = 102;
+const LAST_INFO: u32 = 71;
+
+fn config() -> String {
+    "global
+  nbthread 1
+  maxconn 100
+  node here
+  description \"a b\"
+  log 127.0.0.1:{log} local0
+  stats socket unix@stats.sock level admin
+defaults
+  mode tcp
+  option socket-stats
+  timeout connect 500
+  timeout client 20s
+  timeout server 20s
+frontend f
+  bind 127.0.0.1:{front} name one
+  default_backend b
+backend b
+  fullconn 10
+  server s1 127.0.0.1:{s1} check inter 100s maxconn 7 maxqueue 3
+  server s2 127.0.0.1:{s2} weight 10 backup
+  server s3 127.0.0.1:1 disabled
+"
+    .to_owned()
+}
+
+/// The stats socket may be bound after the ports.
+fn answer(world: &World, line: &str) -> String {
+    let socket = world.proxy.directory().join("stats.sock");
+    wait_for(PATIENCE, || ask(&socket, &format!("{line}\n")).ok()).expect("the stats socket answers")
+}
+
+/// `F.2.0.0.pxname.1:KNS:str:f` as object, field, letters without persistence, type and value.
+fn typed_line(line: &str) -> Option<String> {
+    let mut parts = line.splitn(4, ':');
+    let (key, tags, kind, value) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let key = key.strip_suffix(".1")?;
+    let (object, at, name) = match key.split_once('.')? {
+        (at, name) if at.starts_with(|c: char| c.is_ascii_digit()) => ("", at, name),
+        _ => {
+            let mut words = key.splitn(5, '.');
+            let object = words.next()?;
+            (object, words.nth(2)?, words.next()?)
+        }
+    };
+    let last = if object.is_empty() { LAST_INFO } else { LAST_COLUMN };
+    if at.parse::<u32>().ok()? > last || is_changed(object, name) {
+        return None;
+    }
+    let value = if VOLATILE.contains(&name) { "…" } else { value };
+    Some(format!("{object}{at} {name} {} {kind} {value}", &tags[..3]))
+}
+
+fn is_changed(object: &str, name: &str) -> bool {
+    CHANGED.contains(&name) || CHANGED.contains(&format!("{object}:{name}").as_str())
+}
+
+fn note_typed(world: &mut World, command: &str) {
+    for line in answer(world, command).lines().filter_map(typed_line) {
+        world.note("typed", line);
+    }
+}
+
+/// The items of an array, each as far as its value, which is noted when time does not decide it.
+fn note_json(world: &mut World, command: &str, begins: &str) {
+    let text = answer(world, command);
+    let text = text.trim_end();
+    let brackets = |c| matches!(c, '[' | ']' | ',');
+    assert!(text.starts_with('[') && text.ends_with(']'), "{text}");
+    for item in text.split(begins).skip(1) {
+        let name = item.split("\"name\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("?");
+        let position = item.split("\"pos\":").nth(1).and_then(|rest| rest.split(',').next());
+        let object = item.get(1..2).filter(|_| begins.contains("objType")).unwrap_or_default();
+        let last = if object.is_empty() { LAST_INFO } else { LAST_COLUMN };
+        let is_later = position.and_then(|at| at.parse::<u32>().ok()).is_none_or(|at| at > last);
+        if is_later || is_changed(object, name) {
+            continue;
+        }
+        let whole = item.trim_end_matches(brackets);
+        let end = if VOLATILE.contains(&name) { whole.rfind(':').unwrap_or(0) } else { whole.len() };
+        world.note("json", whole[..end].to_owned());
+    }
+}
+
+scenario!(typed_statistics, config(), two, |world| {
+    await_check(world);
+    note_typed(world, "show stat typed");
+    note_typed(world, "show stat b 4 2 typed");
+    note_typed(world, "show stat domain proxy b 4 1 typed");
+});
+
+scenario!(statistics_in_json, config(), two, |world| {
+    await_check(world);
+    note_json(world, "show stat json", "{\"objType\":");
+    note_json(world, "show stat b 4 2 json", "{\"objType\":");
+    let nothing = answer(world, "show stat 99 1 1 json");
+    world.note("json", nothing);
+});
+
+scenario!(typed_info, config(), two, |world| {
+    note_typed(world, "show info typed");
+    note_json(world, "show info json", "{\"field\":");
+    let float = answer(world, "show info typed float");
+    let floats = float.lines().filter(|line| line.contains(":flt:")).filter_map(typed_line);
+    let of_float: Vec<String> =
+        floats.map(|line| line.split(' ').nth(1).unwrap_or_default().to_owned()).collect();
+    world.note("float", of_float.join(" "));
+    let described = answer(world, "show info desc").lines().filter(|line| line.ends_with('"')).count();
+    world.note("desc", if described > 60 { "each" } else { "not each" }.to_owned());
+});
+
+scenario!(schema_and_refusals, config(), two, |world| {
+    for line in [
+        "show schema json",
+        "show stat domain",
+        "show stat domain bogus",
+        "show stat typed b 4",
+        "show stat up 1",
+    ] {
+        let text = answer(world, line);
+        let text = if text.starts_with("# ") { "rows" } else { text.trim_end() };
+        // haproxy's schema has one blank between two words.
+        world.note("answer", text.replace("\", \"", "\",\""));
+    }
+    for line in ["show stat up", "show stat no-maint"] {
+        let text = answer(world, line);
+        for row in text.lines().skip(1).filter(|row| !row.is_empty()) {
+            let cells: Vec<&str> = row.split(',').collect();
+            world.note("row", format!("{} {} {}", cells[0], cells[1], cells[17]));
+        }
+    }
+});
+
+/// The first check of s1 has ended.
+fn await_check(world: &World) {
+    let done = wait_for(PATIENCE, || {
+        answer(world, "show stat b 4 1 typed").contains("check_status.1:MOP").then_some(())?;
+        answer(world, "show stat b 4 1").contains(",L4OK,").then_some(())
+    });
+    assert!(done.is_some(), "s1 was checked");
+}
