@@ -10,13 +10,18 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, PoisonError};
 
 use gateway::{Gateway, echo, server};
+use pronk::session::op::ServerId;
+use pronk::session::termination::Cause;
+use pronk::worker::mailbox::{Command, Cut, Walk, Whom};
 
 /// Counts what threads that asked for it allocate.
 struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static FREED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static COUNTED: Cell<bool> = const { Cell::new(false) };
@@ -37,6 +42,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        if COUNTED.try_with(Cell::get).unwrap_or(false) {
+            FREED.fetch_add(1, SeqCst);
+        }
         // SAFETY: the caller's pointer and layout, passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -51,6 +59,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Tests of one process count together: one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 const CLIENTS: usize = 20;
 const ROUND_TRIPS: usize = 100_000;
 
@@ -61,6 +72,7 @@ fn exchange(client: &mut TcpStream, bytes: &mut [u8]) {
 
 #[test]
 fn an_established_session_costs_no_allocation() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let gateway = Gateway::start_hooked(1, &[server(echo)], |_| {}, || COUNTED.with(|c| c.set(true)));
     let mut clients: Vec<TcpStream> = (0..CLIENTS).map(|_| gateway.connect()).collect();
     let mut small = [7; 200];
@@ -92,4 +104,25 @@ fn bulk(client: &mut TcpStream, bytes: &mut [u8]) {
         scope.spawn(move || writer.write_all(&sent).expect("the gateway takes a bulk request"));
         client.read_exact(bytes).expect("the gateway brings a bulk answer");
     });
+}
+
+#[test]
+fn an_order_costs_the_worker_no_allocation_and_nothing_to_free() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let gateway = Gateway::start_hooked(1, &[server(echo)], |_| {}, || COUNTED.with(|c| c.set(true)));
+    let mut clients: Vec<TcpStream> = (0..CLIENTS).map(|_| gateway.connect()).collect();
+    for client in &mut clients {
+        exchange(client, &mut [7; 200]);
+    }
+    let before = (ALLOCATIONS.load(SeqCst), FREED.load(SeqCst));
+    assert!(before.0 > 0, "the worker's allocations are not counted at all");
+    for _ in 0..200 {
+        let Command::Sessions(walk) = gateway.order(0, Command::Sessions(Walk::new())) else {
+            panic!("a walk comes back as one");
+        };
+        assert_eq!(walk.rows.len(), CLIENTS);
+        gateway.order(0, Command::End(Cut::new(Whom::Server(ServerId(7)), Cause::Killed)));
+        gateway.order(0, Command::Retry);
+    }
+    assert_eq!((ALLOCATIONS.load(SeqCst), FREED.load(SeqCst)), before);
 }

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use super::fields::INFO_FIELDS;
 use super::sources::Sources;
+use super::standing::Standing;
 use super::style::Style;
 use super::value::Value;
 
@@ -129,7 +130,9 @@ fn rates(sources: &Sources, now_ms: u64) -> Vec<InfoValue> {
 fn scheduler(sources: &Sources) -> Vec<InfoValue> {
     let config = &sources.config;
     let live = u64::from(sources.load.process().live());
-    let open = config.proxies.iter().filter(|proxy| !proxy.disabled).map(|proxy| proxy.binds.len());
+    let listens = |id| sources.standings.of(id) != Standing::Stopped;
+    let open = config.proxies().filter(|(id, proxy)| !proxy.disabled && listens(*id));
+    let open = open.map(|(_, proxy)| proxy.binds.len());
     let listeners =
         if sources.stopping { 0 } else { open.sum::<usize>() + config.global.stats_sockets.len() };
     let listeners = listeners as u64;

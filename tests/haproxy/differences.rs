@@ -18,6 +18,7 @@ struct Difference {
 }
 
 const CONNECTING: &str = "3.5 goes on connecting for a client that has left: only abortonclose stops it";
+const KILLED: &str = "3.5 names the stage of a session that was ended from outside, which 2.6 leaves open";
 const PLACE: &str = "the place at which it began to wait, also when those before it gave up waiting";
 
 const DIFFERENCES: &[Difference] = &[
@@ -52,6 +53,38 @@ const DIFFERENCES: &[Difference] = &[
         pronk: "f b/<NOSRV> 1000/-1/1000 0 sQ 2/2/1/0/0 0/2",
         section: "8.2.2, backend_queue",
         reason: PLACE,
+    },
+    Difference {
+        scenario: "a_killed_session",
+        field: "log",
+        haproxy: "f b/s1 0/0/0 1 K- 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/0/0 1 KC 1/1/0/0/0 0/0",
+        section: "8.5, termination state",
+        reason: KILLED,
+    },
+    Difference {
+        scenario: "all_sessions_of_a_server_are_killed",
+        field: "log",
+        haproxy: "f b/s1 0/0/0 1 K- 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/0/0 1 KC 1/1/0/0/0 0/0",
+        section: "8.5, termination state",
+        reason: KILLED,
+    },
+    Difference {
+        scenario: "maintenance_ends_sessions",
+        field: "log",
+        haproxy: "f b/s1 0/0/0 1 D- 1/1/0/0/0 0/0",
+        pronk: "f b/s1 0/0/0 1 DC 1/1/0/0/0 0/0",
+        section: "8.5, termination state",
+        reason: KILLED,
+    },
+    Difference {
+        scenario: "a_server_that_comes_back_ends_the_sessions_of_a_backup",
+        field: "log",
+        haproxy: "f b/s2 0/0/0 1 U- 1/1/0/0/0 0/0",
+        pronk: "f b/s2 0/0/0 1 UC 1/1/0/0/0 0/0",
+        section: "8.5, termination state",
+        reason: KILLED,
     },
 ];
 

@@ -9,6 +9,7 @@ mod support;
 
 mod differences;
 mod ends;
+mod live;
 mod orders;
 mod published;
 mod queues;

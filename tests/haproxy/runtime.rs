@@ -13,7 +13,7 @@ fn config(servers: &str) -> String {
     with_stats(&format!("backend b\n  option redispatch\n{servers}"))
 }
 
-fn with_stats(backends: &str) -> String {
+pub fn with_stats(backends: &str) -> String {
     format!(
         "global
   nbthread 1
@@ -45,7 +45,7 @@ fn connect(world: &World) -> UnixStream {
 }
 
 /// What one line on a new connection brings.
-fn ask(world: &World, line: &str) -> String {
+pub fn ask(world: &World, line: &str) -> String {
     let mut stream = connect(world);
     stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
     stream.write_all(format!("{line}\n").as_bytes()).expect("sent");
@@ -56,7 +56,7 @@ fn ask(world: &World, line: &str) -> String {
 
 /// Notes the answers to lines. haproxy 2.6 leaves out the empty line behind some refusals: what ends an
 /// answer is not compared.
-fn say(world: &mut World, lines: &[&str]) {
+pub fn say(world: &mut World, lines: &[&str]) {
     for line in lines {
         let answer = ask(world, line);
         world.note("answer", format!("{line} => {}", answer.trim_end()));
@@ -64,7 +64,7 @@ fn say(world: &mut World, lines: &[&str]) {
 }
 
 /// Notes the next process messages, each with its priority.
-fn note_messages(world: &mut World, count: usize) {
+pub fn note_messages(world: &mut World, count: usize) {
     for _ in 0..count {
         let line = world.log.line_where(PATIENCE, is_of_process).unwrap_or_else(|| "no message".to_owned());
         world.note("message", message(&line));
