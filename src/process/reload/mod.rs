@@ -72,15 +72,15 @@ impl Reloader {
             return Err(alert("the configuration of this process came from no file."));
         };
         for _ in 0..ATTEMPTS {
-            if self.shared.borrow().stopping {
-                return Err(alert("the process is stopping and takes no new configuration."));
-            }
             let base = Arc::clone(&self.shared.borrow().table.load().config);
             let (origin, budget, workers) = (Arc::clone(origin), self.budget, self.crew.count());
             let prepared = tokio::task::spawn_blocking(move || prepare(&origin, base, budget, workers));
             let broken =
                 |_| alert("reading the configuration failed: this is an error in Pronk, please report it.");
             let prepared = prepared.await.map_err(broken)??;
+            if self.shared.borrow().stopping {
+                return Err(alert("the process is stopping and takes no new configuration."));
+            }
             if let Some(said) = self.follow(prepared).await {
                 return Ok(said);
             }
