@@ -124,7 +124,7 @@ fn links(out: &mut String, content: &Content<'_>) {
             false => put!(out, "<a href=\"{uri}{up};norefresh\">Stop refreshing</a>"),
         }
     }
-    put!(out, "<a href=\"{uri};csv;norefresh\">CSV</a></nav>");
+    put!(out, "<a href=\"{uri};csv;norefresh\">CSV</a><a href=\"{uri};json;norefresh\">JSON</a></nav>");
 }
 
 fn section(out: &mut String, proxy: &Proxy, rows: &[Row], legends: bool) {

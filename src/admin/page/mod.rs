@@ -25,7 +25,7 @@ use super::Shared;
 use super::filter::Filter;
 use super::listener::Listener;
 use crate::config::model::{BindId, CliLevel, Config, ProxyId, StatsPage};
-use crate::stats::{self, Row};
+use crate::stats::{self, Format, Row, Style};
 use request::View;
 
 /// How long a client may take.
@@ -127,15 +127,24 @@ fn answer<B>(site: &Site, request: &Request<B>) -> Answer {
         return unauthorized(page);
     }
     let rows = rows(site, page, &view);
-    let mut answer = match view.csv {
-        true => text(StatusCode::OK, "text/plain; charset=utf-8", stats::csv_of(rows)),
-        false => text(StatusCode::OK, "text/html; charset=utf-8", html(site, page, &view, &rows)),
+    let mut answer = match view.listing {
+        Some(format) => listing(format, rows),
+        None => text(StatusCode::OK, "text/html; charset=utf-8", html(site, page, &view, &rows)),
     };
     if let Some(refresh) = page.refresh.filter(|_| !view.norefresh) {
         let header = HeaderName::from_static("refresh");
         answer.headers_mut().insert(header, HeaderValue::from(refresh.as_secs().max(1)));
     }
     answer
+}
+
+/// What programs read.
+fn listing(format: Format, rows: Vec<Row>) -> Answer {
+    let kind = match format {
+        Format::Json => "application/json",
+        Format::Plain | Format::Typed => "text/plain; charset=utf-8",
+    };
+    text(StatusCode::OK, kind, Style { format, ..Style::default() }.rows(rows))
 }
 
 /// The rows within `stats scope` and the request's own scope.
@@ -249,6 +258,16 @@ mod tests {
         assert_eq!(csv.lines().count(), 1 + 6);
         let html = body(answer(&site, &request("/stats", None)));
         assert_eq!(html.matches("<section").count(), 3);
+    }
+
+    #[test]
+    fn listings_are_the_ones_of_the_stats_socket() {
+        let site = site(page());
+        let json = answer(&site, &request("/stats;json", None));
+        assert_eq!(json.headers()["content-type"], "application/json");
+        assert!(body(json).starts_with("[[{\"objType\":\"Frontend\","));
+        let typed = body(answer(&site, &request("/stats;typed;norefresh", None)));
+        assert!(typed.starts_with("F.2.0.0.pxname.1:KNSV:str:") && typed.lines().count() > 100, "{typed}");
     }
 
     #[test]

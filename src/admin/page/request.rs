@@ -1,10 +1,12 @@
 //! What a request to a stats listener asks for: the uri's options after `;` and its query.
 
+use crate::stats::Format;
+
 /// What the page shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// `;csv`
-    pub csv: bool,
+    /// `;csv`, `;json`, `;typed`; None: the page.
+    pub listing: Option<Format>,
     /// `;norefresh`
     pub norefresh: bool,
     /// `;up`: servers that are down are left out.
@@ -23,7 +25,9 @@ pub fn view(uri: &str, target: &str) -> Option<View> {
     let mut view = View::default();
     for option in path.split(';').skip(1) {
         match option {
-            "csv" => view.csv = true,
+            "csv" => view.listing = Some(Format::Plain),
+            "json" => view.listing = Some(Format::Json),
+            "typed" => view.listing = Some(Format::Typed),
             "norefresh" => view.norefresh = true,
             "up" => view.up = true,
             "no-maint" => view.no_maint = true,
@@ -62,11 +66,19 @@ mod tests {
     #[test]
     fn options_follow_the_uri() {
         let all = view("/stats", "/stats;csv;norefresh;up?scope=a%2Db").expect("the page");
-        let expected =
-            View { csv: true, norefresh: true, up: true, no_maint: false, scope: "a-b".to_owned() };
+        let expected = View {
+            listing: Some(Format::Plain),
+            norefresh: true,
+            up: true,
+            no_maint: false,
+            scope: "a-b".to_owned(),
+        };
         assert_eq!(all, expected);
-        assert_eq!(view("/haproxy?stats", "/haproxy?stats;csv").map(|view| view.csv), Some(true));
-        assert_eq!(view("/", "/;csv").map(|view| view.csv), Some(true));
+        let listing = |uri, target| view(uri, target).expect("the page").listing;
+        assert_eq!(listing("/haproxy?stats", "/haproxy?stats;csv"), Some(Format::Plain));
+        assert_eq!(listing("/", "/;json"), Some(Format::Json));
+        assert_eq!(listing("/", "/;typed"), Some(Format::Typed));
+        assert_eq!(listing("/", "/;xml"), None);
     }
 
     #[test]
