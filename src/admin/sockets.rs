@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,21 +39,32 @@ pub async fn serve(
     clients: Rc<Cell<u64>>,
 ) {
     listener
-        .serve(places, |mut stream| {
+        .serve(places, |stream| {
             clients.set(clients.get() + 1);
-            let mut console = Console::new(powers.clone(), rights.level);
-            let sockets = rights.sockets.clone();
-            async move {
-                let talked = match converse(&mut stream, &mut console).await {
-                    Ok(Some(taker)) => give(stream, sockets, taker).await,
-                    other => other.map(drop),
-                };
-                if let Err(error) = talked {
-                    tracing::debug!(%error, "stats socket");
-                }
-            }
+            client(stream, rights.clone(), powers.clone())
         })
         .await;
+}
+
+/// Serves one connected Unix socket.
+pub async fn serve_connection(connection: OwnedFd, rights: Rights, powers: Powers) {
+    let stream = std::os::unix::net::UnixStream::from(connection);
+    let stream = stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
+    match stream {
+        Ok(stream) => client(Stream::Unix(stream), rights, powers).await,
+        Err(error) => tracing::debug!(%error, "connection from the master"),
+    }
+}
+
+async fn client(mut stream: Stream, rights: Rights, powers: Powers) {
+    let mut console = Console::new(powers, rights.level);
+    let talked = match converse(&mut stream, &mut console).await {
+        Ok(Some(taker)) => give(stream, rights.sockets, taker).await,
+        other => other.map(drop),
+    };
+    if let Err(error) = talked {
+        tracing::debug!(%error, "stats socket");
+    }
 }
 
 /// `_getsocks`, on a thread of its own. Who may not have the sockets, or has connected over TCP, gets nothing.

@@ -46,7 +46,6 @@ const fn flag(name: &'static str, takes: Takes, support: Support, doc: &'static 
     Flag { name, takes, support, doc }
 }
 
-const MASTER: &str = "run Pronk under a supervisor instead: in the foreground (systemd Type=exec, with -db), or with -D and -p";
 const NO_TLS: &str = "no TLS is spoken to servers";
 const URING: &str = "sockets are driven by io_uring";
 const DUMP: &str = "leave it out: no such dump is made; -vv lists the supported keywords";
@@ -80,9 +79,9 @@ pub const FLAGS: &[Flag] = &[
     flag("-sf", Pids, Honoured, "once everything runs, let the processes PID finish (SIGUSR1)"),
     flag("-st", Pids, Honoured, "once everything runs, end the processes PID (SIGTERM)"),
     flag("-x", Value("SOCKET"), Honoured, "take listening sockets over from the process behind SOCKET"),
-    flag("-W", Nothing, Refused(MASTER), "master-worker mode"),
-    flag("-Ws", Nothing, Refused(MASTER), "master-worker mode with systemd's notification"),
-    flag("-S", Value("ADDR"), Refused(MASTER), "master socket"),
+    flag("-W", Nothing, Honoured, "run a master that starts the worker and reloads on SIGUSR2"),
+    flag("-Ws", Nothing, Honoured, "the same, telling systemd (Type=notify) how it goes"),
+    flag("-S", Value("ADDR[,OPTION]..."), Honoured, "with -W: the master's own command socket"),
     flag("-dA", Suffix, Refused(DUMP), "archive dependencies"),
     flag("-dC", Suffix, Refused(DUMP), "dump the configuration"),
     flag("-dK", Suffix, Refused(DUMP), "dump registered keywords"),

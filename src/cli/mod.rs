@@ -156,6 +156,9 @@ fn honour(name: &str, value: Option<OsString>, to: &mut Invocation) -> Result<Op
         "-V" => (to.verbose, to.quiet) = (true, false),
         "-q" => (to.verbose, to.quiet) = (false, true),
         "-D" => to.daemon = true,
+        "-W" => to.master = true,
+        "-Ws" => (to.master, to.systemd) = (true, true),
+        "-S" => to.master_sockets.push(text(value)),
         "-db" => to.foreground = true,
         "-d" => (to.foreground, to.debug) = (true, true),
         "-p" => to.pidfile = Some(PathBuf::from(value)),
@@ -266,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        for line in ["-W -f x", "-Ws -f x", "-S /m -f x"] {
+        for line in ["-dA -f x", "-dC -f x", "-dL -f x"] {
             match read(line) {
                 Err(Mistake::Refused { text, instead }) => {
                     assert!(text.contains(line.split(' ').next().expect("an option")), "{text}");

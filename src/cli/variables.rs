@@ -1,13 +1,15 @@
 //! The environment variables that Pronk itself reads. A configuration may expand any other.
 
 /// Name and meaning of each, as usage and README.md show them.
-pub const VARIABLES: [(&str, &str); 4] = [
+pub const VARIABLES: [(&str, &str); 6] = [
     (
         "PRONK_LOG",
         "which of Pronk's own diagnostics go to stderr: error, warn (the default), info, debug (with -d) or trace, \
          or TARGET=LEVEL pairs by comma, as in pronk::health=debug,warn",
     ),
     ("TZ", "time zone of the times in logs, where the system's is not meant"),
+    ("NOTIFY_SOCKET", "with -Ws: where systemd is told of starts and reloads"),
+    ("PRONK_WORKER", "set by the master of -W for its worker; not for people"),
     ("PATH", "where the demo looks for impala-shell"),
     ("NO_COLOR", "set to anything: the demo prints no colours"),
 ];

@@ -86,6 +86,7 @@ impl Global {
         }
         match row.words {
             "daemon" => global.daemon = true,
+            "master-worker" => master_worker(global, words),
             "quiet" => global.quiet = true,
             "zero-warning" => global.zero_warning = true,
             "nosplice" => global.tune.splice = false,
@@ -140,6 +141,7 @@ fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
         "maxconn" => global.maxconn = words.limit(keyword),
         "nbthread" => global.nbthread = words.integer(keyword, 1..=WORKERS_MAX),
         "uid" => global.uid = words.count(keyword, 0),
+        "mworker-max-reloads" => global.max_reloads = words.count(keyword, 0),
         "gid" => global.gid = words.count(keyword, 0),
         "ulimit-n" => global.ulimit_n = words.limit(keyword).map(u64::from),
         "fd-hard-limit" => global.fd_hard_limit = words.limit(keyword).map(u64::from),
@@ -199,5 +201,19 @@ fn refuse_processes(words: &mut Arguments<'_>) {
             "nbproc is not supported any more since HAProxy 2.5.",
             "remove it: one process runs a worker on each core; 'nbthread' sets their number",
         );
+    }
+}
+
+fn master_worker(global: &mut Global, words: &mut Arguments<'_>) {
+    match words.next() {
+        None => global.master_worker = true,
+        Some("no-exit-on-failure") => {
+            global.master_worker = true;
+            global.no_exit_on_failure = true;
+        }
+        Some(other) => {
+            let text = format!("'master-worker' only supports 'no-exit-on-failure' option, not '{other}'.");
+            words.alert_last(text, "leave it out: a crashed worker then ends the master");
+        }
     }
 }

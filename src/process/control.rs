@@ -19,6 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, t
 
 use super::announce;
 use super::background::Promise;
+use super::bond::Bond;
 use super::error::StartError;
 use super::limits::{Budget, PAGE_CONNECTIONS};
 use super::reload::{Origin, Reloader};
@@ -93,6 +94,9 @@ pub struct Control {
     log: LogHandle,
     services: Option<Services>,
     promise: Option<Promise>,
+    bond: Option<Bond>,
+    /// Connections from the master, until it is gone.
+    attending: Option<JoinHandle<()>>,
     succession: Succession,
     peers: Arc<Peers>,
     serving: Serving,
@@ -120,6 +124,7 @@ impl Control {
         services: Services,
         succession: Succession,
         promise: Option<Promise>,
+        bond: Option<Bond>,
         (origin, budget): (Option<Origin>, Budget),
     ) -> Control {
         Control {
@@ -131,6 +136,8 @@ impl Control {
             log: threads.log,
             services: Some(services),
             promise,
+            bond,
+            attending: None,
             succession,
             peers: threads.peers,
             serving: Serving::default(),
@@ -187,6 +194,9 @@ impl Control {
                 Some(asked) = asked.recv() => self.on_signal(asked),
                 _ = seconds.tick() => self.on_second(),
                 () = at(hard_stop_at) => self.on_hard_stop(),
+                () = gone(&mut self.attending) => {
+                    Some(Ending::Failed(StartError::new("the master process has gone")))
+                }
             };
             if let Some(ending) = ending {
                 return ending;
@@ -214,17 +224,42 @@ impl Control {
 
     /// Every worker accepts: serve people too, and tell the parent.
     fn on_started(&mut self) -> Option<Ending> {
+        let reload = self.await_reloads();
+        let powers = self.powers.insert(self.powers(reload)).clone();
         if let Some(services) = self.services.take()
-            && let Err(error) = self.serve(services)
+            && let Err(error) = self.serve(services, &powers)
         {
             return Some(Ending::Failed(error));
         }
         report::started();
         self.succession.started();
+        if let Some(bond) = self.bond.take()
+            && let Err(error) = self.attend(bond, powers)
+        {
+            return Some(Ending::Failed(StartError::new("the master does not listen").with_errno(error)));
+        }
         self.promise.take().and_then(|promise| promise.keep().err()).map(Ending::Failed)
     }
 
-    fn serve(&mut self, services: Services) -> Result<(), StartError> {
+    /// Tells the master that everything runs, and serves the consoles that it connects.
+    fn attend(&mut self, mut bond: Bond, powers: Powers) -> std::io::Result<()> {
+        bond.ready()?;
+        let sockets = Rc::clone(&self.succession.holdings);
+        let clients = Rc::clone(&self.cli_clients);
+        self.attending = Some(tokio::task::spawn_local(async move {
+            let serve = |connection, level| {
+                clients.set(clients.get() + 1);
+                let rights = admin::Rights { level, sockets: Some(Rc::clone(&sockets)) };
+                tokio::task::spawn_local(admin::serve_connection(connection, rights, powers.clone()));
+            };
+            if let Err(error) = bond.attend(serve).await {
+                tracing::error!(%error, "the master cannot be heard");
+            }
+        }));
+        Ok(())
+    }
+
+    fn serve(&mut self, services: Services, powers: &Powers) -> Result<(), StartError> {
         let failed = |error| StartError::new("cannot serve statistics").with_errno(error);
         let config = Arc::clone(&self.shared.borrow().config);
         let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
@@ -237,8 +272,6 @@ impl Control {
             let served = Served { bind: Some(bind), task: tokio::task::spawn_local(serving) };
             self.serving.borrow_mut().push(served);
         }
-        let reload = self.await_reloads();
-        let powers = self.powers.insert(self.powers(reload)).clone();
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
         for (line, socket) in services.stats {
             let settings = &config.global.stats_sockets[line];
@@ -250,9 +283,8 @@ impl Control {
                 level: settings.level,
                 sockets: settings.expose_fd_listeners.then(|| Rc::clone(&self.succession.holdings)),
             };
-            let powers = powers.clone();
             let (places, clients) = (Arc::clone(&places), Rc::clone(&self.cli_clients));
-            let serving = admin::serve_stats_socket(listener, rights, powers, places, clients);
+            let serving = admin::serve_stats_socket(listener, rights, powers.clone(), places, clients);
             let served = Served { bind: None, task: tokio::task::spawn_local(serving) };
             self.serving.borrow_mut().push(served);
         }
@@ -360,6 +392,14 @@ impl Control {
                 Ok(None) | Err(_) => return,
             }
         }
+    }
+}
+
+/// When the master has gone; never without one.
+async fn gone(attending: &mut Option<JoinHandle<()>>) {
+    match attending {
+        Some(attending) => drop(attending.await),
+        None => std::future::pending().await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::bond::Bond;
 use super::predecessors::Predecessors;
 
 /// The options of one start (management manual, section 3).
@@ -43,8 +44,27 @@ pub struct Invocation {
     pub no_reuseport: bool,
     /// `-4`.
     pub ipv4_first: bool,
+    /// `-W` or `-Ws`.
+    pub master: bool,
+    /// `-Ws`: systemd is told, and nothing goes to the background.
+    pub systemd: bool,
+    /// `-S`, as given.
+    pub master_sockets: Vec<String>,
     /// `-sf` or `-st`.
     pub predecessors: Predecessors,
     /// `-x`: the stats socket of the process whose listening sockets are taken over.
     pub take_over: Option<PathBuf>,
+}
+
+impl Invocation {
+    /// What of it a worker follows: the working directory is the master's already, and only the first worker
+    /// replaces other processes.
+    pub(super) fn of_worker(&self, bond: &Bond) -> Invocation {
+        let mut own = Invocation { directory: None, pidfile: None, ..self.clone() };
+        if bond.old_pid.is_some() {
+            own.predecessors = Predecessors::default();
+            own.take_over = None;
+        }
+        own
+    }
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::background::{self, Detached, PidFile, Promise};
+use super::bond::Bond;
 use super::control::{self, Control, Ending};
 use super::error::StartError;
 use super::files::Files;
@@ -46,9 +47,27 @@ pub fn run(loaded: Loaded, invocation: &Invocation, began: Instant) -> ExitCode 
     conduct(loaded, invocation, began).map_or_else(|status| status, Ending::leave)
 }
 
+/// The same for the worker of a master.
+pub fn run_under(bond: Bond, loaded: Loaded, invocation: &Invocation, began: Instant) -> ExitCode {
+    let own = invocation.of_worker(&bond);
+    conduct_under(Some(bond), loaded, &own, began).map_or_else(|status| status, Ending::leave)
+}
+
 /// As [`run`], up to how the process is to end. The error is the status of a start that failed, which was
 /// told, or of the parent of a process in the background.
 pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Result<Ending, ExitCode> {
+    conduct_under(None, loaded, invocation, began)
+}
+
+fn conduct_under(
+    mut bond: Option<Bond>,
+    mut loaded: Loaded,
+    invocation: &Invocation,
+    began: Instant,
+) -> Result<Ending, ExitCode> {
+    if let Some(bond) = &mut bond {
+        settle_with_master(&mut loaded.config, bond, invocation).map_err(|error| failed(&[error]))?;
+    }
     if loaded.config.global.quiet {
         report::silence();
     }
@@ -56,9 +75,13 @@ pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Resul
     // A signal that comes before the control thread knows what it means waits. Every thread inherits the
     // mask; only the control thread takes it off.
     signal::block_all();
-    let opened = match open(loaded.config, invocation) {
+    let opened = match open(loaded.config, invocation, bond.as_ref()) {
         Ok(opened) => opened,
-        Err(failures) => return Err(failed(&failures)),
+        Err(failures) => {
+            let status = failed(&failures);
+            bond.iter_mut().for_each(Bond::failed);
+            return Err(status);
+        }
     };
     let promise = match go_to_background(&opened.config) {
         Ok(None) => None,
@@ -67,7 +90,7 @@ pub fn conduct(loaded: Loaded, invocation: &Invocation, began: Instant) -> Resul
         Err(error) => return Err(failed(&[error])),
     };
     let origin = origin(&opened.config, invocation, loaded.supplies);
-    start(opened, promise, loaded.states, warnings, began, origin)
+    start(opened, promise, bond, loaded.states, warnings, began, origin)
         .and_then(|control| runtime::run("control", control.run()))
         .map_err(|error| failed(&[error]))
 }
@@ -84,13 +107,26 @@ fn origin(config: &Config, invocation: &Invocation, supplies: Supplies) -> Optio
     (!invocation.files.is_empty()).then(|| Origin { invocation: invocation.clone(), files, supplies })
 }
 
+/// The master has the pid file, and has gone to the background where that is wanted.
+fn settle_with_master(
+    config: &mut Config,
+    bond: &mut Bond,
+    invocation: &Invocation,
+) -> Result<(), StartError> {
+    if std::mem::take(&mut config.global.daemon) && !invocation.systemd {
+        bond.will_be_silent()
+            .map_err(|error| StartError::new("[haproxy.main()] Cannot open /dev/null").with_errno(error))?;
+    }
+    Ok(())
+}
+
 fn failed(failures: &[StartError]) -> ExitCode {
     failures.iter().for_each(report::start_error);
     signal::unblock_all();
     ExitCode::FAILURE
 }
 
-fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<StartError>> {
+fn open(mut config: Config, invocation: &Invocation, bond: Option<&Bond>) -> Result<Opened, Vec<StartError>> {
     let workers = workers(&config).map_err(|error| vec![error])?;
     if let Some(megabytes) = invocation.memory_mb {
         limits::confine_memory(megabytes).map_err(|error| vec![error])?;
@@ -101,7 +137,7 @@ fn open(mut config: Config, invocation: &Invocation) -> Result<Opened, Vec<Start
     let mut predecessors = invocation.predecessors.clone();
     // Without them a soft stop cannot see its successor, and closes its sockets as they are.
     let tables = Tables::open().ok();
-    let sockets = bind(&config, workers, invocation, tables.as_ref(), &mut predecessors)?;
+    let sockets = bind(&config, workers, invocation, bond, tables.as_ref(), &mut predecessors)?;
     if sockets.is_empty() {
         return Err(vec![StartError::new(NO_LISTENER)]);
     }
@@ -126,13 +162,15 @@ fn bind(
     config: &Config,
     workers: usize,
     invocation: &Invocation,
+    bond: Option<&Bond>,
     tables: Option<&Tables>,
     predecessors: &mut Predecessors,
 ) -> Result<Sockets, Vec<StartError>> {
     predecessors.await_turn();
-    let inheritance = match &invocation.take_over {
-        Some(path) => Inheritance::ask(path).map_err(|error| vec![error])?,
-        None => Inheritance::default(),
+    let inheritance = match (&invocation.take_over, bond) {
+        (Some(path), _) => Inheritance::ask(path).map_err(|error| vec![error])?,
+        (None, Some(bond)) => bond.inheritance(),
+        (None, None) => Inheritance::default(),
     };
     for _ in 1..ATTEMPTS {
         match Sockets::bind(config, workers, &inheritance, tables) {
@@ -169,6 +207,7 @@ fn go_to_background(config: &Config) -> Result<Option<Detached>, StartError> {
 fn start(
     opened: Opened,
     promise: Option<Promise>,
+    bond: Option<Bond>,
     states: Vec<Remembered>,
     warnings: u32,
     began: Instant,
@@ -188,5 +227,5 @@ fn start(
     let holdings = Holdings { held: sockets.held, taker: None };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
     let succession = Succession::new(holdings, sockets.earlier, tables, predecessors);
-    Ok(Control::new(threads, services, succession, promise, (origin, budget)))
+    Ok(Control::new(threads, services, succession, promise, bond, (origin, budget)))
 }

@@ -161,6 +161,16 @@ impl Sockets {
     }
 }
 
+/// The master's own socket, in its place at once.
+pub fn console(socket: &StatsSocket) -> Result<OwnedFd, StartError> {
+    let options = ListenOptions { backlog: 128, reuseport: true, ..ListenOptions::default() };
+    let mut hidden = Vec::new();
+    let opened = open(&socket.address, &socket.permissions, &options, &mut hidden)
+        .map_err(|error| refused(&socket.declared_at, "the master socket", &socket.address, error))?;
+    hidden.into_iter().try_for_each(Hidden::publish)?;
+    Ok(opened)
+}
+
 /// Who listens on the addresses before this process does.
 fn earlier(config: &Config, inheritance: &Inheritance, tables: Option<&Tables>) -> BTreeMap<SocketAddr, u32> {
     let Some(tables) = tables else { return BTreeMap::new() };

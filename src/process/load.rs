@@ -9,7 +9,7 @@ use super::sources::{self, Unreadable};
 use super::states::{self, States};
 use crate::config::conditional::{self, World};
 use crate::config::diagnostic::{Banner, render};
-use crate::config::model::Config;
+use crate::config::model::{Config, Global};
 use crate::config::{self, Diagnostic, Environment, Severity, Supplies};
 use crate::health::Remembered;
 use crate::process::error::strerror;
@@ -60,6 +60,22 @@ pub fn load(invocation: &Invocation) -> Option<Loaded> {
 
 pub(super) fn warnings(diagnostics: &[Diagnostic]) -> usize {
     diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count()
+}
+
+/// What a master needs to know of a configuration, without a word about it: its workers read it themselves. None:
+/// it cannot be read.
+pub fn glance(invocation: &Invocation) -> Option<Global> {
+    let files = invocation.files.iter().map(|path| match &invocation.directory {
+        Some(below) => below.join(path),
+        None => path.clone(),
+    });
+    let files = sources::expand(&files.collect::<Vec<_>>()).ok()?;
+    let texts = sources::read(&files).ok()?;
+    let environment = sources::environment(&files, invocation.local_peer.as_deref());
+    let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
+    let mut config = config::parse(&texts, &environment, &supplies).0?;
+    override_with(&mut config, invocation);
+    Some(config.global)
 }
 
 fn parse(invocation: &Invocation) -> Option<Reading> {

@@ -6,6 +6,7 @@
 
 mod announce;
 mod background;
+mod bond;
 mod control;
 mod departure;
 mod diagnostics;
@@ -19,6 +20,7 @@ mod listen;
 mod listeners;
 mod load;
 mod mark;
+mod master;
 mod places;
 mod predecessors;
 mod privileges;
@@ -36,6 +38,7 @@ pub mod version;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use bond::Bond;
 pub use embedded::embedded;
 pub use error::StartError;
 pub use invocation::Invocation;
@@ -49,6 +52,21 @@ pub fn start(invocation: &Invocation) -> ExitCode {
         report::silence();
     }
     diagnostics::start(invocation.debug);
+    if let (Some(mut bond), false) = (Bond::find(), invocation.check) {
+        return match load::load(&invocation.of_worker(&bond)) {
+            None => {
+                bond.failed();
+                ExitCode::FAILURE
+            }
+            Some(loaded) => launch::run_under(bond, loaded, invocation, began),
+        };
+    }
+    if !invocation.check
+        && let Some(global) = load::glance(invocation)
+        && (invocation.master || global.master_worker)
+    {
+        return master::run(&global, invocation);
+    }
     match load::load(invocation) {
         None => ExitCode::FAILURE,
         Some(loaded) if invocation.check => {

@@ -1,6 +1,7 @@
 //! What the process says on standard error, in HAProxy's form: `[LEVEL]    (pid) : text`.
 
 use std::io::Write as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::error::StartError;
@@ -11,6 +12,10 @@ pub use crate::config::Severity;
 static SILENT: AtomicBool = AtomicBool::new(false);
 /// Whether the two NOTICE lines before the first warning or alert are out, or no longer wanted.
 static INTRODUCED: AtomicBool = AtomicBool::new(false);
+/// What was said at start, for those who ask later, and whether that is still going on.
+static STARTUP: Mutex<(bool, String)> = Mutex::new((true, String::new()));
+/// Most of it that is kept, bytes.
+const LONGEST_LOG: usize = 65_536;
 
 /// Says nothing from now on: `-q`, `quiet`, or standard error was given up by going to the background.
 pub fn silence() {
@@ -20,6 +25,14 @@ pub fn silence() {
 /// Start-up is over: what comes now is no longer introduced by version and path.
 pub fn started() {
     INTRODUCED.store(true, Relaxed);
+    if let Ok(mut startup) = STARTUP.lock() {
+        startup.0 = false;
+    }
+}
+
+/// What was said from the start until [`started`].
+pub fn startup_log() -> String {
+    STARTUP.lock().map(|startup| startup.1.clone()).unwrap_or_default()
 }
 
 /// Text for the introduction, without level and pid.
@@ -100,6 +113,12 @@ pub fn line(severity: Severity, text: &str) -> String {
 
 /// Whole lines in one write, so that threads do not mix theirs. A closed stderr has no reader to tell.
 fn print(text: &str) {
+    if let Ok(mut startup) = STARTUP.lock()
+        && startup.0
+        && startup.1.len() + text.len() <= LONGEST_LOG
+    {
+        startup.1.push_str(text);
+    }
     if !SILENT.load(Relaxed) {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use super::bond;
 use super::error::strerror;
 use crate::config::address::{HostFamily, HostName};
 use crate::config::{Environment, Source, Supplies, Wants};
@@ -65,6 +66,7 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<Source>, Unreadable> {
 pub fn environment(files: &[PathBuf], local_peer: Option<&str>) -> Environment {
     let variables = std::env::vars_os();
     let mut environment: Environment = variables
+        .filter(|(name, _)| name != bond::VARIABLE)
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();
     let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
@@ -72,7 +74,8 @@ pub fn environment(files: &[PathBuf], local_peer: Option<&str>) -> Environment {
     if let Some(peer) = local_peer {
         environment.set("HAPROXY_LOCALPEER", peer);
     }
-    environment.predefine(&names, &hostname(), false);
+    let has_master = std::env::var_os("PRONK_WORKER").is_some();
+    environment.predefine(&names, &hostname(), has_master);
     environment
 }
 

@@ -41,8 +41,7 @@ impl Inheritance {
     }
 
     /// Asks over a connection that is there already.
-    #[cfg(test)]
-    fn ask_over(stream: BorrowedFd<'_>) -> io::Result<Inheritance> {
+    pub fn ask_over(stream: BorrowedFd<'_>) -> io::Result<Inheritance> {
         receive(stream).map(Inheritance)
     }
 

@@ -43,9 +43,9 @@ fn unknown_options_show_version_and_usage() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    let run = pronk(["-Ws", "-f", "/dev/null"]);
+    let run = pronk(["-dL", "-f", "/dev/null"]);
     assert_eq!(run.code(), 1);
-    assert!(run.stderr.contains("[ALERT]") && run.stderr.contains("'-Ws' is not available"));
+    assert!(run.stderr.contains("[ALERT]") && run.stderr.contains("'-dL' is not available"));
     assert!(run.stderr.contains("= help: "));
 }
 

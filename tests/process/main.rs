@@ -9,6 +9,7 @@ mod background;
 mod command_line;
 mod frontends;
 mod in_place;
+mod master;
 mod reload;
 mod rights;
 mod run;

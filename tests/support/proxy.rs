@@ -57,6 +57,16 @@ impl Proxy {
 
     /// Starts `program` and waits for nothing. The kernel ends it should this test be killed.
     pub fn spawn(program: &Program, config: &str, arguments: &[&str]) -> Proxy {
+        Proxy::spawn_with(program, config, arguments, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn spawn_with(
+        program: &Program,
+        config: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Proxy {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("haproxy.cfg");
         fs::write(&file, config).expect("the configuration is written");
@@ -65,6 +75,7 @@ impl Proxy {
             .arg("-f")
             .arg(&file)
             .args(arguments)
+            .envs(variables.iter().copied())
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(output("stdout"))

@@ -62,15 +62,21 @@ impl Storm {
     }
 
     /// Ends the load: how many short connections there were; every failure is one of the test.
-    pub fn end(self) -> usize {
+    pub fn end(mut self) -> usize {
         self.shared.stop.store(true, SeqCst);
-        for thread in self.threads {
+        for thread in std::mem::take(&mut self.threads) {
             thread.join().expect("a thread of the load");
         }
         let failures = self.shared.failures.lock().expect("not poisoned");
         let count = self.shared.short.load(SeqCst);
         assert!(failures.is_empty(), "{} of {count} failed: {failures:#?}", failures.len());
         count
+    }
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, SeqCst);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `global`: process management and limits (configuration manual, sections 3.1 and 3.2).
 
-use super::reasons::{MASTER, STATE_FILES, STICKINESS};
+use super::reasons::{STATE_FILES, STICKINESS};
 use super::{
     ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told, warned,
 };
@@ -53,8 +53,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("nbproc", G, ONE, "Number of processes; only 1 remains.", SHOWN),
     row("server-state-file", G, ONE, "File of server states.", SHOWN),
     row("server-state-base", G, ONE, "Directory of server state files.", SHOWN),
-    row("master-worker", G, ANY, "Run a master that starts the worker.", MASTER),
-    row("mworker-max-reloads", G, ONE, "Reloads an old worker survives.", told("there is no master process")),
+    row("master-worker", G, ANY, "Run a master that starts the worker.", SHOWN),
+    row("mworker-max-reloads", G, ONE, "Reloads an old worker survives.", SHOWN),
     row("external-check", G, ANY, "Allow checks by programs.", told("no check runs a program")),
     row("insecure-fork-wanted", G, NONE, "Allow starting programs.", told("no program is ever started")),
     row("insecure-setuid-wanted", G, NONE, "Allow setuid programs.", told("no program is ever started")),

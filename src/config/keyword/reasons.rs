@@ -52,9 +52,6 @@ pub(super) const MAIL: Support = missing(
 /// Persistence by cookie that may be overridden.
 pub(super) const PERSISTENCE: Support =
     missing("session persistence is not built", "remove it; 'balance source' comes nearest");
-/// A master process.
-pub(super) const MASTER: Support =
-    missing("there is no master process", "run it in the foreground under systemd, and remove this line");
 /// Lua.
 pub(super) const LUA: Support = missing("Lua scripts are not run", "remove it with what calls the scripts");
 /// QUIC.

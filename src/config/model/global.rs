@@ -19,6 +19,12 @@ pub struct Global {
     pub cpu_map: Vec<Vec<u16>>,
     /// `daemon` or `-D`.
     pub daemon: bool,
+    /// `master-worker`.
+    pub master_worker: bool,
+    /// `master-worker no-exit-on-failure`: a crashed worker does not end the master.
+    pub no_exit_on_failure: bool,
+    /// `mworker-max-reloads`: reloads that a worker survives; None: any number.
+    pub max_reloads: Option<u32>,
     /// `quiet` or `-q`.
     pub quiet: bool,
     /// `zero-warning` or `-dW`.
@@ -76,6 +82,9 @@ impl Default for Global {
             nbthread: None,
             cpu_map: Vec::new(),
             daemon: false,
+            master_worker: false,
+            no_exit_on_failure: false,
+            max_reloads: None,
             quiet: false,
             zero_warning: false,
             pidfile: None,

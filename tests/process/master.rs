@@ -1,0 +1,246 @@
+//! Master and worker: reloads, endings, the master socket, and what systemd is told.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+
+use crate::run::{DEFAULTS, ask};
+use crate::support::echo::Threads;
+use crate::support::port::Port;
+use crate::support::proxy::{Program, Proxy};
+use crate::support::storm::Storm;
+use crate::support::{PATIENCE, wait_for};
+
+/// A master with its socket `m.sock` and its worker's `s.sock`, both in its directory.
+struct Master {
+    proxy: Proxy,
+    port: Port,
+    _server: Threads,
+}
+
+impl Master {
+    fn start(global: &str, arguments: &[&str]) -> Master {
+        Master::start_with(global, arguments, &[])
+    }
+
+    fn start_with(global: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Master {
+        let (port, server) = (Port::reserve(), Threads::echo());
+        let config = format!(
+            "global\n  nbthread 2\n  stats socket unix@s.sock level admin\n{global}\n{DEFAULTS}\
+             listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\n",
+            port.number,
+            server.port(),
+        );
+        let mut all = vec!["-S", "unix@m.sock,mode,600", "-p", "m.pid"];
+        all.extend(arguments);
+        let proxy = Proxy::spawn_with(&Program::Pronk, &config, &all, variables);
+        let mut master = Master { proxy, port, _server: server };
+        let ready = wait_for(PATIENCE, || {
+            if let Some(status) = master.proxy.exit_status() {
+                panic!("ended with {status}:\n{}", master.proxy.stderr());
+            }
+            master.asked("@1 show info").contains("Pid: ").then_some(())
+        });
+        assert!(ready.is_some(), "no worker answers:\n{}", master.proxy.stderr());
+        master
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.proxy.directory().join("m.sock")
+    }
+
+    /// The answer to one line; nothing when nobody listens.
+    fn asked(&self, line: &str) -> String {
+        ask(&self.socket(), &format!("{line}\n")).unwrap_or_default()
+    }
+
+    fn worker(&self) -> u32 {
+        let info = self.asked("@1 show info");
+        let pid =
+            info.lines().find_map(|line| line.strip_prefix("Pid: ")).unwrap_or_else(|| panic!("{info}"));
+        pid.parse().expect("a pid")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.proxy.directory().join("haproxy.cfg")
+    }
+
+    fn await_message(&self, text: &str) {
+        let told = wait_for(PATIENCE, || self.proxy.stderr().contains(text).then_some(()));
+        assert!(told.is_some(), "no '{text}' in\n{}", self.proxy.stderr());
+    }
+}
+
+fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn await_end(pid: u32) {
+    assert!(wait_for(PATIENCE, || (!is_alive(pid)).then_some(())).is_some(), "{pid} stays");
+}
+
+/// Ten reloads under load by `reload`, which returns when the next worker serves.
+fn storm(reload: impl Fn(&Master)) {
+    let master = Master::start("", &["-W"]);
+    let storm = Storm::begin(master.port.address(), 200);
+    for number in 1..=10 {
+        storm.pass(100);
+        let before = master.worker();
+        reload(&master);
+        let next = wait_for(PATIENCE, || (master.worker() != before).then_some(()));
+        assert!(next.is_some(), "reload {number}:\n{}", master.proxy.stderr());
+        assert_eq!(storm.failures(), Vec::<String>::new(), "reload {number}");
+    }
+    storm.pass(100);
+    println!("{} short and 200 long connections over ten reloads, none lost", storm.end());
+    let alone = wait_for(PATIENCE, || (!master.asked("show proc").contains("# old workers")).then_some(()));
+    assert!(alone.is_some(), "{}", master.asked("show proc"));
+}
+
+#[test]
+fn usr2_reloads_without_losing_a_connection() {
+    storm(|master| master.proxy.signal("USR2"));
+}
+
+#[test]
+fn the_master_socket_reloads_without_losing_a_connection() {
+    storm(|master| {
+        let answer = master.asked("reload");
+        assert!(answer.starts_with("Success=1\n--\n"), "{answer}");
+    });
+}
+
+#[test]
+fn a_failed_reload_leaves_the_worker_serving() {
+    let master = Master::start("", &["-W"]);
+    let (before, good) = (master.worker(), fs::read_to_string(master.config()).expect("readable"));
+    fs::write(master.config(), format!("{good}  nonsense\n")).expect("written");
+    let answer = master.asked("reload");
+    assert!(answer.starts_with("Success=0\n--\n"), "{answer}");
+    assert!(answer.contains("unknown keyword 'nonsense'"), "the start-up messages come along: {answer}");
+    assert!(master.asked("show startup-logs").contains("unknown keyword 'nonsense'"));
+    assert_eq!(master.worker(), before);
+    assert!(master.asked("show proc").contains("1 [failed: 1]"), "{}", master.asked("show proc"));
+    fs::write(master.config(), good).expect("written");
+    assert!(master.asked("hard-reload").starts_with("Success=1\n"));
+    assert_ne!(master.worker(), before);
+    await_end(before);
+}
+
+#[test]
+fn endings_have_haproxys_statuses() {
+    for (signal, code) in [("TERM", 0), ("INT", 130), ("USR1", 0)] {
+        let mut master = Master::start("", &["-W"]);
+        let worker = master.worker();
+        let pid = fs::read_to_string(master.proxy.directory().join("m.pid")).expect("a pid file");
+        assert_eq!(pid, format!("{}\n", master.proxy.pid()), "the master's");
+        master.proxy.signal(signal);
+        let status = master.proxy.wait(PATIENCE).expect("it ends");
+        assert_eq!((status.code(), status.signal()), (Some(code), None), "{signal}");
+        await_end(worker);
+        assert!(master.proxy.stderr().contains(&format!("All workers exited. Exiting... ({code})")));
+    }
+}
+
+#[test]
+fn a_worker_that_crashes_ends_the_master_unless_told_otherwise() {
+    let kill = |pid: u32| {
+        let status = std::process::Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    };
+    let mut master = Master::start("", &["-W"]);
+    kill(master.worker());
+    assert_eq!(master.proxy.wait(PATIENCE).expect("it ends").code(), Some(137));
+    assert!(master.proxy.stderr().contains("exit-on-failure: killing every processes with SIGTERM"));
+    let master = Master::start("  master-worker no-exit-on-failure\n", &[]);
+    let worker = master.worker();
+    kill(worker);
+    master.await_message(&format!("Current worker ({worker}) exited with code 137 (Killed)"));
+    assert!(master.asked("reload").starts_with("Success=1\n"), "another one is started on demand");
+    assert_ne!(master.worker(), worker);
+}
+
+#[test]
+fn a_worker_does_not_outlive_its_master() {
+    let mut master = Master::start("", &["-W"]);
+    let worker = master.worker();
+    master.proxy.signal("KILL");
+    assert!(master.proxy.wait(PATIENCE).is_some());
+    await_end(worker);
+}
+
+#[test]
+fn a_configuration_that_is_wrong_at_first_ends_the_master() {
+    let mut proxy = Proxy::spawn(&Program::Pronk, "listen x\n  nonsense\n", &["-W"]);
+    assert_eq!(proxy.wait(PATIENCE).expect("it ends").code(), Some(1));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let config = format!("{DEFAULTS}listen x\n  bind {}\n", taken.local_addr().expect("bound"));
+    let mut proxy = Proxy::spawn(&Program::Pronk, &config, &["-W"]);
+    assert_eq!(proxy.wait(PATIENCE).expect("it ends").code(), Some(1), "{}", proxy.stderr());
+}
+
+#[test]
+fn commands_go_to_master_or_worker() {
+    let master = Master::start("", &["-W"]);
+    let worker = master.worker();
+    assert!(master.asked(&format!("@!{worker} show info")).contains(&format!("Pid: {worker}\n")));
+    assert!(master.asked("show proc").contains(&format!("{worker:<15} worker          0")));
+    assert!(master.asked("@master show version").ends_with("\n\n"));
+    assert!(master.asked("show cli sockets").contains("unix@m.sock admin master"));
+    assert_eq!(master.asked("@7 show info"), "Can't find the target PID matching the prefix '@7'\n");
+    assert_eq!(master.asked("@!1 show info"), "Can't find the target PID matching the prefix '@!1'\n");
+    assert!(master.asked("help").contains("hard-reload"));
+    let both = master.asked("@1 show cli level;show proc");
+    assert!(both.starts_with("admin\n\n#<PID>"), "{both}");
+    assert!(master.asked("operator;reload").contains("Permission denied"));
+    assert_eq!(
+        master.asked("prompt\n@1\nshow cli level\n@\nquit"),
+        format!("\nmaster> {worker}> admin\n\n{worker}> master> ")
+    );
+}
+
+#[test]
+fn former_workers_are_bounded_by_their_reloads() {
+    let master = Master::start("  mworker-max-reloads 1\n", &["-W"]);
+    let first = master.worker();
+    let storm = Storm::begin(master.port.address(), 1);
+    storm.pass(1);
+    assert!(master.asked("reload").starts_with("Success=1"));
+    storm.pass(1);
+    let table = master.asked("show proc");
+    assert!(table.contains("# old workers") && is_alive(first), "{table}");
+    assert!(master.asked("reload").starts_with("Success=1"));
+    await_end(first);
+    let cut = wait_for(PATIENCE, || (!storm.failures().is_empty()).then_some(()));
+    assert!(cut.is_some(), "the long connection ends with its worker");
+    drop(storm);
+}
+
+#[test]
+fn systemd_is_told_as_by_haproxy() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("notify");
+    let heard = UnixDatagram::bind(&path).expect("bound");
+    heard.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let next = || {
+        let mut text = [0; 512];
+        let length = heard.recv(&mut text).expect("systemd is told");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    // The unit's commands: ExecStart, then ExecReload's check and signal.
+    let name = path.display().to_string();
+    let master = Master::start_with("", &["-Ws"], &[("NOTIFY_SOCKET", &name)]);
+    let ready = format!("READY=1\nMAINPID={}\nSTATUS=Ready.\n", master.proxy.pid());
+    assert_eq!(next(), ready);
+    let config = master.config().display().to_string();
+    let checked = crate::run::pronk(["-Ws", "-f", &config, "-c", "-q", "-S", "/run/m.sock"]);
+    assert_eq!((checked.code(), checked.stdout, checked.stderr), (0, String::new(), String::new()));
+    master.proxy.signal("USR2");
+    assert!(next().starts_with("RELOADING=1\nSTATUS=Reloading Configuration.\nMONOTONIC_USEC="));
+    assert_eq!(next(), ready);
+    fs::write(&config, "nonsense\n").expect("written");
+    master.proxy.signal("HUP");
+    assert!(next().starts_with("RELOADING=1\n"));
+    assert_eq!(next(), "READY=1\nSTATUS=Reload failed!\n");
+}
