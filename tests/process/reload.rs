@@ -144,7 +144,10 @@ fn a_successor_that_cannot_bind_gives_the_addresses_back() {
     let status = new.wait(PATIENCE).expect("it gives up");
     assert_eq!(status.code(), Some(1), "{}", new.stderr());
     assert!(new.stderr().contains("Some protocols failed to start their listeners! Exiting"));
-    assert!(ask(&place.socket(), "show info\n").expect("the old one answers").contains("Stopping: 0"));
+    // It was paused, and goes on a moment after it was told.
+    let goes_on = || ask(&place.socket(), "show info\n").ok()?.contains("Stopping: 0").then_some(());
+    assert!(wait_for(PATIENCE, goes_on).is_some(), "{}", old.stderr());
+    assert!(wait_for(PATIENCE, || place.port.has_listener().then_some(())).is_some(), "{}", old.stderr());
     let storm = Storm::begin(place.port.address(), 1);
     storm.pass(20);
     storm.end();
