@@ -15,6 +15,7 @@ pub struct Cell {
     waiting: AtomicU32,
     peak_waiting: AtomicU32,
     tickets: AtomicU64,
+    served: AtomicU64,
     turns: AtomicU64,
 }
 
@@ -95,17 +96,28 @@ impl Cell {
         self.peak_waiting.load(Relaxed)
     }
 
-    /// Joins the queue: (ticket, number of sessions already waiting). Lower tickets are served first.
-    pub fn enter_queue(&self) -> (u64, u32) {
+    /// Joins the queue; the ticket. Lower tickets are served first.
+    pub fn enter_queue(&self) -> u64 {
         let before = self.waiting.fetch_add(1, Relaxed);
         raise(&self.peak_waiting, before + 1);
-        (self.tickets.fetch_add(1, Relaxed), before)
+        self.tickets.fetch_add(1, Relaxed)
     }
 
-    /// Leaves the queue, served or not.
+    /// Leaves the queue without having been served.
     pub fn leave_queue(&self) {
         let before = self.waiting.fetch_sub(1, Relaxed);
         debug_assert!(before > 0, "left a queue more often than entered");
+    }
+
+    /// Leaves the queue with a slot.
+    pub fn leave_served(&self) {
+        self.leave_queue();
+        self.served.fetch_add(1, Relaxed);
+    }
+
+    /// Sessions served from the queue since the start.
+    pub fn served(&self) -> u64 {
+        self.served.load(Relaxed)
     }
 }
 
@@ -137,12 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn tickets_are_drawn_in_order_and_positions_count_who_waits() {
+    fn tickets_are_drawn_in_order_and_who_is_served_is_counted() {
         let cell = Cell::default();
-        assert_eq!([cell.enter_queue(), cell.enter_queue()], [(0, 0), (1, 1)]);
+        assert_eq!([cell.enter_queue(), cell.enter_queue()], [0, 1]);
         cell.leave_queue();
-        assert_eq!(cell.enter_queue(), (2, 1));
-        assert_eq!((cell.waiting(), cell.peak_waiting()), (2, 2));
+        assert_eq!((cell.enter_queue(), cell.served()), (2, 0));
+        cell.leave_served();
+        assert_eq!((cell.waiting(), cell.peak_waiting(), cell.served()), (1, 2, 1));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl World {
         if self.protocol == Protocol::LooksBefore && self.cell.take(Some(self.slots)).is_some() {
             return;
         }
-        let (ticket, _) = self.cell.enter_queue();
+        let ticket = self.cell.enter_queue();
         self.waits[worker].store(true, SeqCst);
         self.heads.publish(worker, Some(ticket));
         if self.protocol != Protocol::LooksBefore {

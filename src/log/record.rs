@@ -51,7 +51,7 @@ pub struct SessionRecord {
     pub retries: u16,
     /// The server was changed by a redispatch (`+` before `%rc`).
     pub redispatched: bool,
-    /// `%sq`: its place, from 1, in the server's queue when it entered; 0: it never waited there.
+    /// `%sq`: how many were served from the server's queue before it, plus one; 0: it never waited there.
     pub server_queue: u32,
     /// `%bq`: the same of the backend's queue.
     pub backend_queue: u32,

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::balance::Choice;
 use crate::config::model::ProxyId;
-use crate::load::QueueId;
+use crate::load::{Cell, QueueId};
 use crate::session::Verdict;
 
 use super::Worker;
@@ -18,6 +18,8 @@ use super::Worker;
 struct Waiter {
     ticket: u64,
     slot: u32,
+    /// Sessions that had been served from the queue when it entered.
+    served: u64,
 }
 
 /// All FIFOs of one worker.
@@ -44,36 +46,28 @@ impl Queues {
     }
 
     /// Takes the first of a queue out.
-    fn pop(&mut self, queue: QueueId) {
+    fn pop(&mut self, queue: QueueId) -> Option<Waiter> {
         let first = self.fifos.get_mut(&queue).and_then(VecDeque::pop_front);
         self.waiting -= usize::from(first.is_some());
+        first
     }
 
     /// Takes a session out of whatever queue it is in.
-    fn remove(&mut self, slot: u32) -> Option<QueueId> {
-        for (&queue, fifo) in &mut self.fifos {
-            if let Some(place) = fifo.iter().position(|waiter| waiter.slot == slot) {
-                fifo.remove(place);
-                self.waiting -= 1;
-                return Some(queue);
-            }
-        }
-        None
+    fn remove(&mut self, slot: u32) -> Option<(QueueId, Waiter)> {
+        self.fifos.iter_mut().find_map(|(&queue, fifo)| {
+            let place = fifo.iter().position(|waiter| waiter.slot == slot)?;
+            self.waiting -= 1;
+            fifo.remove(place).map(|waiter| (queue, waiter))
+        })
     }
 }
 
 impl Worker {
     /// Puts a session at the end of a queue.
     pub(super) fn enqueue(&mut self, slot: u32, backend: ProxyId, queue: QueueId) {
-        let cell = match queue {
-            QueueId::Backend(proxy) => self.load.backend(proxy),
-            QueueId::Server(server) => self.load.server(server),
-        };
-        let (ticket, ahead) = cell.enter_queue();
-        let place = usize::from(matches!(queue, QueueId::Backend(_)));
-        let record = &mut self.sessions[slot as usize].record;
-        record.queue_place[place] = u16::try_from(ahead + 1).unwrap_or(u16::MAX);
-        self.queues.push(queue, Waiter { ticket, slot });
+        let cell = self.queue_cell(queue);
+        let (served, ticket) = (cell.served(), cell.enter_queue());
+        self.queues.push(queue, Waiter { ticket, slot, served });
         self.drive(slot, |session, _, ops| {
             session.queued(ops);
             Verdict::Live
@@ -88,28 +82,49 @@ impl Worker {
         self.load.publish_head(self.index, queue, ticket);
     }
 
+    fn queue_cell(&self, queue: QueueId) -> &Cell {
+        match queue {
+            QueueId::Backend(proxy) => self.load.backend(proxy),
+            QueueId::Server(server) => self.load.server(server),
+        }
+    }
+
+    /// The backend whose sessions wait there.
+    fn queue_owner(&self, queue: QueueId) -> ProxyId {
+        match queue {
+            QueueId::Backend(proxy) => proxy,
+            QueueId::Server(server) => self.snapshot.place(server).0,
+        }
+    }
+
     /// Takes a session out of the queue it waits in: it is over.
     pub(super) fn leave_queue(&mut self, slot: u32) {
-        if let Some(queue) = self.queues.remove(slot) {
-            self.left(queue);
+        if let Some((queue, waiter)) = self.queues.remove(slot) {
+            self.left(queue, waiter, false);
+        }
+    }
+
+    /// Takes the first of a queue out, to be served or to wait elsewhere.
+    fn leave_head(&mut self, queue: QueueId, served: bool) {
+        if let Some(waiter) = self.queues.pop(queue) {
+            self.left(queue, waiter, served);
         }
     }
 
     /// Whoever empties its FIFO passes a wake-up on that it may have been given for a slot it did not take.
-    fn left(&mut self, queue: QueueId) {
-        let backend = match queue {
-            QueueId::Backend(proxy) => {
-                self.load.backend(proxy).leave_queue();
-                proxy
-            }
-            QueueId::Server(server) => {
-                self.load.server(server).leave_queue();
-                self.snapshot.place(server).0
-            }
-        };
+    fn left(&mut self, queue: QueueId, waiter: Waiter, served: bool) {
+        let cell = self.queue_cell(queue);
+        let before = u16::try_from(cell.served().saturating_sub(waiter.served)).unwrap_or(u16::MAX);
+        if served {
+            cell.leave_served()
+        } else {
+            cell.leave_queue()
+        }
+        let place = usize::from(matches!(queue, QueueId::Backend(_)));
+        self.sessions[waiter.slot as usize].record.queue_place[place] = before.saturating_add(1);
         self.publish_head(queue);
         if self.queues.head(queue).is_none() {
-            self.wake_next(queue, backend);
+            self.wake_next(queue, self.queue_owner(queue));
         }
     }
 
@@ -118,18 +133,18 @@ impl Worker {
         while let Some(Waiter { slot, .. }) = self.queues.head(queue) {
             match self.ask(slot, backend, Some(queue), None) {
                 Choice::Server(server) => {
-                    self.leave_head(queue);
+                    self.leave_head(queue, true);
                     self.assign(slot, backend, server);
                 }
                 Choice::QueueServer(server) if queue == self.queue_of(backend, server) => return,
                 // The server it waited for is no longer usable: it waits elsewhere, behind those who are there.
                 Choice::QueueServer(server) => {
-                    self.leave_head(queue);
+                    self.leave_head(queue, false);
                     self.enqueue(slot, backend, self.queue_of(backend, server));
                 }
                 Choice::QueueBackend if queue == QueueId::Backend(backend) => return,
                 Choice::QueueBackend => {
-                    self.leave_head(queue);
+                    self.leave_head(queue, false);
                     self.enqueue(slot, backend, QueueId::Backend(backend));
                 }
                 // It waits on: a server may come up before `timeout queue` ends.
@@ -142,11 +157,6 @@ impl Worker {
         QueueId::Server(self.server_id(backend, server))
     }
 
-    fn leave_head(&mut self, queue: QueueId) {
-        self.queues.pop(queue);
-        self.left(queue);
-    }
-
     /// Serves everybody who waits here, after a wake-up or a new table.
     pub(super) fn serve_queues(&mut self) {
         if self.queues.waiting == 0 {
@@ -155,11 +165,7 @@ impl Worker {
         let mut due = std::mem::take(&mut self.queues.due);
         due.extend(self.queues.fifos.iter().filter(|(_, fifo)| !fifo.is_empty()).map(|(&queue, _)| queue));
         for queue in due.drain(..) {
-            let backend = match queue {
-                QueueId::Backend(proxy) => proxy,
-                QueueId::Server(server) => self.snapshot.place(server).0,
-            };
-            self.serve(queue, backend);
+            self.serve(queue, self.queue_owner(queue));
         }
         self.queues.due = due;
     }

@@ -70,7 +70,7 @@ pub(super) struct Record {
     pub bytes: [u64; 2],
     pub bind: BindId,
     pub policy: PolicyId,
-    /// Its place, from 1, when it entered the server's queue, and the backend's; 0: it never did.
+    /// How many were served before it from the server's queue, and the backend's, plus one; 0: it never waited.
     pub queue_place: [u16; 2],
 }
 

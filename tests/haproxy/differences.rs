@@ -19,7 +19,6 @@ struct Difference {
 
 const CONNECTING: &str = "3.5 goes on connecting for a client that has left: only abortonclose stops it";
 const KILLED: &str = "3.5 names the stage of a session that was ended from outside, which 2.6 leaves open";
-const PLACE: &str = "the place at which it began to wait, also when those before it gave up waiting";
 
 const DIFFERENCES: &[Difference] = &[
     Difference {
@@ -45,14 +44,6 @@ const DIFFERENCES: &[Difference] = &[
         pronk: "f b/s1 0/-1/500 0 sC 1/1/0/0/0 0/0",
         section: "4.2, option abortonclose",
         reason: CONNECTING,
-    },
-    Difference {
-        scenario: "maxqueue_reached",
-        field: "log",
-        haproxy: "f b/<NOSRV> 1000/-1/1000 0 sQ 2/2/1/0/0 0/1",
-        pronk: "f b/<NOSRV> 1000/-1/1000 0 sQ 2/2/1/0/0 0/2",
-        section: "8.2.2, backend_queue",
-        reason: PLACE,
     },
     Difference {
         scenario: "a_killed_session",
