@@ -1,4 +1,4 @@
-//! Where Pronk means to differ from haproxy 2.6: because HAProxy 3.5 does, or for the reason given.
+//! Where Pronk means to differ from haproxy 2.6: because HAProxy 3.5 does.
 //! Nothing else may differ.
 
 use crate::world::Seen;
