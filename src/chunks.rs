@@ -44,6 +44,11 @@ impl<T> Chunks<T> {
         self.0.iter().map_while(OnceLock::get).map(|chunk| chunk.len()).sum()
     }
 
+    /// All of them, by index.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map_while(OnceLock::get).flat_map(|chunk| chunk.iter())
+    }
+
     /// The element at an index below [`Chunks::capacity`].
     pub fn at(&self, at: usize) -> &T {
         let (chunk, offset) = position(at);

@@ -77,6 +77,7 @@ pub fn sources(config: Config) -> Shared {
         boot_ms: 0,
         standings: Default::default(),
         stopping: false,
+        forgotten_sessions: 0,
     }))
 }
 
@@ -97,6 +98,7 @@ pub fn console(level: CliLevel) -> Console {
         holdings: Rc::default(),
         gates: Rc::default(),
         herald: Herald::new(|_, _| {}),
+        startup_logs: "said at the start\n".into(),
     };
     Console::new(powers, level)
 }

@@ -52,4 +52,6 @@ pub struct Powers {
     pub gates: Rc<RefCell<Vec<Gate>>>,
     /// Tells the logs and standard error.
     pub herald: Herald,
+    /// What was said while the process started.
+    pub startup_logs: Rc<str>,
 }

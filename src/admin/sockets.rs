@@ -203,7 +203,7 @@ mod tests {
     fn a_payload_is_asked_for_line_by_line() {
         let (_, answer) = talk(b"prompt\nadd map #0 <<\na b\n\nquit\n");
         let answer = String::from_utf8(answer).expect("text");
-        assert!(answer.starts_with("\n> + + 'add map' is not available"), "{answer}");
+        assert!(answer.starts_with("\n> + + Unknown map identifier."), "{answer}");
     }
 
     #[test]

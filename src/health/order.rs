@@ -24,6 +24,8 @@ pub enum Order {
         /// What is to change.
         change: ServerChange,
     },
+    /// `clear counters all`: failed checks and changes of sides are counted anew.
+    Forget,
     /// Another configuration, which carries the identities of the one before
     /// ([`crate::config::align`]).
     Replace {

@@ -70,7 +70,7 @@ impl Cell {
         self.peak.load(Relaxed)
     }
 
-    /// For another owner: what was reached before is not its own. Only while nobody counts here.
+    /// What was reached before counts no more: the next session that comes counts those that are there.
     pub fn forget_peaks(&self) {
         self.peak.store(0, Relaxed);
         self.peak_waiting.store(0, Relaxed);

@@ -124,6 +124,13 @@ impl Load {
         self.frontend_sessions.at(usize::from(proxy.0))
     }
 
+    /// `clear counters`: the most at once begins anew, for everything.
+    pub fn forget_peaks(&self) {
+        self.process.forget_peaks();
+        self.frontends.iter().chain(self.binds.iter()).for_each(|cell| cell.forget_peaks());
+        self.backends.iter().chain(self.servers.iter()).for_each(|place| place.cell.forget_peaks());
+    }
+
     /// Server cells there is room for; every [`ServerId`] in use is below it.
     pub fn server_capacity(&self) -> usize {
         self.servers.capacity()

@@ -322,6 +322,7 @@ impl Control {
             holdings: Rc::clone(&self.succession.holdings),
             gates: Rc::clone(&self.gates),
             herald,
+            startup_logs: report::startup_log().into(),
         }
     }
 

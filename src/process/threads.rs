@@ -124,6 +124,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         boot_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         standings: Default::default(),
         stopping: false,
+        forgotten_sessions: 0,
         config,
     };
     let health = health::start(publisher, log.clone(), load, clock.start, console())?;

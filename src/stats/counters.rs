@@ -151,6 +151,21 @@ impl BackendCounters {
     }
 }
 
+impl FrontendCounters {
+    fn clear(&self) {
+        let counters = [
+            &self.connections,
+            &self.sessions,
+            &self.bytes_in,
+            &self.bytes_out,
+            &self.denied_requests,
+            &self.denied_connections,
+            &self.request_errors,
+        ];
+        counters.into_iter().for_each(Counter::clear);
+    }
+}
+
 /// Counters of one worker that belong to no proxy.
 #[derive(Debug, Default)]
 pub struct ProcessCounters {
@@ -211,6 +226,20 @@ impl WorkerCounters {
     /// session for a while.
     pub fn forget_server(&self, server: ServerId) {
         self.server(server).clear();
+    }
+
+    /// `clear counters all`: everything that belongs to a proxy begins anew. Only by the owning thread.
+    pub fn forget(&self) {
+        self.frontends.iter().chain(self.binds.iter()).for_each(|counters| counters.clear());
+        self.backends.iter().chain(self.servers.iter()).for_each(|counters| counters.clear());
+    }
+
+    /// `clear counters`: the largest times begin anew. Only by the owning thread.
+    pub fn forget_maxima(&self) {
+        for counters in self.backends.iter().chain(self.servers.iter()) {
+            let times = [&counters.queue_time, &counters.connect_time, &counters.total_time];
+            times.into_iter().for_each(|time| time.max.clear());
+        }
     }
 
     /// Of no proxy.

@@ -69,6 +69,7 @@ pub(super) fn sources_of(config: Config) -> (Sources, TablePublisher) {
         boot_ms: 12,
         standings: Default::default(),
         stopping: false,
+        forgotten_sessions: 0,
         config,
     };
     (sources, publisher)

@@ -125,6 +125,14 @@ impl Rates {
         self.sessions.sample(sessions, elapsed_ms);
     }
 
+    /// `clear counters`: the largest rates begin anew.
+    pub fn forget_maxima(&mut self) {
+        let alone = [&mut self.connections, &mut self.sessions, &mut self.bytes_out];
+        let proxies = self.frontend_connections.iter_mut().chain(&mut self.frontend_sessions);
+        let all = alone.into_iter().chain(proxies).chain(&mut self.backends).chain(&mut self.servers);
+        all.for_each(|rate| rate.max = 0);
+    }
+
     fn at(&self, past: &Past, total: u64, now_ms: u64) -> Rate {
         past.at(total, now_ms.saturating_sub(self.sampled_ms))
     }

@@ -61,6 +61,8 @@ pub struct Sources {
     pub standings: Standings,
     /// A soft stop is under way.
     pub stopping: bool,
+    /// Sessions that `clear counters all` took out of the counters.
+    pub forgotten_sessions: u64,
 }
 
 impl Sources {
@@ -88,15 +90,21 @@ impl Sources {
     }
 
     /// Sessions begun at any frontend: in `mode tcp` a session is one request and one stream.
-    pub(super) fn sessions(&self) -> u64 {
+    pub fn sessions(&self) -> u64 {
         let ids = (0..).map(ProxyId).take(self.config.proxies.len());
-        ids.map(|id| self.counters.iter().map(|worker| worker.frontend(id).sessions.value()).sum::<u64>())
-            .sum()
+        let of = |id| self.counters.iter().map(|worker| worker.frontend(id).sessions.value()).sum::<u64>();
+        self.forgotten_sessions + ids.map(of).sum::<u64>()
     }
 
     /// Sum over all workers of one process gauge.
     pub(super) fn process_gauge(&self, of: fn(&ProcessCounters) -> &AtomicU64) -> u64 {
         self.counters.iter().map(|worker| of(worker.process()).load(Relaxed)).sum()
+    }
+
+    /// Pipes that sessions use, and idle ones.
+    pub fn pipes(&self) -> (u64, u64) {
+        let of = |gauge| self.process_gauge(gauge);
+        (of(|process| &process.pipes_used), of(|process| &process.pipes_free))
     }
 
     /// Session records that found their ring full, and lines that targets lost.

@@ -173,6 +173,18 @@ impl TablePublisher {
         &self.current
     }
 
+    /// `clear counters all`: failed checks and changes of sides are counted anew.
+    pub fn forget_counts(&mut self) {
+        let mut all: Vec<Backend> = self.current.backends().cloned().collect();
+        for backend in &mut all {
+            backend.outages.downs = 0;
+            for server in &mut backend.servers {
+                (server.state.check.fails, server.state.check.downs) = (0, 0);
+            }
+        }
+        self.publish(all);
+    }
+
     /// Lets a server begin otherwise than configured; only before anybody else sees the table.
     pub fn begin_with(&mut self, proxy: ProxyId, server: u16, begin: impl FnOnce(&mut ServerEntry)) {
         let config = Arc::clone(&self.current.config);

@@ -4,7 +4,7 @@ use crate::session::Phase;
 use crate::session::op::{Direction, Side};
 use crate::session::termination::Cause;
 
-use super::mailbox::{Command, Cut, Order, STEP, SessionId, SessionRow, Walk, Whom};
+use super::mailbox::{Command, Cut, Forget, Order, STEP, SessionId, SessionRow, Walk, Whom};
 use super::{Entry, Stop, Worker};
 
 /// Orders that are done in one turn.
@@ -40,6 +40,8 @@ impl Worker {
             Command::Release(_) => return self.release(order),
             Command::Adopt(batch) => self.adopt(batch),
             Command::Carry(slots) => self.carry(slots),
+            Command::Forget(Forget::Maxima) => self.counters.forget_maxima(),
+            Command::Forget(Forget::All) => self.counters.forget(),
         }
         self.mailbox.give_back(order);
     }

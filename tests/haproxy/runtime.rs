@@ -447,6 +447,64 @@ const STAYING: &str = "backend b
   server s6 127.0.0.1:{s2}
   server s7 127.0.0.1:{s1} weight 3 disabled";
 
+/// What `clear counters` changes of `show stat`, of everything.
+fn note_counts(world: &mut World) {
+    let stat = ask(world, "show stat");
+    let mut lines = stat.lines();
+    let names: Vec<&str> = lines.next().unwrap_or_default().trim_start_matches("# ").split(',').collect();
+    let wanted = ["pxname", "svname", "scur", "smax", "stot", "bin", "bout", "econ", "lbtot", "chkdown"];
+    for line in lines.filter(|line| !line.is_empty()) {
+        let values: Vec<&str> = line.split(',').collect();
+        let value = |name: &&str| names.iter().position(|known| known == name).map_or("?", |at| values[at]);
+        let text = wanted.iter().map(value).collect::<Vec<_>>().join(",");
+        world.note("counts", text);
+    }
+}
+
+scenario!(counters_begin_anew, config(TWO), two, |world| {
+    let (client, server) = world.relayed();
+    order(world, "set server b/s2 health down", 1);
+    drop((client, server));
+    let ended =
+        wait_for(PATIENCE, || ask(world, "show stat b 2 -1").contains("b,BACKEND,0,0,0,").then_some(()));
+    world.note("ended", ended.is_some());
+    let (_client, _server) = world.relayed();
+    note_counts(world);
+    say(world, &["operator;clear counters all", "user;clear counters", "clear counters bogus"]);
+    note_counts(world);
+    say(world, &["clear counters all"]);
+    note_counts(world);
+});
+
+scenario!(what_there_is_none_of, config(TWO), two, |world| {
+    say(
+        world,
+        &[
+            "show table",
+            "show table x",
+            "clear table",
+            "clear table x",
+            "set table",
+            "set table x key 1",
+            "show map",
+            "show map x",
+            "get map x y",
+            "add map x y z",
+            "clear map x",
+            "show peers",
+            "show peers x",
+            "show resolvers x",
+            "show errors nosuch",
+            "show tls-keys",
+            "show cache",
+            "user;show table;show map;show errors",
+        ],
+    );
+    let errors = ask(world, "show errors");
+    let (head, tail) = errors.split_once('[').expect("a date");
+    world.note("errors", format!("{head} {}", tail.split_once(']').expect("its end").1));
+});
+
 /// A process is given orders, its states are saved, and another one begins with them.
 fn carried_over(program: &Program) -> Seen {
     let folder = tempfile::tempdir().expect("a folder");
@@ -473,6 +531,8 @@ fn carried_over(program: &Program) -> Seen {
         .replace("defaults\n", "defaults\n  load-server-state-from-file global\n")
         .replace("  nbthread 1\n", &format!("  nbthread 1\n  server-state-file {}\n", file.display()));
     let second = World::new(program, &config, servers);
+    // The first check has passed.
+    await_status(&second, "s3,DOWN 1/2");
     seen.push(("stat", statuses(&second)));
     seen.push(("state", states(&second)));
     for line in second.proxy.stderr().lines().filter_map(|line| line.split_once(") : config : ")) {

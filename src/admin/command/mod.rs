@@ -1,5 +1,6 @@
 //! The commands of the stats sockets: a family a file, each with its rows and one `run`.
 
+mod absent;
 mod basics;
 mod frontends;
 mod missing;
@@ -22,6 +23,7 @@ use table::find;
 /// A file of this folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
+    Absent,
     Basics,
     Frontends,
     Process,
@@ -36,6 +38,7 @@ enum Family {
 
 /// All commands.
 const FAMILIES: &[(Family, &[Row])] = &[
+    (Family::Absent, absent::ROWS),
     (Family::Basics, basics::ROWS),
     (Family::Frontends, frontends::ROWS),
     (Family::Process, process::ROWS),
@@ -71,14 +74,15 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
     }
     let typed = Typed { row, arguments };
     match family {
+        Family::Absent => absent::run(console, typed),
         Family::Basics => basics::run(console, typed),
         Family::Frontends => frontends::run(console, typed).await,
-        Family::Process => process::run(console, typed),
+        Family::Process => process::run(console, typed).await,
         Family::Reload => reload::run(console, typed).await,
         Family::Servers => servers::run(console, typed).await,
         Family::Sessions => sessions::run(console, typed).await,
         Family::States => states::run(console, typed),
-        Family::Statistics => statistics::run(console, typed),
+        Family::Statistics => statistics::run(console, typed).await,
         Family::Missing => Answer::missing(row.words),
     }
 }

@@ -1,13 +1,17 @@
-//! `show info`, `show stat`, `show schema json`, `show activity`.
+//! `show info`, `show stat`, `show schema json`, `show activity`, `clear counters`.
 
+use super::super::Powers;
 use super::super::answer::Answer;
 use super::super::console::Console;
 use super::super::filter::Filter;
 use super::{Row, Typed, row};
-use crate::config::model::CliLevel::{Operator, User};
+use crate::config::model::CliLevel::{Admin, Operator, User};
+use crate::health::Order;
 use crate::stats::{self, Format, Style};
+use crate::worker::mailbox::{Command, Forget};
 
 pub(super) const ROWS: &[Row] = &[
+    row("clear counters", "[all]", "count maxima, or everything, anew", Operator),
     row("show activity", "", "what each worker carries and has done", Operator),
     row("show info", "[desc|json|typed|float]*", "what the process is and does", User),
     row("show schema json", "", "what the JSON of info and stat looks like", User),
@@ -19,7 +23,10 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-pub(super) fn run(console: &Console, typed: Typed<'_>) -> Answer {
+pub(super) async fn run(console: &mut Console, typed: Typed<'_>) -> Answer {
+    if typed.row.words == "clear counters" {
+        return clear(console, typed.word(0) == "all").await;
+    }
     let sources = console.powers().shared.borrow();
     match typed.row.words {
         "show activity" => match typed.word(0) {
@@ -60,6 +67,33 @@ fn resolvers(style: Style) -> String {
             .to_owned(),
         Format::Typed | Format::Json => style.rows([]),
     }
+}
+
+/// Each worker clears what it counts: counters have one writer.
+async fn clear(console: &Console, all: bool) -> Answer {
+    if all && console.level() < Admin {
+        return Answer::refusal("Permission denied");
+    }
+    let Powers { shared, crew, health, .. } = console.powers().clone();
+    let sessions = shared.borrow().sessions();
+    let forget = if all { Forget::All } else { Forget::Maxima };
+    for worker in 0..crew.count() {
+        crew.order(worker, Command::Forget(forget)).await;
+    }
+    if all && let Err(text) = health.order(Order::Forget).await {
+        return Answer::refusal(text);
+    }
+    let mut sources = shared.borrow_mut();
+    sources.load.forget_peaks();
+    sources.rates.forget_maxima();
+    // Behind the workers' counters lie those of this thread.
+    for own in sources.counters.iter().skip(sources.workers) {
+        if all { own.forget() } else { own.forget_maxima() }
+    }
+    if all {
+        sources.forgotten_sessions = sessions;
+    }
+    Answer::done()
 }
 
 #[cfg(test)]

@@ -24,9 +24,16 @@ impl Engine {
     pub(super) fn answer(&mut self, asked: Asked) {
         asked.answer(|order| match order {
             Order::Server { proxy, server, change } => self.change((proxy, server), change),
+            Order::Forget => self.forget_counts(),
             Order::Replace { base, next } => self.replace(&base, next, Additions::default()),
             Order::Reload { base, next, logs } => self.replace(&base, next, logs),
         });
+    }
+
+    fn forget_counts(&mut self) -> Reply {
+        self.reports.iter_mut().for_each(|report| (report.fails, report.downs) = (0, 0));
+        self.publisher.forget_counts();
+        Ok(String::new())
     }
 
     fn change(&mut self, at: Place, change: ServerChange) -> Reply {

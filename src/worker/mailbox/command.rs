@@ -42,6 +42,17 @@ pub enum Command {
     Adopt(Batch),
     /// Sessions under way in these slots go on here, all others elsewhere.
     Carry(Vec<u32>),
+    /// Begin to count anew.
+    Forget(Forget),
+}
+
+/// `clear counters`: only the worker itself may write its counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// The largest values seen.
+    Maxima,
+    /// Everything that `show stat` has.
+    All,
 }
 
 /// The end of a pause.
