@@ -94,6 +94,10 @@ async fn leave(
     serving: Vec<JoinHandle<()>>,
     holdings: handover::Shared,
 ) {
+    if holdings.borrow().taker.is_some() {
+        // The successor has the same stats sockets: who asks there from now on means the successor.
+        serving.iter().for_each(JoinHandle::abort);
+    }
     if !departure.is_empty() {
         departure.prepare().await;
     }

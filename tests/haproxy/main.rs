@@ -17,6 +17,7 @@ mod retries;
 mod rules;
 mod runtime;
 mod statistics;
+mod takeover;
 mod timeouts;
 mod world;
 
