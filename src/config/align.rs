@@ -155,7 +155,15 @@ fn socket_key(bind: &Bind) -> SocketKey<'_> {
 fn removed_proxy(gone: &Proxy, running: &Config, targets: &mut Vec<LogTarget>) -> Result<Proxy, Full> {
     let log = |id: &LogTargetId| target_in(targets, &running.log_targets[usize::from(id.0)]);
     let logs = gone.logs.iter().map(log).collect::<Result<_, _>>()?;
-    let kept = Proxy { binds: Vec::new(), stats: None, logs, removed: true, disabled: true, ..gone.clone() };
+    let kept = Proxy {
+        binds: Vec::new(),
+        stats: None,
+        exporter: None,
+        logs,
+        removed: true,
+        disabled: true,
+        ..gone.clone()
+    };
     Ok(if gone.removed { Proxy { servers: Vec::new(), ..kept } } else { kept })
 }
 

@@ -11,7 +11,9 @@ use super::global::LogTargets;
 use super::keyword::{Ignored, Keyword, Places, Support};
 use super::lexer::{Line, Modifier};
 use super::log_line;
-use super::model::{HashType, LogTargetId, Mode, Options, ProxyKind, ServerStates, StatsPage, Timeouts};
+use super::model::{
+    Exporter, HashType, LogTargetId, Mode, Options, ProxyKind, ServerStates, StatsPage, Timeouts,
+};
 use super::server::{self, ServerLine, ServerOptions};
 use super::supplies::Supplies;
 use super::support;
@@ -51,6 +53,7 @@ pub(super) struct Settings {
     pub default_backend: Option<Line>,
     pub default_server: ServerOptions,
     pub stats: Option<StatsPage>,
+    pub exporter: Option<(Exporter, Line)>,
     /// Lines that only HTTP proxies obey, each keyword once.
     pub http_only: Vec<(&'static Keyword, Line)>,
 }
@@ -169,6 +172,7 @@ impl Section {
         match row.words.split(' ').next().unwrap_or("") {
             "timeout" => self.settings.timeout(row, line, around.report),
             "option" => self.settings.option(row, line, around.report),
+            "http-request" => stats::service(&mut self.settings.exporter, line, around.report),
             "stats" => stats::line(&mut self.settings.stats, row, line, around.report),
             "log" => self.log(line, around),
             "acl" => self.acl(line, around.report),

@@ -99,6 +99,11 @@ impl<'a> Resolver<'a> {
             log_tag: settings.log_tag.clone(),
             source: settings.source,
             stats: settings.stats.clone().filter(|_| section.mode() == Mode::Http),
+            exporter: settings
+                .exporter
+                .as_ref()
+                .filter(|_| section.mode() == Mode::Http)
+                .map(|(exporter, _)| exporter.clone()),
         }
     }
 

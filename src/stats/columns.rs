@@ -17,6 +17,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// Whether rows of this kind have it.
+    pub(super) fn is_on(&self, kind: RowKind) -> bool {
+        self.rows & bit(kind) != 0
+    }
+
     /// The value for one row.
     pub(super) fn value(&self, subject: &Subject<'_>) -> Value {
         if self.rows & bit(subject.kind()) == 0 { Value::Empty } else { (self.read)(subject) }
@@ -166,7 +171,8 @@ pub static COLUMNS: &[Column] = &[
     empty("cache_lookups"),
     empty("cache_hits"),
     zero("srv_icur", S),
-    empty("src_ilim"),
+    // Idle connections have no limit, since there are none.
+    column("src_ilim", S, |_| Value::Empty),
     column("qtime_max", BS, |s| s.longest(|b| &b.queue_time)),
     column("ctime_max", BS, |s| s.longest(|b| &b.connect_time)),
     zero("rtime_max", BS),

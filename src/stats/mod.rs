@@ -18,6 +18,7 @@ mod fields;
 mod fixture;
 mod info;
 mod json;
+pub mod prometheus;
 mod rates;
 mod rows;
 mod sources;

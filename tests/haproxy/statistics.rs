@@ -1,5 +1,8 @@
 //! The formats of `show stat` and `show info`, field by field; what only one version has is left out.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use crate::scenario;
 use crate::support::stats::ask;
 use crate::support::{PATIENCE, wait_for};
@@ -187,6 +190,56 @@ scenario!(schema_and_refusals, config(), two, |world| {
             let cells: Vec<&str> = row.split(',').collect();
             world.note("row", format!("{} {} {}", cells[0], cells[1], cells[17]));
         }
+    }
+});
+
+/// A proxy of its own for the metrics, at the port that clients of a scenario know.
+fn exporter() -> String {
+    config().replace(
+        "frontend f\n  bind 127.0.0.1:{front} name one\n  default_backend b\n",
+        "frontend f\n  mode http\n  bind 127.0.0.1:{front}\n  \
+         http-request use-service prometheus-exporter if { path /metrics }\n",
+    )
+}
+
+/// Status and body of one request.
+fn scrape(world: &World, target: &str) -> (String, String) {
+    let mut client = TcpStream::connect(world.front.address()).expect("connected");
+    client.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    write!(client, "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut text = String::new();
+    client.read_to_string(&mut text).expect("an answer");
+    let status = text.split(' ').nth(1).unwrap_or_default().to_owned();
+    (status, text)
+}
+
+/// Families that came after 2.6, and values that time decides.
+const NEWER_METRICS: &[&str] = &[
+    "_current_session_rate",
+    "_server_active",
+    "_server_backup",
+    "_req_bytes",
+    "_res_bytes",
+    "_private_idle",
+];
+const VOLATILE_METRICS: &[&str] = &["last_change_seconds", "check_duration_seconds", "_connections_current"];
+
+scenario!(metrics_for_prometheus, exporter(), two, |world| {
+    await_check(world);
+    for query in ["scope=backend&scope=server", "scope=server&no-maint"] {
+        let (_, text) = scrape(world, &format!("/metrics?{query}"));
+        for line in text.lines().filter(|line| line.starts_with("haproxy_") || line.starts_with("# TYPE")) {
+            if line.contains("proxy=\"f\"") || NEWER_METRICS.iter().any(|name| line.contains(name)) {
+                continue;
+            }
+            let end =
+                if VOLATILE_METRICS.iter().any(|name| line.contains(name)) { line.rfind(' ') } else { None };
+            world.note("metric", line[..end.unwrap_or(line.len())].to_owned());
+        }
+    }
+    for query in ["", "scope=", "scope=bogus", "scope", "scope=*", "x=y"] {
+        let status = scrape(world, &format!("/metrics?{query}")).0;
+        world.note("status", format!("{query} {status}"));
     }
 });
 

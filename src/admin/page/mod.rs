@@ -6,6 +6,7 @@
 mod auth;
 mod cell;
 mod html;
+mod metrics;
 mod request;
 
 use std::convert::Infallible;
@@ -62,10 +63,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let _counted = Counted::begin(&site);
-    let service = service_fn(|request| {
-        let answer = answer(&site, &request);
-        async move { Ok::<_, Infallible>(answer) }
-    });
+    let place = &site;
+    let service = service_fn(|request| async move { Ok::<_, Infallible>(respond(place, &request).await) });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.headers)
@@ -111,6 +110,14 @@ impl Drop for Counted<'_> {
 }
 
 type Answer = Response<Full<Bytes>>;
+
+async fn respond<B>(site: &Site, request: &Request<B>) -> Answer {
+    let uri = request.uri();
+    match metrics::is_here(site, uri.path()) {
+        true => metrics::answer(site, uri.query().unwrap_or_default()).await,
+        false => answer(site, request),
+    }
+}
 
 fn answer<B>(site: &Site, request: &Request<B>) -> Answer {
     let sources = site.shared.borrow();
@@ -209,6 +216,7 @@ fn unauthorized(page: &StatsPage) -> Answer {
 mod tests {
     use super::*;
     use crate::admin::fixture::{config, page, sources};
+    use crate::config::model::Exporter;
 
     fn site(settings: StatsPage) -> Site {
         let mut config = config();
@@ -268,6 +276,23 @@ mod tests {
         assert!(body(json).starts_with("[[{\"objType\":\"Frontend\","));
         let typed = body(answer(&site, &request("/stats;typed;norefresh", None)));
         assert!(typed.starts_with("F.2.0.0.pxname.1:KNSV:str:") && typed.lines().count() > 100, "{typed}");
+    }
+
+    #[test]
+    fn metrics_are_served_where_the_rule_says() {
+        let mut config = config();
+        config.proxies[2].exporter = Some(Exporter { paths: vec!["/metrics".to_owned()] });
+        let site = Site { shared: sources(config), proxy: ProxyId(2), bind: BindId(0) };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let get = |target| runtime.block_on(respond(&site, &request(target, None)));
+        let all = get("/metrics");
+        assert_eq!(all.headers()["content-type"], "text/plain; version=0.0.4");
+        let all = body(all);
+        assert!(all.starts_with("# HELP haproxy_process_nbthread "), "{all}");
+        assert!(all.contains("\nhaproxy_server_status{proxy=\"be\",server=\"s1\",state=\"UP\"} "), "{all}");
+        assert_eq!(get("/metrics?scope=bogus").status(), 400);
+        assert_eq!(body(get("/metrics?scope=")), "");
+        assert_eq!(get("/metric").status(), 503);
     }
 
     #[test]

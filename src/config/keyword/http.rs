@@ -1,17 +1,21 @@
 //! HTTP rules in proxies: no effect in TCP mode, and refused where the stats page would have to obey them.
 
 use super::reasons::http;
-use super::{DFL, DFLB, DLB, Keyword, ONE, SOME, row};
+use super::{DFL, DFLB, DLB, FL, Keyword, ONE, SOME, Support, row};
+
+/// The warning HAProxy gives when a TCP proxy has rules on requests.
+pub const REQUEST_WARNING: &str = "'http-request' rules ignored for {proxy} as they require HTTP mode.";
 
 /// Its rows.
 pub(super) const ROWS: &[Keyword] = &[
     row(
-        "http-request",
-        DFLB,
+        "http-request use-service",
+        FL,
         SOME,
-        "Rules on HTTP requests.",
-        http(Some("'http-request' rules ignored for {proxy} as they require HTTP mode."), true),
+        "Serve Prometheus' metrics.",
+        Support::Honoured("tests/config/accept/haproxy/prometheus.cfg"),
     ),
+    row("http-request", DFLB, SOME, "Rules on HTTP requests.", http(Some(REQUEST_WARNING), true)),
     row(
         "http-response",
         DFLB,

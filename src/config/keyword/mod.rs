@@ -22,6 +22,7 @@ mod server_tls;
 mod stats;
 mod timeouts;
 
+pub use http::REQUEST_WARNING;
 pub use render::{markdown, text};
 pub use stats::WARNING as STATS_WARNING;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::rules::{Acl, Condition};
 
-use super::{Balance, BindId, HashType, LogTargetId, ProxyId, Server, StatsPage};
+use super::{Balance, BindId, Exporter, HashType, LogTargetId, ProxyId, Server, StatsPage};
 
 /// Which of HAProxy's three sections a proxy came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -123,6 +123,8 @@ pub struct Proxy {
     pub source: Option<SocketAddr>,
     /// `stats enable` and what belongs to it; mode http only.
     pub stats: Option<StatsPage>,
+    /// `http-request use-service prometheus-exporter`; mode http only.
+    pub exporter: Option<Exporter>,
 }
 
 impl Proxy {
@@ -159,6 +161,7 @@ impl Proxy {
             log_tag: None,
             source: None,
             stats: None,
+            exporter: None,
         }
     }
 }

@@ -30,6 +30,13 @@ pub enum CliLevel {
     Admin,
 }
 
+/// `http-request use-service prometheus-exporter [if { path PATH… }]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exporter {
+    /// Where the metrics are; empty: everywhere.
+    pub paths: Vec<String>,
+}
+
 /// The stats page of a `mode http` proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsPage {

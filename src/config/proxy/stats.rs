@@ -6,7 +6,7 @@ use crate::config::arguments::Arguments;
 use crate::config::diagnostic::Report;
 use crate::config::keyword::Keyword;
 use crate::config::lexer::Line;
-use crate::config::model::StatsPage;
+use crate::config::model::{Exporter, StatsPage};
 use crate::config::value::TimeUnit;
 
 const URI_DEFAULT: &str = "/haproxy?stats";
@@ -34,6 +34,35 @@ pub(super) fn line(page: &mut Option<StatsPage>, row: &Keyword, line: &Line, rep
         "stats scope" => page.scope.extend(words.next().map(str::to_owned)),
         other => unreachable!("'{other}' is honoured in the table but not read"),
     }
+}
+
+/// Reads `http-request use-service NAME [if { path PATH… }]`. The first rule of two decides, as in HAProxy.
+pub(super) fn service(exporter: &mut Option<(Exporter, Line)>, line: &Line, report: &mut Report) {
+    let words = &mut Arguments::after(line, 2, report);
+    let name = words.next().unwrap_or_default();
+    if name != "prometheus-exporter" {
+        words
+            .alert_last(format!("'{name}' is no service known here."), "the only one is prometheus-exporter");
+        return;
+    }
+    let condition = words.rest();
+    let paths = match condition.as_slice() {
+        [] => Vec::new(),
+        ["if", "{", "path", paths @ .., "}"]
+            if !paths.is_empty() && paths.iter().all(|path| path.starts_with('/')) =>
+        {
+            paths.iter().map(|&path| path.to_owned()).collect()
+        }
+        _ => {
+            words.alert(
+                3,
+                "conditions of 'http-request use-service' are limited to paths here.",
+                "as in: http-request use-service prometheus-exporter if { path /metrics }",
+            );
+            return;
+        }
+    };
+    exporter.get_or_insert((Exporter { paths }, line.clone()));
 }
 
 fn default_page() -> StatsPage {

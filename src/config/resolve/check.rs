@@ -38,6 +38,12 @@ fn tcp(section: &Section, report: &mut Report) {
                 .help("remove it from this TCP proxy");
         }
     }
+    if let Some((_, line)) = &section.settings.exporter {
+        let text = keyword::REQUEST_WARNING.replace("{proxy}", &shown);
+        report
+            .push(bare(Severity::Warning, line, line.span(0), text))
+            .help("metrics need a section of its own with 'mode http'");
+    }
     if section.settings.stats.is_some() {
         let text = keyword::STATS_WARNING.replace("{proxy}", &shown);
         report
@@ -87,7 +93,7 @@ fn http(section: &Section, proxy: &Proxy, report: &mut Report) {
         .or(section.settings.default_backend.as_ref().filter(|_| section.is_frontend()))
         .or(section.use_backends.first().map(|rule| &rule.line));
     let shown = section.shown();
-    match (proxies_to, &proxy.stats) {
+    match (proxies_to, proxy.stats.is_some() || proxy.exporter.is_some()) {
         (Some(line), _) => {
             let text = format!("{shown} would proxy HTTP (mode http), which is not supported here.");
             report.push(bare(Severity::Alert, line, line.span(0), text)).help(
@@ -95,7 +101,7 @@ fn http(section: &Section, proxy: &Proxy, report: &mut Report) {
                  'mode http' is only for the stats page",
             );
         }
-        (None, None) if section.is_frontend() && !section.binds.is_empty() => {
+        (None, false) if section.is_frontend() && !section.binds.is_empty() => {
             let text = format!("{shown} has 'mode http' and nothing to answer with.");
             report
                 .push(bare(Severity::Alert, &section.line, section.line.span(0), text))
