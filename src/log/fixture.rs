@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::config::model::{
     Bind, BindId, Config, ListenAddress, LogAddress, LogFormat, LogStyle, LogTarget, LogTargetId, Proxy,
@@ -12,7 +11,6 @@ use crate::session::termination::Termination;
 use crate::table::fixture;
 
 use super::record::SessionRecord;
-use super::{LogHandle, SessionSink};
 
 /// A `listen` section with `option tcplog`, two servers s1 and s2, and one bind with id 2.
 pub(super) fn listen(name: &str) -> Proxy {
@@ -70,22 +68,6 @@ pub(super) fn record() -> SessionRecord {
         redispatched: false,
         server_queue: 0,
         backend_queue: 0,
-    }
-}
-
-/// Opens and starts, for one worker.
-pub(super) fn started(config: Config) -> (LogHandle, SessionSink) {
-    let targets = super::open(&config).expect("targets of the test open");
-    let (handle, mut sinks) = super::start(Arc::new(config), targets, 1, "vm").expect("the thread starts");
-    (handle, sinks.remove(0))
-}
-
-/// Asks again and again for at most ten seconds.
-pub(super) fn within_deadline(what: &str, mut met: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !met() {
-        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
-        std::thread::yield_now();
     }
 }
 

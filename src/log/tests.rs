@@ -6,10 +6,11 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fixture::{self, lines, logging_to, record, started, within_deadline};
-use super::{Level, RING_RECORDS};
+use super::fixture::{self, lines, logging_to, record};
+use super::{Level, LogHandle, RING_RECORDS, SessionSink};
 use crate::config::model::{Config, LogAddress, LogFormat, LogTargetId};
 
 const LINE: &str = "127.0.0.1:58050 [21/Nov/2026:00:05:21.769] tl tl/s1 1/0/53 9 -- 1/1/0/0/0 0/0";
@@ -21,6 +22,22 @@ fn tail(line: &str) -> &str {
 
 fn to_file(path: &Path) -> Config {
     logging_to(LogAddress::File(path.to_owned()), LogFormat::Raw)
+}
+
+/// Opens and starts, for one worker.
+fn started(config: Config) -> (LogHandle, SessionSink) {
+    let targets = super::open(&config).expect("targets of the test open");
+    let (handle, mut sinks) = super::start(Arc::new(config), targets, 1, "vm").expect("the thread starts");
+    (handle, sinks.remove(0))
+}
+
+/// Asks again and again for at most ten seconds.
+fn within_deadline(what: &str, mut met: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !met() {
+        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
