@@ -222,8 +222,8 @@ mod tests {
     fn what_haproxy_knows_is_refused_by_name() {
         let answer = ask(&mut console(CliLevel::Admin), "show tasks");
         assert!(answer.contains("'show tasks' is not available"), "{answer}");
-        let answer = ask(&mut console(CliLevel::User), "show resolvers");
-        assert!(answer.contains("'show resolvers' is not available"), "{answer}");
+        let answer = ask(&mut console(CliLevel::User), "show trace");
+        assert!(answer.contains("'show trace' is not available"), "{answer}");
     }
 
     #[test]
