@@ -96,11 +96,13 @@ pub fn apply(scenario: &str, mut seen: Seen) -> Seen {
 fn every_difference_belongs_to_a_scenario() {
     let sources = [
         include_str!("ends.rs"),
+        include_str!("live.rs"),
         include_str!("orders.rs"),
         include_str!("queues.rs"),
         include_str!("retries.rs"),
         include_str!("rules.rs"),
         include_str!("runtime.rs"),
+        include_str!("statistics.rs"),
         include_str!("timeouts.rs"),
     ]
     .concat();
