@@ -8,13 +8,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::epoll;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::gateway::Gateway;
-use crate::support::{PATIENCE, wait_for};
+use crate::support::PATIENCE;
 
 /// Which part a process of this binary plays; unset in a test.
 const ROLE: &str = "PRONK_TEST_ROLE";
@@ -206,36 +206,4 @@ fn idle_sessions_are_held_and_given_back() {
         resident[2] <= resident[0] + resident[0] / 20 + 2048,
         "memory grows with every round: {resident:?} KiB"
     );
-}
-
-#[test]
-fn both_workers_carry_sessions() {
-    let (mut server, mut clients) = (Other::start("server"), Other::start("clients"));
-    let port: u16 = server.hear().parse().expect("a port");
-    let gateway = Gateway::start("  maxconn 2000", "", &format!("  server s1 127.0.0.1:{port}"));
-    assert_eq!(clients.ask(&format!("open 400 {}", gateway.address())), "400");
-    let before = worker_ticks(&gateway);
-    let busy = wait_for(Duration::from_secs(30), || {
-        assert_eq!(clients.ask("touch"), "400");
-        let after = worker_ticks(&gateway);
-        let ran: Vec<u64> =
-            after.iter().map(|(tid, ticks)| ticks - before.get(tid).copied().unwrap_or(0)).collect();
-        (ran.iter().filter(|ticks| **ticks >= 10).count() >= 2).then_some(ran)
-    });
-    println!("clock ticks each thread ran: {busy:?}");
-    assert!(busy.is_some(), "only one thread works: {:?}", worker_ticks(&gateway));
-}
-
-/// Processor time of each thread of the proxy, in clock ticks.
-fn worker_ticks(gateway: &Gateway) -> HashMap<String, u64> {
-    let tasks = format!("/proc/{}/task", gateway.proxy.pid());
-    let entries = std::fs::read_dir(&tasks).expect("the proxy runs").filter_map(Result::ok);
-    entries
-        .filter_map(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-            let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-            Some((entry.file_name().to_string_lossy().into_owned(), ticks))
-        })
-        .collect()
 }

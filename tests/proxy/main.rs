@@ -9,3 +9,4 @@ mod first_bytes;
 mod gateway;
 mod idle;
 mod limits;
+mod spread;

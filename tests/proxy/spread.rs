@@ -1,0 +1,43 @@
+//! How long-lived connections spread over the workers, as the stats socket tells it.
+
+use crate::gateway::Gateway;
+use crate::support::echo::Threads;
+use crate::support::peer::Peer;
+use crate::support::stats::ask;
+
+const SESSIONS: u64 = 100;
+/// How far the loads of the two workers may be apart: a worker hands over what it has more than an eighth
+/// above the mean, a connection or two late.
+const APART: u64 = 16;
+
+#[test]
+fn long_lived_connections_spread_over_the_workers() {
+    let server = Threads::naming(b's');
+    let gateway = Gateway::start(
+        "  stats socket unix@stats.sock level operator",
+        "",
+        &format!("  server s1 127.0.0.1:{}", server.port()),
+    );
+    let mut clients: Vec<Peer> = (0..SESSIONS).map(|_| gateway.connect()).collect();
+    assert!(clients.iter_mut().all(|client| client.receive(1) == b"s"));
+    let activity = ask(&gateway.proxy.directory().join("stats.sock"), "show activity\n").expect("an answer");
+    println!("{activity}");
+    let (live, workers) = of_workers(&activity, "live");
+    assert_eq!(live, SESSIONS, "{activity}");
+    assert!(workers[0].abs_diff(workers[1]) <= APART, "{activity}");
+    let (accepted, [first, second]) = of_workers(&activity, "accepted");
+    assert_eq!((accepted, first + second), (SESSIONS, SESSIONS), "{activity}");
+    assert_eq!(of_workers(&activity, "accept_failures").0, 0, "{activity}");
+    drop(clients);
+    gateway.assert_descriptors_return();
+}
+
+/// Total and share of each worker, from the line `name: total [ worker worker ]`.
+fn of_workers(activity: &str, name: &str) -> (u64, [u64; 2]) {
+    let line = activity.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let numbers = line.expect("the line is there").split_whitespace().filter_map(|word| word.parse().ok());
+    match numbers.collect::<Vec<u64>>()[..] {
+        [total, first, second] => (total, [first, second]),
+        _ => panic!("not two workers: {activity}"),
+    }
+}
