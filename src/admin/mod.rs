@@ -15,7 +15,6 @@ mod listener;
 mod page;
 pub mod reload;
 mod sockets;
-pub mod upgrade;
 
 #[cfg(test)]
 pub mod fixture;

@@ -1,7 +1,6 @@
 //! From a checked configuration to running threads, in the order that the system's rights demand:
 //! limits, sockets, logs and pid file first, then background, chroot and user, then threads.
 
-use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -17,7 +16,7 @@ use super::limits::{self, Budget};
 use super::listen::Sockets;
 use super::listeners::Tables;
 use super::load::{Loaded, NO_LISTENER};
-use super::predecessors::{Farewell, Predecessors};
+use super::predecessors::Predecessors;
 use super::reload::Origin;
 use super::succession::Succession;
 use super::takeover::Inheritance;
@@ -39,7 +38,6 @@ struct Opened {
     sockets: Sockets,
     tables: Option<Tables>,
     predecessors: Predecessors,
-    sessions: Option<UnixStream>,
     logs: log::Targets,
     pidfile: Option<PidFile>,
 }
@@ -150,17 +148,7 @@ fn open(mut config: Config, invocation: &Invocation, bond: Option<&Bond>) -> Res
         _ => None,
     };
     let config = Arc::new(config);
-    let sessions = sessions(&config, invocation);
-    Ok(Opened { config, workers, budget, sockets, tables, predecessors, sessions, logs, pidfile })
-}
-
-/// The way to the sessions of a process that is to end gracefully, as long as this one has its rights and sees
-/// the path. Without it the old process keeps them.
-fn sessions(config: &Config, invocation: &Invocation) -> Option<UnixStream> {
-    let predecessors = &invocation.predecessors;
-    let graceful = !predecessors.pids.is_empty() && predecessors.farewell == Farewell::Finish;
-    let path = invocation.take_over.as_ref().filter(|_| graceful && config.global.session_hand_over)?;
-    UnixStream::connect(path).ok()
+    Ok(Opened { config, workers, budget, sockets, tables, predecessors, logs, pidfile })
 }
 
 /// How often binding is tried while predecessors release their addresses, and the pause between: HAProxy's two
@@ -225,8 +213,7 @@ fn start(
     began: Instant,
     origin: Option<Origin>,
 ) -> Result<Control, StartError> {
-    let Opened { config, workers, budget, mut sockets, tables, mut predecessors, sessions, logs, pidfile } =
-        opened;
+    let Opened { config, workers, budget, mut sockets, tables, mut predecessors, logs, pidfile } = opened;
     sockets.publish()?;
     predecessors.dismiss_before_becoming(config.global.uid.filter(|&uid| uid != 0));
     privileges::give_up(&config.global)?;
@@ -239,6 +226,6 @@ fn start(
     let threads = threads::start(material)?;
     let holdings = Holdings { held: sockets.held, taker: None };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
-    let succession = Succession::new(holdings, sockets.earlier, tables, (predecessors, sessions));
+    let succession = Succession::new(holdings, sockets.earlier, tables, predecessors);
     Ok(Control::new(threads, services, succession, promise, bond, (origin, budget)))
 }

@@ -33,7 +33,6 @@ mod states;
 mod succession;
 mod takeover;
 mod threads;
-mod upgrade;
 pub mod version;
 
 use std::process::ExitCode;

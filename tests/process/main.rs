@@ -2,8 +2,6 @@
 //!
 //! What HAProxy does the same way is asked of the installed haproxy too, where there is one.
 
-#[path = "../support/flow.rs"]
-mod flow;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -19,4 +17,3 @@ mod sessions;
 mod signals;
 mod stats_page;
 mod stats_socket;
-mod upgrade;
