@@ -188,7 +188,9 @@ scenario!(schema_and_refusals, config(), two, |world| {
         let text = answer(world, line);
         for row in text.lines().skip(1).filter(|row| !row.is_empty()) {
             let cells: Vec<&str> = row.split(',').collect();
-            world.note("row", format!("{} {} {}", cells[0], cells[1], cells[17]));
+            // How far a check has come is a matter of time.
+            let status = cells[17].split(' ').next().unwrap_or_default();
+            world.note("row", format!("{} {} {status}", cells[0], cells[1]));
         }
     }
 });
