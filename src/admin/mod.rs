@@ -15,6 +15,7 @@ mod listener;
 mod page;
 pub mod reload;
 mod sockets;
+pub mod upgrade;
 
 #[cfg(test)]
 pub mod fixture;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -16,6 +17,7 @@ use super::console::Console;
 use super::dialogue::{Dialogue, LONGEST_LINE, Next};
 use super::handover::{self, Taker};
 use super::listener::{Listener, Stream};
+use super::upgrade::{self, Foreman, giver};
 use crate::config::model::CliLevel;
 
 /// How long a client that was answered may take to close its side.
@@ -28,6 +30,15 @@ pub struct Rights {
     pub level: CliLevel,
     /// `expose-fd listeners`: the sockets that a successor may take over.
     pub sockets: Option<handover::Shared>,
+}
+
+/// What is given over the connection itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Listening sockets.
+    Sockets(Taker),
+    /// Sessions.
+    Sessions,
 }
 
 /// Serves one stats socket until the task is aborted. `clients` counts whom it has served.
@@ -57,9 +68,10 @@ pub async fn serve_connection(connection: OwnedFd, rights: Rights, powers: Power
 }
 
 async fn client(mut stream: Stream, rights: Rights, powers: Powers) {
-    let mut console = Console::new(powers, rights.level);
+    let mut console = Console::new(powers.clone(), rights.level);
     let talked = match converse(&mut stream, &mut console).await {
-        Ok(Some(taker)) => give(stream, rights.sockets, taker).await,
+        Ok(Some(Wanted::Sockets(taker))) => give(stream, rights.sockets, taker).await,
+        Ok(Some(Wanted::Sessions)) => give_sessions(stream, rights.sockets, &powers),
         other => other.map(drop),
     };
     if let Err(error) = talked {
@@ -80,6 +92,24 @@ async fn give(stream: Stream, sockets: Option<handover::Shared>, taker: Taker) -
     given.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
+/// The sessions, on a thread that ends with the process. Who may not have the listening sockets may not have
+/// them either.
+fn give_sessions(stream: Stream, sockets: Option<handover::Shared>, powers: &Powers) -> io::Result<()> {
+    let (Some(_), Stream::Unix(stream)) = (sockets, stream) else { return Ok(()) };
+    let shared = powers.shared.borrow();
+    if !shared.config.global.session_hand_over {
+        return Ok(());
+    }
+    let (stream, crew, table) = (stream.into_std()?, powers.crew.clone(), Arc::clone(&shared.table));
+    let giving = move || {
+        let given = Foreman::new(crew).and_then(|foreman| giver::give(&stream, &foreman, &table));
+        if let Err(error) = given {
+            tracing::warn!(%error, "the successor did not take all sessions: the others go on here");
+        }
+    };
+    thread::Builder::new().name("upgrade".to_owned()).spawn(giving).map(drop)
+}
+
 /// The process at the other end.
 fn peer(stream: &tokio::net::UnixStream) -> i32 {
     stream.peer_cred().ok().and_then(|peer| peer.pid()).unwrap_or(0)
@@ -87,7 +117,7 @@ fn peer(stream: &tokio::net::UnixStream) -> i32 {
 
 /// One client from its first byte to the end, or to the point where it asks for the listening sockets. A
 /// half-closed client still gets every answer.
-async fn converse<S>(stream: &mut S, console: &mut Console) -> io::Result<Option<Taker>>
+async fn converse<S>(stream: &mut S, console: &mut Console) -> io::Result<Option<Wanted>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -97,7 +127,10 @@ where
         match dialogue.next() {
             Next::Line(line) => {
                 if let Some(taker) = handover::asked(&line.text) {
-                    return Ok(Some(taker));
+                    return Ok(Some(Wanted::Sockets(taker)));
+                }
+                if line.text == upgrade::COMMAND {
+                    return Ok(Some(Wanted::Sessions));
                 }
                 let answer = console.answer(line).await;
                 write(stream, answer.as_bytes(), console.patience()).await?;
@@ -168,7 +201,7 @@ mod tests {
     }
 
     /// Sends `input`, ends the sending side, and returns what came back.
-    fn talk(input: &'static [u8]) -> (io::Result<Option<Taker>>, Vec<u8>) {
+    fn talk(input: &'static [u8]) -> (io::Result<Option<Wanted>>, Vec<u8>) {
         local(async move {
             let (mut client, mut server) = tokio::io::duplex(64);
             let mut console = console(CliLevel::Admin);

@@ -104,6 +104,7 @@ impl Global {
             "description" => global.description = Some(words.rest().join(" ")),
             "cpu-map" => cpu_map::parse(words, &mut global.cpu_map),
             "nbproc" => refuse_processes(words),
+            "session-hand-over" => hand_over(words, &mut global.session_hand_over),
             other => number(global, other, words),
         }
     }
@@ -192,6 +193,17 @@ fn first_stays(keyword: &str, words: &mut Arguments<'_>) {
     };
     let diagnostic = Diagnostic::at(Severity::Overruled, words.line, words.line.span(0), text);
     words.report.push(diagnostic).form(form).help("remove this line: the first one stays");
+}
+
+fn hand_over(words: &mut Arguments<'_>, wanted: &mut bool) {
+    match words.next() {
+        Some("on") => *wanted = true,
+        Some("off") => *wanted = false,
+        _ => words.alert_last(
+            "'session-hand-over' expects 'on' or 'off'.",
+            "write 'off' to let an old process keep its sessions until they end, as HAProxy does",
+        ),
+    }
 }
 
 /// HAProxy has had one process since 2.5; older files still say so.

@@ -232,7 +232,7 @@ impl Control {
             return Some(Ending::Failed(error));
         }
         report::started();
-        self.succession.started();
+        self.succession.started(&self.crew, &self.shared.borrow().table);
         if let Some(bond) = self.bond.take()
             && let Err(error) = self.attend(bond, powers)
         {

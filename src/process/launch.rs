@@ -1,6 +1,7 @@
 //! From a checked configuration to running threads, in the order that the system's rights demand:
 //! limits, sockets, logs and pid file first, then background, chroot and user, then threads.
 
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +17,7 @@ use super::limits::{self, Budget};
 use super::listen::Sockets;
 use super::listeners::Tables;
 use super::load::{Loaded, NO_LISTENER};
-use super::predecessors::Predecessors;
+use super::predecessors::{Farewell, Predecessors};
 use super::reload::Origin;
 use super::succession::Succession;
 use super::takeover::Inheritance;
@@ -38,6 +39,7 @@ struct Opened {
     sockets: Sockets,
     tables: Option<Tables>,
     predecessors: Predecessors,
+    sessions: Option<UnixStream>,
     logs: log::Targets,
     pidfile: Option<PidFile>,
 }
@@ -148,7 +150,17 @@ fn open(mut config: Config, invocation: &Invocation, bond: Option<&Bond>) -> Res
         _ => None,
     };
     let config = Arc::new(config);
-    Ok(Opened { config, workers, budget, sockets, tables, predecessors, logs, pidfile })
+    let sessions = sessions(&config, invocation);
+    Ok(Opened { config, workers, budget, sockets, tables, predecessors, sessions, logs, pidfile })
+}
+
+/// The way to the sessions of a process that is to end gracefully, as long as this one has its rights and sees
+/// the path. Without it the old process keeps them.
+fn sessions(config: &Config, invocation: &Invocation) -> Option<UnixStream> {
+    let predecessors = &invocation.predecessors;
+    let graceful = !predecessors.pids.is_empty() && predecessors.farewell == Farewell::Finish;
+    let path = invocation.take_over.as_ref().filter(|_| graceful && config.global.session_hand_over)?;
+    UnixStream::connect(path).ok()
 }
 
 /// How often binding is tried while predecessors release their addresses, and the pause between: HAProxy's two
@@ -213,7 +225,8 @@ fn start(
     began: Instant,
     origin: Option<Origin>,
 ) -> Result<Control, StartError> {
-    let Opened { config, workers, budget, mut sockets, tables, mut predecessors, logs, pidfile } = opened;
+    let Opened { config, workers, budget, mut sockets, tables, mut predecessors, sessions, logs, pidfile } =
+        opened;
     sockets.publish()?;
     predecessors.dismiss_before_becoming(config.global.uid.filter(|&uid| uid != 0));
     privileges::give_up(&config.global)?;
@@ -226,6 +239,6 @@ fn start(
     let threads = threads::start(material)?;
     let holdings = Holdings { held: sockets.held, taker: None };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
-    let succession = Succession::new(holdings, sockets.earlier, tables, predecessors);
+    let succession = Succession::new(holdings, sockets.earlier, tables, (predecessors, sessions));
     Ok(Control::new(threads, services, succession, promise, bond, (origin, budget)))
 }

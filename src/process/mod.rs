@@ -33,6 +33,7 @@ mod states;
 mod succession;
 mod takeover;
 mod threads;
+mod upgrade;
 pub mod version;
 
 use std::process::ExitCode;

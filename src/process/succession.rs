@@ -3,10 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -14,7 +18,10 @@ use super::departure::{self, Departure};
 use super::listeners::Tables;
 use super::mark::{Mark, Sign};
 use super::predecessors::Predecessors;
+use super::upgrade;
 use crate::admin::handover::{self, Holdings};
+use crate::admin::upgrade::Foreman;
+use crate::table::Snapshot;
 use crate::worker::Peers;
 use crate::worker::mailbox::{Command, Crew};
 
@@ -32,6 +39,8 @@ pub struct Succession {
     pub holdings: handover::Shared,
     tables: Option<Rc<Tables>>,
     predecessors: Predecessors,
+    /// The way to their sessions.
+    sessions: Option<UnixStream>,
     /// How many sockets listened on an address before this process did.
     earlier: BTreeMap<SocketAddr, u32>,
     listening: Option<Mark>,
@@ -44,7 +53,7 @@ impl Succession {
         holdings: Holdings,
         earlier: BTreeMap<SocketAddr, u32>,
         tables: Option<Tables>,
-        predecessors: Predecessors,
+        (predecessors, sessions): (Predecessors, Option<UnixStream>),
     ) -> Succession {
         // Without a sign a successor does not wait, which costs a connection at worst.
         let settling = (!predecessors.pids.is_empty()).then(|| Mark::set(Sign::Settling).ok()).flatten();
@@ -52,19 +61,31 @@ impl Succession {
             holdings: Rc::new(RefCell::new(holdings)),
             tables: tables.map(Rc::new),
             predecessors,
+            sessions,
             earlier,
             listening: Mark::set(Sign::Listening).ok(),
             settling,
         }
     }
 
-    /// Everything runs here: predecessors go, and once they listen no more, their steering is taken away.
-    pub fn started(&mut self) {
-        self.predecessors.dismiss();
-        let (Some(tables), Some(settling)) = (self.tables.clone(), self.settling.take()) else { return };
-        let (predecessors, holdings) = (self.predecessors.clone(), Rc::clone(&self.holdings));
+    /// Everything runs here: predecessors go, and once they listen no more, their steering is taken away. Where
+    /// they give their sessions, they go when they have.
+    pub fn started(&mut self, crew: &Crew, table: &Arc<ArcSwap<Snapshot>>) {
+        let mut predecessors = std::mem::take(&mut self.predecessors);
+        let taking = self.sessions.take().and_then(|stream| take_sessions(stream, crew, table));
+        if taking.is_none() {
+            predecessors.dismiss();
+        }
+        let (tables, settling, holdings) =
+            (self.tables.clone(), self.settling.take(), Rc::clone(&self.holdings));
         let earlier = std::mem::take(&mut self.earlier);
         tokio::task::spawn_local(async move {
+            if let Some(offered) = taking {
+                // The sender is gone too when nothing could be taken.
+                let _ = offered.await;
+                predecessors.dismiss();
+            }
+            let (Some(tables), Some(settling)) = (tables, settling) else { return };
             let deadline = Instant::now() + SETTLING;
             let together = || predecessors.listen() || !departure::is_alone(&holdings.borrow(), &tables);
             while together() && Instant::now() < deadline {
@@ -85,6 +106,29 @@ impl Succession {
             drop(listening);
         })
     }
+}
+
+/// Takes the sessions on a thread that ends with the process; answers when all that could move have been offered.
+fn take_sessions(
+    stream: UnixStream,
+    crew: &Crew,
+    table: &Arc<ArcSwap<Snapshot>>,
+) -> Option<oneshot::Receiver<()>> {
+    let (told, offered) = oneshot::channel();
+    let (crew, table, mut told) = (crew.clone(), Arc::clone(table), Some(told));
+    let taking = move || {
+        let taken = Foreman::new(crew).and_then(|foreman| {
+            upgrade::take(&stream, &foreman, &table, |sums| {
+                tracing::info!(sums.taken, sums.left, "sessions were taken over");
+                told.take().map(|told| told.send(()));
+            })
+        });
+        if let Err(error) = taken {
+            tracing::info!(%error, "the old process keeps the sessions it has");
+        }
+    };
+    let thread = thread::Builder::new().name("upgrade".to_owned()).spawn(taking);
+    thread.ok().map(|_| offered)
 }
 
 async fn leave(

@@ -59,6 +59,28 @@ pub struct Termination {
     pub stage: Stage,
 }
 
+impl Cause {
+    const ALL: [Cause; 12] = [
+        Cause::Normal,
+        Cause::ClientAbort,
+        Cause::ClientTimeout,
+        Cause::ServerAbort,
+        Cause::ServerTimeout,
+        Cause::Proxy,
+        Cause::Resource,
+        Cause::Internal,
+        Cause::Down,
+        Cause::Up,
+        Cause::Killed,
+        Cause::Local,
+    ];
+}
+
+impl Stage {
+    const ALL: [Stage; 7] =
+        [Stage::Ended, Stage::Request, Stage::Queue, Stage::Connect, Stage::Data, Stage::Last, Stage::Tarpit];
+}
+
 impl Termination {
     /// The letters as logged by `%ts`.
     pub fn letters(self) -> [u8; 2] {
@@ -86,5 +108,11 @@ impl Termination {
             Stage::Tarpit => b'T',
         };
         [cause, stage]
+    }
+    /// The termination of two letters; None: there is none of these.
+    pub fn of_letters([cause, stage]: [u8; 2]) -> Option<Termination> {
+        let all = Cause::ALL.iter().flat_map(|&cause| Stage::ALL.iter().map(move |&stage| (cause, stage)));
+        let mut all = all.map(|(cause, stage)| Termination { cause, stage });
+        all.find(|termination| termination.letters() == [cause, stage])
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! What HAProxy does the same way is asked of the installed haproxy too, where there is one.
 
+#[path = "../support/flow.rs"]
+mod flow;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,3 +19,4 @@ mod sessions;
 mod signals;
 mod stats_page;
 mod stats_socket;
+mod upgrade;

@@ -73,6 +73,13 @@ pub(super) const ROWS: &[Keyword] = &[
         "Most threads.",
         missing("the number of workers is set directly", "write 'nbthread'"),
     ),
+    row(
+        "session-hand-over",
+        G,
+        ONE,
+        "Whether a new process takes over the sessions of the old one (on, off). Pronk only.",
+        Support::Honoured("tests/config/accept/session-hand-over.cfg"),
+    ),
     row("maxconnrate", G, ONE, "Most new connections per second.", SHOWN),
     row("maxsessrate", G, ONE, "Most new sessions per second.", SHOWN),
     row("maxsslconn", G, ONE, "Most TLS connections.", told("no connection uses TLS")),

@@ -69,6 +69,8 @@ pub struct Global {
     pub spread_checks_percent: u8,
     /// `max-spread-checks`.
     pub max_spread_checks_ms: Option<u32>,
+    /// `session-hand-over`: a live upgrade moves sessions to the successor.
+    pub session_hand_over: bool,
     /// `tune.*` that this proxy honours.
     pub tune: Tune,
 }
@@ -107,6 +109,7 @@ impl Default for Global {
             hard_stop_after_ms: None,
             spread_checks_percent: 0,
             max_spread_checks_ms: None,
+            session_hand_over: true,
             tune: Tune::default(),
         }
     }

@@ -1,0 +1,128 @@
+//! The old process's part: offers what may move, batch by batch.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::wire::{self, Kind, Named};
+use super::{Foreman, Message, prepare, receive, send};
+use crate::sys::passing::is_readable;
+use crate::table::Snapshot;
+use crate::worker::mailbox::{Batch, Command, Moving};
+
+/// How often it is looked whether more can move.
+const LATER: Duration = Duration::from_millis(20);
+
+/// What became of the sessions that were looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Gone to the successor.
+    pub moved: usize,
+    /// Not taken by it.
+    pub refused: usize,
+    /// Not to be moved for now: they connect, or their first bytes are looked at.
+    pub staying: usize,
+}
+
+/// Offers all sessions, then what can move only later, until the workers end or the successor does. Blocks.
+///
+/// # Errors
+/// What the connection says. Every session that was not taken goes on here.
+pub fn give(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> io::Result<Sums> {
+    prepare(stream)?;
+    let mut sums = sweep(stream, foreman, table)?.unwrap_or_default();
+    tracing::info!(sums.moved, sums.refused, sums.staying, "sessions were handed over");
+    send(stream, Kind::End, &(sums.staying as u32).to_le_bytes(), &[])?;
+    // Whom the successor did not take it takes at no later time either.
+    while sums.refused == 0 && !is_readable(stream) {
+        thread::sleep(LATER);
+        let Some(more) = sweep(stream, foreman, table)? else { break };
+        sums.moved += more.moved;
+        sums.refused += more.refused;
+        sums.staying = more.staying;
+    }
+    Ok(sums)
+}
+
+/// One look at all workers; None: they have ended.
+fn sweep(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> io::Result<Option<Sums>> {
+    let (mut sums, mut alive) = (Sums::default(), false);
+    for worker in 0..foreman.workers() {
+        let mut next = Some(Batch::new());
+        while let Some(batch) = next.take() {
+            let Some(Command::Release(batch)) = foreman.order(worker, Command::Release(batch)) else { break };
+            alive = true;
+            sums.staying += batch.staying as usize;
+            if batch.sessions.is_empty() && batch.next == Some(batch.from) {
+                return Err(io::ErrorKind::ResourceBusy.into());
+            }
+            if !batch.sessions.is_empty() {
+                let offered = offer(stream, &batch, &table.load());
+                let back = not_taken(&batch, offered.as_deref().unwrap_or(&[]));
+                sums.moved += batch.sessions.len() - back.len();
+                sums.refused += back.len();
+                foreman.order(worker, Command::Carry(back));
+                offered?;
+            }
+            next = batch.onwards();
+        }
+    }
+    Ok(alive.then_some(sums))
+}
+
+/// The slots of those that the answer does not say are taken.
+fn not_taken(batch: &Batch, answer: &[u8]) -> Vec<u32> {
+    let taken = |at: usize| answer.get(at) == Some(&1);
+    let all = batch.sessions.iter().enumerate();
+    all.filter(|(at, _)| !taken(*at)).map(|(_, moving)| moving.from).collect()
+}
+
+/// Sends a batch and awaits its answer.
+fn offer(stream: &UnixStream, batch: &Batch, snapshot: &Snapshot) -> io::Result<Vec<u8>> {
+    let mut body = (batch.sessions.len() as u32).to_le_bytes().to_vec();
+    let mut descriptors = Vec::new();
+    for moving in &batch.sessions {
+        named(moving, snapshot).write(&moving.cargo, &mut body);
+        descriptors.extend(wire::descriptors(&moving.cargo).map(AsFd::as_fd));
+    }
+    body.extend_from_slice(&batch.bytes);
+    let answer = send(stream, Kind::Batch, &body, &descriptors).and_then(|()| receive(stream));
+    let last_chance = |_| {
+        // From here on no answer can come any more; one that has come is valid.
+        stream.shutdown(Shutdown::Read)?;
+        receive(stream)
+    };
+    match answer.or_else(last_chance)? {
+        Some(Message { kind: Kind::Answer, body, .. }) if body.len() == batch.sessions.len() => Ok(body),
+        Some(_) => Err(wire::Malformed("an answer to something else").into()),
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+fn named(moving: &Moving, snapshot: &Snapshot) -> Named {
+    let config = &snapshot.config;
+    let name = |id: crate::config::model::ProxyId| config.proxies[usize::from(id.0)].name.clone();
+    let server = moving.server.map(|id| snapshot.server(id).1);
+    Named {
+        parcel: moving.parcel,
+        frontend: name(moving.frontend),
+        bind: format!("{:?}", config.binds[usize::from(moving.bind.0)].address),
+        backend: moving.backend.map_or_else(String::new, name),
+        server: server.map_or_else(String::new, |server| server.name.to_string()),
+        server_address: server.map_or_else(String::new, |server| format!("{:?}", server.address)),
+        client: moving.client,
+        local: moving.local,
+        age_ms: moving.age_ms,
+        queue_ms: moving.queue_ms,
+        connect_ms: moving.connect_ms,
+        idle_ms: moving.idle_ms,
+        phase_ms: moving.phase_ms,
+        bytes: moving.bytes,
+        queue_place: moving.queue_place,
+    }
+}

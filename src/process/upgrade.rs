@@ -1,0 +1,169 @@
+//! Live upgrade, the new process's part: takes over the old one's sessions (see [`crate::admin::upgrade`]).
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+
+use arc_swap::ArcSwap;
+
+use crate::admin::upgrade::wire::{self, Kind, Malformed, Named, Reader};
+use crate::admin::upgrade::{COMMAND, Foreman, Message, prepare, receive, send};
+use crate::config::model::{BindId, ProxyId};
+use crate::ring::cargo::Cargo;
+use crate::session::op::ServerId;
+use crate::table::Snapshot;
+use crate::worker::mailbox::{Batch, Command, Moving};
+
+/// How many sessions came, and how many were left where they were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// They go on here.
+    pub taken: usize,
+    /// They stay with the old process.
+    pub left: usize,
+}
+
+/// Takes what the old process offers until it ends. `offered` is called when everything that could move at once
+/// has. Blocks.
+///
+/// # Errors
+/// What the connection says. Whoever was not taken goes on in the old process.
+pub fn take(
+    mut stream: &UnixStream,
+    foreman: &Foreman,
+    table: &ArcSwap<Snapshot>,
+    mut offered: impl FnMut(Taken),
+) -> io::Result<Taken> {
+    prepare(stream)?;
+    stream.write_all(format!("{COMMAND}\n").as_bytes())?;
+    let mut sums = Taken::default();
+    let mut worker = 0;
+    while let Some(message) = receive(stream)? {
+        match message.kind {
+            Kind::Batch => {
+                let (taken, left) = take_batch(stream, foreman, worker, &table.load(), message)?;
+                (sums.taken, sums.left) = (sums.taken + taken, sums.left + left);
+                worker = (worker + 1) % foreman.workers();
+            }
+            Kind::End => {
+                offered(sums);
+                stream.set_read_timeout(None)?;
+            }
+            Kind::Answer => return Err(Malformed("an answer to nothing").into()),
+        }
+    }
+    Ok(sums)
+}
+
+fn take_batch(
+    stream: &UnixStream,
+    foreman: &Foreman,
+    worker: usize,
+    snapshot: &Snapshot,
+    message: Message,
+) -> io::Result<(usize, usize)> {
+    let (count, batch) = read_batch(snapshot, message)?;
+    let Some(Command::Adopt(batch)) = foreman.order(worker, Command::Adopt(batch)) else {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    };
+    let mut answer = vec![0; count];
+    let mut slots = Vec::with_capacity(count);
+    for moving in &batch.sessions {
+        if let Some(slot) = moving.to {
+            answer[moving.from as usize] = 1;
+            slots.push(slot);
+        }
+    }
+    let taken = slots.len();
+    let told = send(stream, Kind::Answer, &answer, &[]);
+    // An answer that was not sent was not given: the old process carries on.
+    let own = if told.is_ok() { slots } else { Vec::new() };
+    foreman.order(worker, Command::Carry(own));
+    told?;
+    Ok((taken, count - taken))
+}
+
+/// The sessions of a message that have a place here, each with its number there.
+fn read_batch(snapshot: &Snapshot, message: Message) -> io::Result<(usize, Batch)> {
+    let mut from = Reader(&message.body);
+    let mut descriptors = message.descriptors.into_iter();
+    let count = from.u32()? as usize;
+    if count > message.body.len() {
+        return Err(Malformed("more sessions than bytes").into());
+    }
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(wire::read_session(&mut from, &mut descriptors)?);
+    }
+    let mut rest = from.0;
+    let mut batch = Batch::new();
+    for (number, (named, cargo)) in (0..).zip(all) {
+        let own = rest.split_at_checked(cargo.queued()).ok_or(Malformed("received bytes are missing"))?;
+        rest = own.1;
+        match place(snapshot, number, &named, cargo) {
+            Some(moving) => {
+                batch.bytes.extend_from_slice(own.0);
+                batch.sessions.push(moving);
+            }
+            None => tracing::warn!(
+                named.frontend,
+                named.backend,
+                named.server,
+                "a session stays with the old process: this configuration does not have its proxy or server"
+            ),
+        }
+    }
+    Ok((count, batch))
+}
+
+/// The session with this configuration's numbers; None: it names what is not there.
+fn place(snapshot: &Snapshot, number: u32, named: &Named, cargo: Cargo) -> Option<Moving> {
+    let config = &snapshot.config;
+    let proxy = |name: &str| config.proxies().find(|(_, proxy)| proxy.name == name).map(|(id, _)| id);
+    let frontend =
+        proxy(&named.frontend).filter(|id| config.proxies[usize::from(id.0)].kind.is_frontend())?;
+    let backend = if named.backend.is_empty() { None } else { Some(backend(snapshot, &named.backend)?) };
+    let server = match (named.server.is_empty(), backend) {
+        (true, _) => None,
+        (false, Some(backend)) => Some(server(snapshot, backend, named)?),
+        (false, None) => return None,
+    };
+    Some(Moving {
+        from: number,
+        to: None,
+        parcel: named.parcel,
+        frontend,
+        bind: bind(snapshot, frontend, &named.bind)?,
+        backend,
+        server,
+        client: named.client,
+        local: named.local,
+        age_ms: named.age_ms,
+        queue_ms: named.queue_ms,
+        connect_ms: named.connect_ms,
+        idle_ms: named.idle_ms,
+        phase_ms: named.phase_ms,
+        bytes: named.bytes,
+        queue_place: named.queue_place,
+        cargo,
+    })
+}
+
+fn backend(snapshot: &Snapshot, name: &str) -> Option<ProxyId> {
+    let named = |proxy: ProxyId| snapshot.config.proxies[usize::from(proxy.0)].name == name;
+    snapshot.backends().map(|backend| backend.proxy).find(|&proxy| named(proxy))
+}
+
+/// The server of that name, else the one at that address.
+fn server(snapshot: &Snapshot, backend: ProxyId, named: &Named) -> Option<ServerId> {
+    let servers = &snapshot.backend(backend).servers;
+    let same_name = servers.iter().find(|server| *server.name == *named.server);
+    let same_place = || servers.iter().find(|server| format!("{:?}", server.address) == named.server_address);
+    same_name.or_else(same_place).map(|server| server.id)
+}
+
+/// The frontend's bind of that address, else its first.
+fn bind(snapshot: &Snapshot, frontend: ProxyId, address: &str) -> Option<BindId> {
+    let own = || snapshot.config.binds().filter(|(_, bind)| bind.proxy == frontend);
+    let same = own().find(|(_, bind)| format!("{:?}", bind.address) == address);
+    same.or_else(|| own().next()).map(|(id, _)| id)
+}
