@@ -11,9 +11,6 @@ use super::{Ring, pipes};
 use crate::session::op::{Direction, Side};
 use crate::sys::pipe::Pipe;
 
-/// Descriptors that a session takes at most: both sockets, and a pipe each way.
-pub const DESCRIPTORS: usize = 6;
-
 /// What is held of one session. The received bytes stand in the order of the directions in a buffer beside it.
 #[derive(Debug, Default)]
 pub struct Cargo {

@@ -2,16 +2,16 @@
 
 use std::io;
 
-use crate::ring::cargo::DESCRIPTORS as MOST_DESCRIPTORS;
 use crate::session::deadline::Ticks;
 use crate::session::{Half, HalfState, Phase, Session, Verdict};
 
-use super::mailbox::{Batch, Command, DESCRIPTORS, Moving, Order};
+use super::mailbox::{Batch, Command, DESCRIPTORS, Moving, Order, Staying};
 use super::record::Record;
 use super::{Entry, Worker};
 
-/// How long what was taken from one side may still be written to the other, milliseconds.
-const WRITING_MS: u64 = 100;
+/// How long what was taken from one side may still be written to the other, milliseconds. Whoever reads takes it
+/// at once; for one that does not a whole batch would wait.
+const WRITING_MS: u64 = 10;
 
 /// Sessions under way, of one batch at a time.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Worker {
     /// way it comes back as it is.
     pub(super) fn release(&mut self, mut order: Order) {
         let Command::Release(batch) = &mut order.command else { return };
-        (batch.next, batch.staying) = (None, 0);
+        (batch.next, batch.staying) = (None, Staying::default());
         if !self.transit.slots.is_empty() || self.transit.order.is_some() {
             batch.next = Some(batch.from);
             return self.mailbox.give_back(order);
@@ -66,11 +66,11 @@ impl Worker {
             let Some(Entry { session, record }) = self.sessions.get(slot as usize) else { continue };
             let policy = &self.policies.entry(record.policy).policy;
             if !session.can_move(policy) {
-                batch.staying += 1;
+                *reason(&mut batch.staying, session.phase()) += 1;
                 continue;
             }
-            // Half a spare pipe may fill until it is parked.
-            let needed = (self.ring.descriptors(slot) + 2).min(MOST_DESCRIPTORS);
+            // A pipe may fill until it is parked: whoever finds no room then comes with the next batch.
+            let needed = self.ring.descriptors(slot);
             if needed > room || chosen.len() == batch.sessions.capacity() {
                 batch.next = Some(slot);
                 break;
@@ -168,7 +168,7 @@ impl Worker {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a session cannot be handed over");
-                    batch.staying += 1;
+                    batch.staying.ending += 1;
                     self.carry_on(slot);
                 }
             }
@@ -331,6 +331,15 @@ impl Worker {
             self.load.server(server).take(None);
             self.counters.server(server).sessions.add(1);
         }
+    }
+}
+
+/// Which of them one in this phase is.
+fn reason(staying: &mut Staying, phase: Phase) -> &mut u32 {
+    match phase {
+        Phase::Holding => &mut staying.inspected,
+        Phase::Ending => &mut staying.ending,
+        _ => &mut staying.connecting,
     }
 }
 

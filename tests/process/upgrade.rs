@@ -19,8 +19,10 @@ use crate::support::{PATIENCE, wait_for};
 
 const UPGRADES: usize = 5;
 const SESSIONS: usize = 2_000;
-/// The old process is gone so soon after the new one answers.
+/// The old process is gone so soon after the last session has left it.
 const GONE: Duration = Duration::from_secs(2);
+/// How long a hand-over may take where others want the processor too.
+const HANDED_OVER: Duration = Duration::from_secs(30);
 
 struct Place {
     port: Port,
@@ -94,24 +96,62 @@ fn affordable(wanted: usize) -> usize {
     wanted.min(most)
 }
 
+/// What the thread with the clients is told, and tells.
+#[derive(Default)]
+struct Orders {
+    finish: AtomicBool,
+    /// The test has failed: the clients are of no interest any more.
+    abandon: AtomicBool,
+    rounds: AtomicUsize,
+}
+
+/// Abandons the clients with its scope.
+struct Abandon<'a>(&'a Orders);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon.store(std::thread::panicking(), SeqCst);
+    }
+}
+
+impl Orders {
+    /// Waits until every client has had its chance several times.
+    fn some_rounds(&self) {
+        let before = self.rounds.load(SeqCst);
+        let moving = wait_for(PATIENCE, || (self.rounds.load(SeqCst) > before + 10).then_some(()));
+        assert!(moving.is_some(), "the clients do not get on");
+    }
+}
+
 /// Keeps the clients going until told to finish; returns how many bytes came back.
-fn keep_going(clients: &mut Vec<Client>, finish: &AtomicBool, rounds: &AtomicUsize) -> usize {
+fn keep_going(clients: &mut Vec<Client>, orders: &Orders) -> usize {
     let mut buffer = vec![0; 16_384];
     let mut finishing = false;
-    let mut end = Instant::now() + Duration::from_secs(120);
-    loop {
-        if finish.load(SeqCst) && !finishing {
+    let mut end = Instant::now() + Duration::from_secs(240);
+    let mut seen = 0;
+    while !orders.abandon.load(SeqCst) {
+        if orders.finish.load(SeqCst) && !finishing {
             finishing = true;
             end = Instant::now() + Duration::from_secs(60);
             clients.iter_mut().for_each(Client::finish);
+            seen = clients.iter().map(|client| client.length).sum();
         }
-        let seen = clients.iter().map(Client::seen).sum();
         if !advance(clients, &mut buffer) {
-            return seen;
+            break;
         }
-        rounds.fetch_add(1, SeqCst);
+        orders.rounds.fetch_add(1, SeqCst);
         assert!(Instant::now() < end, "{} clients do not finish", clients.len());
     }
+    seen
+}
+
+/// How many sessions a process has, if it is this one that answers: both may serve the socket for a while.
+fn sessions_of(place: &Place, process: &Proxy) -> Option<usize> {
+    let info = ask(&place.socket(), "show info\n").ok()?;
+    let number = |name: &str| -> Option<usize> {
+        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok())
+    };
+    if number("Pid")? == process.pid() as usize { number("CurrConns") } else { None }
 }
 
 #[test]
@@ -120,29 +160,34 @@ fn sessions_outlive_five_processes() {
     let mut process = place.start(None);
     let count = affordable(SESSIONS);
     let mut clients: Vec<Client> = (0..count).map(|number| place.connect(number)).collect();
-    let (finish, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let orders = Orders::default();
     std::thread::scope(|scope| {
-        let traffic = scope.spawn(|| keep_going(&mut clients, &finish, &rounds));
+        let traffic = scope.spawn(|| keep_going(&mut clients, &orders));
+        let _abandon = Abandon(&orders);
         for number in 1..=UPGRADES {
-            let before = rounds.load(SeqCst);
-            let moving = wait_for(Duration::from_secs(30), || {
-                assert!(!traffic.is_finished(), "the clients have failed before upgrade {number}");
-                (rounds.load(SeqCst) > before + 10).then_some(())
-            });
-            assert!(moving.is_some(), "nothing moves");
+            orders.some_rounds();
+            let begun = Instant::now();
             let new = place.start(Some(&process));
-            let answered = Instant::now();
-            let status = process.wait(GONE);
-            let status = status.unwrap_or_else(|| panic!("the old process stays:\n{}", process.stderr()));
+            let there = wait_for(HANDED_OVER, || (sessions_of(&place, &new)? == count).then_some(()));
+            let handed_over = Instant::now();
+            let (old, here) = (process.stderr(), sessions_of(&place, &new));
+            assert!(
+                there.is_some(),
+                "upgrade {number}: {here:?} of {count} sessions\n{old}\n{}",
+                new.stderr()
+            );
+            let status = process.wait(GONE).unwrap_or_else(|| panic!("the old process stays:\n{old}"));
             assert_eq!(status.code(), Some(0), "{}", process.stderr());
-            println!("upgrade {number}: the old process was gone after {:?}", answered.elapsed());
+            println!(
+                "upgrade {number}: handed over in {:?}, gone after {:?}",
+                handed_over - begun,
+                handed_over.elapsed()
+            );
             process = new;
-            let info = ask(&place.socket(), "show info\n").expect("an answer");
-            assert!(info.contains(&format!("CurrConns: {count}\n")), "upgrade {number}: {info}");
         }
-        finish.store(true, SeqCst);
-        let seen = traffic.join().expect("every byte is right");
-        println!("{count} sessions, {seen} bytes at the last count");
+        orders.finish.store(true, SeqCst);
+        let bytes = traffic.join().expect("every byte is right");
+        println!("{count} sessions, {bytes} bytes");
     });
 }
 
@@ -206,20 +251,16 @@ fn what_a_successor_has_answered_for_is_its_own() {
     let mut old = place.start(None);
     let mut clients: Vec<Client> = (1..9).map(|number| place.connect(number)).collect();
     exchange(&mut clients);
-    let live = || {
-        let info = ask(&place.socket(), "show info\n").expect("an answer");
-        let line = info.lines().find_map(|line| line.strip_prefix("CurrConns: ").map(str::to_owned));
-        line.and_then(|line| line.parse::<usize>().ok()).expect("a number")
-    };
+    let live = |old: &Proxy| sessions_of(&place, old).expect("an answer");
     let (stream, message, count) = first_batch(&place);
     let mut answer = vec![0; count];
     answer[0] = 1;
     send(&stream, Kind::Answer, &answer, &[]).expect("answered");
-    let after = wait_for(PATIENCE, || (live() == 7).then_some(()));
-    assert!(after.is_some(), "{} sessions are counted", live());
+    let after = wait_for(PATIENCE, || (live(&old) == 7).then_some(()));
+    assert!(after.is_some(), "{} sessions are counted", live(&old));
     assert!(old.exit_status().is_none(), "{}", old.stderr());
     drop((message, stream));
-    assert_eq!(live(), 7, "the others go on");
+    assert_eq!(live(&old), 7, "the others go on");
 }
 
 #[test]

@@ -4,49 +4,65 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::wire::{self, Kind, Named};
 use super::{Foreman, Message, prepare, receive, send};
-use crate::sys::passing::is_readable;
+use crate::sys::passing::await_readable;
 use crate::table::Snapshot;
-use crate::worker::mailbox::{Batch, Command, Moving};
+use crate::worker::mailbox::{Batch, Command, Moving, Staying};
 
-/// How often it is looked whether more can move.
-const LATER: Duration = Duration::from_millis(20);
+/// The pause before it is looked again whether more can move, and the longest: it doubles while nothing does.
+const SOON: Duration = Duration::from_millis(10);
+const LATER: Duration = Duration::from_secs(1);
 
 /// What became of the sessions that were looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Gone to the successor.
     pub moved: usize,
-    /// Not taken by it.
+    /// Not taken by it for now: it has no room.
     pub refused: usize,
-    /// Not to be moved for now: they connect, or their first bytes are looked at.
-    pub staying: usize,
+    /// Not to be moved for now.
+    pub staying: Staying,
+    /// Some worker hands others over already.
+    pub busy: bool,
 }
 
-/// Offers all sessions, then what can move only later, until the workers end or the successor does. Blocks.
+/// Offers all sessions, then again what could not move, until the workers end or the successor does. Blocks.
 ///
 /// # Errors
 /// What the connection says. Every session that was not taken goes on here.
-pub fn give(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> io::Result<Sums> {
+pub fn give(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> io::Result<()> {
     prepare(stream)?;
-    let mut sums = sweep(stream, foreman, table)?.unwrap_or_default();
-    tracing::info!(sums.moved, sums.refused, sums.staying, "sessions were handed over");
-    send(stream, Kind::End, &(sums.staying as u32).to_le_bytes(), &[])?;
-    // Whom the successor did not take it takes at no later time either.
-    while sums.refused == 0 && !is_readable(stream) {
-        thread::sleep(LATER);
-        let Some(more) = sweep(stream, foreman, table)? else { break };
-        sums.moved += more.moved;
-        sums.refused += more.refused;
-        sums.staying = more.staying;
+    let Some(mut sums) = sweep(stream, foreman, table)? else { return Ok(()) };
+    tell(sums);
+    send(stream, Kind::End, &(sums.left() as u32).to_le_bytes(), &[])?;
+    let mut pause = SOON;
+    // The successor says nothing unasked: what can be read is its end.
+    while await_readable(stream, pause).is_err() {
+        let Some(next) = sweep(stream, foreman, table)? else { break };
+        if next.moved > 0 || (next.refused, next.staying) != (sums.refused, sums.staying) {
+            tell(next);
+        }
+        pause = if next.moved > 0 { SOON } else { LATER.min(pause * 2) };
+        sums = next;
     }
-    Ok(sums)
+    Ok(())
+}
+
+fn tell(Sums { moved, refused, staying, busy }: Sums) {
+    let Staying { connecting, inspected, ending } = staying;
+    tracing::info!(moved, refused, connecting, inspected, ending, busy, "sessions were offered");
+}
+
+impl Sums {
+    /// Sessions that are here yet.
+    fn left(&self) -> usize {
+        self.refused + self.staying.all() as usize
+    }
 }
 
 /// One look at all workers; None: they have ended.
@@ -57,9 +73,10 @@ fn sweep(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> i
         while let Some(batch) = next.take() {
             let Some(Command::Release(batch)) = foreman.order(worker, Command::Release(batch)) else { break };
             alive = true;
-            sums.staying += batch.staying as usize;
+            sums.staying += batch.staying;
             if batch.sessions.is_empty() && batch.next == Some(batch.from) {
-                return Err(io::ErrorKind::ResourceBusy.into());
+                sums.busy = true;
+                break;
             }
             if !batch.sessions.is_empty() {
                 let offered = offer(stream, &batch, &table.load());

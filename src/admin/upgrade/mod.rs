@@ -21,8 +21,9 @@ use crate::worker::mailbox::{Command, Crew};
 
 use wire::{HEADER, Kind};
 
-/// How long either side may take for one step.
-pub const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long either side may take for one step. Meanwhile the sessions of a batch stand still; a successor that
+/// only lacks the processor must not be given up.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// The command.
 pub const COMMAND: &str = "_getsessions pronk 1";
 

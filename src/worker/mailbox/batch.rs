@@ -31,7 +31,33 @@ pub struct Batch {
     /// Their received bytes, one after the other.
     pub bytes: Vec<u8>,
     /// Sessions in these slots that stay where they are for now.
-    pub staying: u32,
+    pub staying: Staying,
+}
+
+/// Sessions that cannot move for now, by what they do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Staying {
+    /// A server is chosen or connected to, or waited for before the next attempt.
+    pub connecting: u32,
+    /// Their first bytes are looked at.
+    pub inspected: u32,
+    /// They end, or could not be told: no descriptor was left.
+    pub ending: u32,
+}
+
+impl Staying {
+    /// How many these are.
+    pub fn all(self) -> u32 {
+        self.connecting + self.inspected + self.ending
+    }
+}
+
+impl std::ops::AddAssign for Staying {
+    fn add_assign(&mut self, other: Staying) {
+        self.connecting += other.connecting;
+        self.inspected += other.inspected;
+        self.ending += other.ending;
+    }
 }
 
 /// One session on its way. Times are durations, milliseconds.
@@ -81,7 +107,7 @@ impl Batch {
             next: None,
             sessions: Vec::with_capacity(STEP as usize),
             bytes: Vec::with_capacity(BYTES),
-            staying: 0,
+            staying: Staying::default(),
         }
     }
 
@@ -90,7 +116,7 @@ impl Batch {
         self.from = self.next.take()?;
         self.sessions.clear();
         self.bytes.clear();
-        self.staying = 0;
+        self.staying = Staying::default();
         Some(self)
     }
 

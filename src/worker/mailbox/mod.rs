@@ -19,7 +19,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver as PipeReader;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-pub use batch::{BYTES, Batch, DESCRIPTORS, Moving};
+pub use batch::{BYTES, Batch, DESCRIPTORS, Moving, Staying};
 pub use command::{Command, Cut, Forget, Resume, STEP, SessionId, SessionRow, Walk, Whom};
 
 /// Orders under way to one worker, done or not; more wait at the sender.
