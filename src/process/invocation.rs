@@ -57,10 +57,10 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// What of it a worker follows: the working directory is the master's already, and only the first worker
-    /// replaces other processes.
+    /// What of it a worker follows: the pid file is the master's, and only the first worker replaces other
+    /// processes. The working directory is inherited.
     pub(super) fn of_worker(&self, bond: &Bond) -> Invocation {
-        let mut own = Invocation { directory: None, pidfile: None, ..self.clone() };
+        let mut own = Invocation { pidfile: None, ..self.clone() };
         if bond.old_pid.is_some() {
             own.predecessors = Predecessors::default();
             own.take_over = None;

@@ -1,6 +1,6 @@
 //! From the command line to a checked configuration, with everything said on the way.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::files::Files;
 use super::invocation::Invocation;
@@ -65,11 +65,7 @@ pub(super) fn warnings(diagnostics: &[Diagnostic]) -> usize {
 /// What a master needs to know of a configuration, without a word about it: its workers read it themselves. None:
 /// it cannot be read.
 pub fn glance(invocation: &Invocation) -> Option<Global> {
-    let files = invocation.files.iter().map(|path| match &invocation.directory {
-        Some(below) => below.join(path),
-        None => path.clone(),
-    });
-    let files = sources::expand(&files.collect::<Vec<_>>()).ok()?;
+    let files = sources::expand(&invocation.files).ok()?;
     let texts = sources::read(&files).ok()?;
     let environment = sources::environment(&files, invocation.local_peer.as_deref());
     let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
@@ -78,14 +74,18 @@ pub fn glance(invocation: &Invocation) -> Option<Global> {
     Some(config.global)
 }
 
-fn parse(invocation: &Invocation) -> Option<Reading> {
-    if let Some(directory) = &invocation.directory
-        && let Err(errno) = std::env::set_current_dir(directory)
-    {
-        let (directory, errno) = (directory.display(), strerror(&errno));
+/// `-C`: what the command line and the configuration name is below that directory. False: it cannot be entered,
+/// and that was said.
+pub(super) fn enter(directory: Option<&Path>) -> bool {
+    let Some(directory) = directory else { return true };
+    let entered = std::env::set_current_dir(directory).inspect_err(|errno| {
+        let (directory, errno) = (directory.display(), strerror(errno));
         report::alert(&format!("Could not change to directory {directory} : {errno}"));
-        return None;
-    }
+    });
+    entered.is_ok()
+}
+
+fn parse(invocation: &Invocation) -> Option<Reading> {
     read(&Files::new(&invocation.files), invocation, None).inspect_err(|text| report::alert(text)).ok()
 }
 

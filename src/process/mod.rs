@@ -62,6 +62,9 @@ pub fn start(invocation: &Invocation) -> ExitCode {
             Some(loaded) => launch::run_under(bond, loaded, invocation, began),
         };
     }
+    if !load::enter(invocation.directory.as_deref()) {
+        return ExitCode::FAILURE;
+    }
     if !invocation.check
         && let Some(global) = load::glance(invocation)
         && (invocation.master || global.master_worker)
