@@ -348,7 +348,8 @@ mod tests {
         let load = Arc::new(Load::new(&config, 1));
         let publisher = TablePublisher::new(Arc::clone(&config), &load);
         let table = publisher.shared();
-        let (handle, _) = log::start(Arc::clone(&config), log::open(&config).unwrap(), 0, "h").unwrap();
+        let (handle, _) =
+            log::start(Arc::clone(&config), log::open(&config, false).unwrap(), 0, "h").unwrap();
         let (say, lines) = mpsc::channel();
         let alert = say.clone();
         let console = Console {
@@ -655,7 +656,8 @@ mod tests {
         let load = Arc::new(Load::new(&config, 1));
         let publisher = TablePublisher::new(Arc::clone(&config), &load);
         let table = publisher.shared();
-        let (handle, _) = log::start(Arc::clone(&config), log::open(&config).unwrap(), 0, "h").unwrap();
+        let (handle, _) =
+            log::start(Arc::clone(&config), log::open(&config, false).unwrap(), 0, "h").unwrap();
         let console = Console { warning: Box::new(|_| ()), alert: Box::new(|_| ()) };
         let body = move || {
             let turned = async move {

@@ -186,7 +186,7 @@ mod tests {
         let path = folder.path().join("log");
         let mut config = fixture::logging_to(LogAddress::File(path.clone()), LogFormat::Short);
         change(&mut config);
-        let targets = crate::log::target::open(&config).expect("the file opens");
+        let targets = crate::log::target::open(&config, false).expect("the file opens");
         let router = Router::new(Arc::new(config), targets, "vm");
         (router, folder, move |router| {
             router.flush();

@@ -26,7 +26,7 @@ fn to_file(path: &Path) -> Config {
 
 /// Opens and starts, for one worker.
 fn started(config: Config) -> (LogHandle, SessionSink) {
-    let targets = super::open(&config).expect("targets of the test open");
+    let targets = super::open(&config, false).expect("targets of the test open");
     let (handle, mut sinks) = super::start(Arc::new(config), targets, 1, "vm").expect("the thread starts");
     (handle, sinks.remove(0))
 }
@@ -199,7 +199,7 @@ fn an_inherited_file_is_appended_to_and_a_closed_descriptor_refused() {
     assert!(sink.push(record()));
     handle.close();
     assert_eq!(lines(&path).iter().map(|line| tail(line)).collect::<Vec<_>>(), [tail(LINE)]);
-    let refused = super::open(&logging_to(LogAddress::Fd(-1), LogFormat::Raw)).expect_err("not open");
+    let refused = super::open(&logging_to(LogAddress::Fd(-1), LogFormat::Raw), false).expect_err("not open");
     assert_eq!(
         refused.to_string(),
         "cannot log to an inherited descriptor (Bad file descriptor) for [fd@-1]."
@@ -210,7 +210,7 @@ fn an_inherited_file_is_appended_to_and_a_closed_descriptor_refused() {
 fn a_log_file_that_cannot_be_opened_stops_the_start_with_a_remedy() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = folder.path().join("missing/log");
-    let refused = super::open(&to_file(&path)).expect_err("no such directory");
+    let refused = super::open(&to_file(&path), false).expect_err("no such directory");
     let expected =
         format!("cannot open the log file (No such file or directory) for [file@{}].", path.display());
     assert_eq!(refused.to_string(), expected);

@@ -63,6 +63,11 @@ impl Bond {
         Ok(())
     }
 
+    /// Whether [`Bond::will_be_silent`] was called.
+    pub fn is_to_be_silent(&self) -> bool {
+        self.null.is_some()
+    }
+
     /// Everything runs.
     pub fn ready(&mut self) -> io::Result<()> {
         self.say("READY")?;

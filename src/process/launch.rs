@@ -143,7 +143,9 @@ fn open(mut config: Config, invocation: &Invocation, bond: Option<&Bond>) -> Res
     if sockets.is_empty() {
         return Err(vec![StartError::new(NO_LISTENER)]);
     }
-    let logs = log::open(&config).map_err(|error| vec![error])?;
+    let global = &config.global;
+    let silent = global.daemon || global.quiet || bond.is_some_and(Bond::is_to_be_silent);
+    let logs = log::open(&config, silent).map_err(|error| vec![error])?;
     let pidfile = match &config.global.pidfile {
         // As in HAProxy a process in the foreground writes none.
         Some(path) if config.global.daemon => Some(PidFile::open(path).map_err(|error| vec![error])?),

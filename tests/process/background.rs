@@ -1,10 +1,16 @@
 //! `daemon` and the pid file.
 
 use std::fs;
+use std::io::{PipeReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
-use crate::run::{DEFAULTS, ask, pronk, written};
+use crate::run::{DEFAULTS, Running, Written, ask, pronk, written};
 use crate::support::port::Port;
+use crate::support::proxy::Program;
 use crate::support::{PATIENCE, wait_for};
 
 /// A process that is not our child, killed and waited for at the end.
@@ -85,4 +91,92 @@ fn a_pid_file_that_cannot_be_made_stops_the_start() {
     ]);
     assert_eq!(run.code(), 1);
     assert!(run.stderr.contains("Cannot create pidfile /nonexistent/p"), "{}", run.stderr);
+}
+
+/// Logs to stdout and stderr; its pid file is p.pid.
+fn logging_to_streams(global: &str, port: &Port) -> Written {
+    written(&format!(
+        "global\n  pidfile p.pid\n  log stdout format raw local0\n  log fd@2 format raw local0\n{global}\n\
+         {DEFAULTS}listen x\n  log global\n  option tcplog\n  bind 127.0.0.1:{}\n",
+        port.number
+    ))
+}
+
+/// What comes out of `pipe` up to its end, which must come.
+fn to_the_end(mut pipe: PipeReader) -> String {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        // The receiver is gone when the test has given up.
+        let _ = pipe.read_to_string(&mut text).map(|_| send.send(text));
+    });
+    receive.recv_timeout(PATIENCE).expect("nobody holds the launcher's stream any more")
+}
+
+/// Starts `kept` as `$(pronk …)` does, and ends the process in the background. Answers what the stream got.
+fn launched_into_a_pipe(kept: &Written, arguments: &[&str]) -> String {
+    let directory = kept.directory.path();
+    let (stream, end) = std::io::pipe().expect("a pipe");
+    let mut command = Command::new(Program::Pronk.path());
+    command.arg("-C").arg(directory).args(["-f", "h.cfg"]).args(arguments).stdin(Stdio::null());
+    command.stdout(end.try_clone().expect("a duplicate")).stderr(end);
+    let mut parent = command.spawn().expect("the program starts");
+    // The command holds the pipe's other end as well.
+    drop(command);
+    let status = wait_for(PATIENCE, || parent.try_wait().expect("a child can be waited for"));
+    let text = fs::read_to_string(directory.join("p.pid")).expect("a pid file");
+    let daemon = Daemon(text.trim_end().parse().expect("one number"));
+    assert!(status.expect("the parent leaves").success() && daemon.alive());
+    let said = to_the_end(stream);
+    assert!(daemon.alive(), "the end came before the daemon's");
+    said
+}
+
+/// `-f h.cfg` and the pid file are below the directory that `-C` names, for the master and its worker.
+#[test]
+fn a_master_enters_the_directory_of_the_command_line() {
+    let port = Port::reserve();
+    let kept =
+        written(&format!("global\n  pidfile p.pid\n{DEFAULTS}listen x\n  bind 127.0.0.1:{}\n", port.number));
+    launched_into_a_pipe(&kept, &["-D", "-W"]);
+}
+
+#[test]
+fn logs_to_the_launchers_streams_end_with_the_launcher() {
+    for (global, arguments) in
+        [("  daemon", &[][..]), ("", &["-D"]), ("", &["-D", "-W"]), ("  master-worker", &["-D"])]
+    {
+        let port = Port::reserve();
+        launched_into_a_pipe(&logging_to_streams(global, &port), arguments);
+    }
+}
+
+/// One connection that says nothing: a line in the log.
+fn connect_once(port: &Port) {
+    TcpStream::connect(port.address()).and_then(|mut stream| stream.write_all(b"x")).expect("a connection");
+}
+
+#[test]
+fn a_quiet_process_logs_to_no_stream_and_a_foreground_one_does() {
+    for (argument, logs) in [("-q", false), ("-V", true)] {
+        let (port, file) = (Port::reserve(), "format raw local0");
+        let sections = format!(
+            "listen x\n  log global\n  log LINES {file}\n  option tcplog\n  bind 127.0.0.1:{}\n",
+            port.number
+        );
+        let directory = tempfile::tempdir().expect("a directory");
+        let lines = directory.path().join("lines");
+        fs::write(&lines, "").expect("an empty file");
+        let sections = sections.replace("LINES", &format!("file@{}", lines.display()));
+        let global = format!("  log stdout {file}");
+        let running = Running::start_with(&global, &sections, &["-db", argument]);
+        connect_once(&port);
+        let logged = || fs::read_to_string(&lines).is_ok_and(|text| text.contains(" x/")).then_some(());
+        wait_for(PATIENCE, logged).expect("a line in the file");
+        let told = || running.proxy.stdout().contains(" x/");
+        if logs {
+            wait_for(PATIENCE, || told().then_some(())).expect("a line on standard output");
+        }
+        assert_eq!(told(), logs, "{argument}");
+    }
 }

@@ -73,7 +73,7 @@ impl Gateway {
         sockets.extend((1..workers).map(|_| listen(&ListenAddress::Tcp(address), &options).unwrap()));
         let load = Arc::new(Load::new(&config, workers));
         let mut publisher = TablePublisher::new(Arc::clone(&config), &load);
-        let targets = pronk::log::open(&config).unwrap();
+        let targets = pronk::log::open(&config, false).unwrap();
         let (_log, sinks) = pronk::log::start(Arc::clone(&config), targets, workers, "host").unwrap();
         let peers = Arc::new(Peers::new(workers));
         let clock = Clock { start: Instant::now(), epoch_us: 0 };

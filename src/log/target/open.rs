@@ -4,6 +4,7 @@ use std::io;
 
 use crate::config::model::{Config, LogAddress, LogTarget};
 use crate::process::error::StartError;
+use crate::sys::daemon::dev_null;
 use crate::sys::descriptor::duplicate;
 
 use super::datagram::{UdpTarget, UnixTarget};
@@ -23,12 +24,21 @@ pub struct Targets {
 /// after a fork.
 ///
 /// A syslog daemon that does not answer is no error. A file that cannot be written and a descriptor
-/// that is not open are.
-pub fn open(config: &Config) -> Result<Targets, StartError> {
-    let follow_files = config.global.chroot.is_none();
-    let targets = config.log_targets.iter().map(|target| open_target(target, follow_files));
+/// that is not open are. `silent` processes, those in the background or quiet, have /dev/null for the standard
+/// streams, as in HAProxy: whoever started them must see the end of its pipe.
+pub fn open(config: &Config, silent: bool) -> Result<Targets, StartError> {
+    let opening = Opening { follow_files: config.global.chroot.is_none(), silent };
+    let targets = config.log_targets.iter().map(|target| open_target(target, opening));
     let targets = targets.collect::<Result<_, _>>()?;
     Ok(Targets { targets, clock: LocalClock::of_this_machine() })
+}
+
+/// How targets are opened.
+#[derive(Clone, Copy, Debug)]
+struct Opening {
+    /// A log file that was moved away is made anew.
+    follow_files: bool,
+    silent: bool,
 }
 
 /// Targets that only a later configuration has.
@@ -42,16 +52,18 @@ pub struct Additions {
 /// # Errors
 /// As [`open`]; and a new file under a chroot, where its path would name another one.
 pub fn additions(config: &Config, running: &Config) -> Result<Additions, StartError> {
+    // In the background the streams are /dev/null by now.
+    let opening = Opening { follow_files: running.global.chroot.is_none(), silent: running.global.quiet };
     let new = config.log_targets.iter().filter(|target| !running.log_targets.contains(target));
     let open_one = |target: &LogTarget| match &target.address {
         LogAddress::File(_) if running.global.chroot.is_some() => Err(hidden(target)),
-        _ => open_target(target, running.global.chroot.is_none()),
+        _ => open_target(target, opening),
     };
     Ok(Additions { opened: new.map(open_one).collect::<Result<_, _>>()? })
 }
 
-fn open_target(target: &LogTarget, follow_files: bool) -> Result<Target, StartError> {
-    let transport = transport(&target.address, follow_files).map_err(|errno| explain(target, errno))?;
+fn open_target(target: &LogTarget, opening: Opening) -> Result<Target, StartError> {
+    let transport = transport(&target.address, opening).map_err(|errno| explain(target, errno))?;
     Ok(Target { config: target.clone(), transport, complained: false })
 }
 
@@ -63,12 +75,15 @@ fn hidden(target: &LogTarget) -> StartError {
         .with_remedy("restart, or log to a syslog server")
 }
 
-fn transport(address: &LogAddress, follow_files: bool) -> io::Result<Transport> {
+fn transport(address: &LogAddress, opening: Opening) -> io::Result<Transport> {
     Ok(match address {
         LogAddress::Udp(to) => Transport::Udp(UdpTarget::open(*to)?),
         LogAddress::Unix(path) => Transport::Unix(UnixTarget::open(path.clone())),
+        LogAddress::Fd(0..=2) if opening.silent => {
+            Transport::Descriptor(DescriptorTarget::open(dev_null()?.into())?)
+        }
         LogAddress::Fd(number) => Transport::Descriptor(DescriptorTarget::open(duplicate(*number)?)?),
-        LogAddress::File(path) => Transport::File(FileTarget::open(path.clone(), follow_files)?),
+        LogAddress::File(path) => Transport::File(FileTarget::open(path.clone(), opening.follow_files)?),
     })
 }
 
