@@ -21,7 +21,7 @@
 //! cli                                   the command line, called by main
 //! process                               start and stop, signals, the control thread
 //! admin                                 stats sockets, stats page
-//! worker · health · demo                a thread per core · the health thread · stand-ins
+//! worker · health · demo · top          a thread per core · the health thread · stand-ins · live view
 //! worker::mailbox                       what the control thread and a worker send each other
 //! session · ring · stats · log          one connection · io_uring · counters' renderings · log thread
 //! sys · impala                          every system call beside the ring · Thrift
@@ -53,6 +53,7 @@
 //! | [`process`] | limits, privileges, threads, signals |
 //! | [`impala`] | Thrift as Impala speaks it |
 //! | [`demo`] | stand-in coordinators and the demonstration on them |
+//! | [`top`] | the live view over a stats socket |
 //! | [`sys`] | sockets, pipes, users, limits, signals |
 //!
 //! # Words
@@ -92,4 +93,5 @@ pub mod stats;
 pub mod sys;
 pub mod table;
 pub mod timers;
+pub mod top;
 pub mod worker;

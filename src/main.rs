@@ -6,6 +6,7 @@ use pronk::cli::{self, Action, Mistake, Version};
 use pronk::config::keyword;
 use pronk::demo;
 use pronk::process::{self, report, version};
+use pronk::top;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
         Ok(Action::Version(wanted)) => show_version(wanted),
         Ok(Action::Condition(text)) => decide(&text),
         Ok(Action::Demo(arguments)) => demo::run(arguments, process::embedded),
+        Ok(Action::Top(arguments)) => top::run(arguments),
         Err(mistake) => explain(&mistake),
     }
 }

@@ -23,6 +23,8 @@ pub enum Action {
     Condition(String),
     /// `pronk demo …`, with what follows the word.
     Demo(Vec<OsString>),
+    /// `pronk top …`, with what follows the word.
+    Top(Vec<OsString>),
 }
 
 /// How much of the version is asked for.
@@ -59,6 +61,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Action, Mi
     let mut words: Words = arguments.into_iter().collect::<Vec<_>>().into_iter().peekable();
     if words.next_if(|word| word == "demo").is_some() {
         return Ok(Action::Demo(words.collect()));
+    }
+    if words.next_if(|word| word == "top").is_some() {
+        return Ok(Action::Top(words.collect()));
     }
     let mut invocation = Invocation::default();
     while let Some(word) = words.next() {
@@ -254,6 +259,12 @@ mod tests {
     fn demo_keeps_its_own_arguments() {
         let expected = ["--port-hs2", "0"].map(OsString::from).to_vec();
         assert_eq!(read("demo --port-hs2 0"), Ok(Action::Demo(expected)));
+    }
+
+    #[test]
+    fn top_keeps_its_own_arguments() {
+        let expected = ["--once", "x"].map(OsString::from).to_vec();
+        assert_eq!(read("top --once x"), Ok(Action::Top(expected)));
     }
 
     #[test]

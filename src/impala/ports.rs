@@ -4,3 +4,7 @@
 pub const BEESWAX: u16 = 21000;
 /// Clients, HiveServer2 over TBinaryProtocol (`--hs2_port`).
 pub const HS2: u16 = 21050;
+/// Clients, HiveServer2 over HTTP (`--hs2_http_port`).
+pub const HS2_HTTP: u16 = 28000;
+/// The debug web page (`--webserver_port`).
+pub const WEB: u16 = 25000;

@@ -11,4 +11,5 @@ pub mod pipe;
 pub mod reuseport;
 pub mod signal;
 pub mod socket;
+pub mod terminal;
 pub mod user;

@@ -19,4 +19,5 @@ mod sessions;
 mod signals;
 mod stats_page;
 mod stats_socket;
+mod top;
 mod upgrade;

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["session", "ring", "stats", "log"],
     // What control and worker send each other.
     &["worker::mailbox"],
-    &["worker", "health", "demo"],
+    &["worker", "health", "demo", "top"],
     // The commands of the stats sockets tell the health thread and the workers what to do.
     &["admin"],
     &["process"],
