@@ -9,6 +9,7 @@
 //! options, which nobody reads any more. Lengths are one byte.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::config::model::BindId;
 use crate::sys::passing;
+use crate::sys::socket::local_address;
 
 /// Descriptors of one message: HAProxy's number, one less than the kernel allows.
 const BATCH: usize = 252;
@@ -45,7 +47,7 @@ pub struct Held {
 pub enum Taker {
     /// Uses every socket it is given.
     Pronk,
-    /// Uses one socket for each of its listeners, the first that fits, and closes the others.
+    /// Uses one socket for each of its listeners, whichever of those that fit, and closes the others.
     Haproxy,
 }
 
@@ -59,6 +61,21 @@ pub struct Holdings {
 }
 
 impl Holdings {
+    /// The sockets that a taker can use. HAProxy is given the first one of each address only: which of several
+    /// it would choose differs between its versions, and whatever it leaves must not be the one that lives on.
+    pub fn give_to(&mut self, taker: Taker, pid: i32) -> Vec<Held> {
+        self.taker = Some((taker, pid));
+        let mut given = self.held.clone();
+        if taker == Taker::Haproxy {
+            let mut seen = BTreeSet::new();
+            given.retain(|held| {
+                let address = local_address(held.socket.as_fd());
+                address.is_none_or(|address| seen.insert((address, held.interface.clone())))
+            });
+        }
+        given
+    }
+
     /// Lets go of addresses that the process listens on no more.
     pub fn forget(&mut self, binds: &[BindId]) {
         self.held.retain(|held| held.bind.is_none_or(|bind| !binds.contains(&bind)));
@@ -121,6 +138,23 @@ mod tests {
         assert_eq!(asked("_getsocks pronk"), Some(Taker::Pronk));
         assert_eq!(asked("_getsocksx"), None);
         assert_eq!(asked(""), None);
+    }
+
+    #[test]
+    fn haproxy_gets_one_socket_of_each_address() {
+        let listener = || std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let held =
+            |socket: OwnedFd| Held { socket: Arc::new(socket), interface: None, bind: None, worker: None };
+        let (one, two) = (listener(), listener());
+        let again = one.try_clone().expect("a copy");
+        let (unix, _) = passing::pair().expect("a pair");
+        let sockets = [unix, one.into(), again.into(), two.into()];
+        let mut holdings = Holdings { held: sockets.into_iter().map(held).collect(), taker: None };
+        let first = Arc::clone(&holdings.held[1].socket);
+        assert_eq!(holdings.give_to(Taker::Pronk, 7).len(), 4);
+        let given = holdings.give_to(Taker::Haproxy, 8);
+        assert_eq!((given.len(), holdings.taker), (3, Some((Taker::Haproxy, 8))));
+        assert!(Arc::ptr_eq(&given[1].socket, &first));
     }
 
     #[test]

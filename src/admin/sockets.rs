@@ -82,11 +82,7 @@ async fn client(mut stream: Stream, rights: Rights, powers: Powers) {
 /// `_getsocks`, on a thread of its own. Who may not have the sockets, or has connected over TCP, gets nothing.
 async fn give(stream: Stream, sockets: Option<handover::Shared>, taker: Taker) -> io::Result<()> {
     let (Some(sockets), Stream::Unix(stream)) = (sockets, stream) else { return Ok(()) };
-    let held = {
-        let mut holdings = sockets.borrow_mut();
-        holdings.taker = Some((taker, peer(&stream)));
-        holdings.held.clone()
-    };
+    let held = sockets.borrow_mut().give_to(taker, peer(&stream));
     let stream = stream.into_std()?;
     let given = tokio::task::spawn_blocking(move || handover::give(stream.as_fd(), &held));
     given.await.unwrap_or_else(|error| Err(io::Error::other(error)))

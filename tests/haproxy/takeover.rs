@@ -1,5 +1,7 @@
 //! Pronk takes over from a running haproxy, and haproxy from Pronk: `-x` with `expose-fd listeners`, under load.
 
+use std::time::{Duration, Instant};
+
 use crate::installed;
 use crate::support::echo::Threads;
 use crate::support::port::Port;
@@ -8,8 +10,14 @@ use crate::support::stats::ask;
 use crate::support::storm::Storm;
 use crate::support::{PATIENCE, wait_for};
 
-/// Starts each program in turn on the same addresses; each takes the sockets of the one before.
-fn succession(programs: &[Program]) {
+/// Longer than a departure takes.
+const LONG: Duration = Duration::from_secs(3);
+/// Shorter: the one before the last may be leaving yet.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Starts each program in turn on the same addresses; each takes the sockets of the one before, and serves for
+/// `overlap` before the next one comes.
+fn succession(programs: &[Program], overlap: Duration) {
     let (port, server) = (Port::reserve(), Threads::echo());
     let directory = tempfile::tempdir().expect("a directory");
     let socket = directory.path().join("s.sock").display().to_string();
@@ -34,7 +42,11 @@ fn succession(programs: &[Program]) {
         storm.pass(300);
         let old = running.last().expect("one runs").pid().to_string();
         running.push(start(program, &["-x", &socket, "-sf", &old]));
-        storm.pass(300);
+        // Pronk closes its sockets when nothing has come to them for a while, at the latest after two seconds.
+        let began = Instant::now();
+        while began.elapsed() < overlap {
+            storm.pass(300);
+        }
         assert_eq!(storm.failures(), Vec::<String>::new(), "{program:?} after {programs:?}");
     }
     println!("{} short and 50 long connections through {programs:?}, none lost", storm.end());
@@ -51,10 +63,15 @@ fn succession(programs: &[Program]) {
 
 #[test]
 fn pronk_takes_over_from_haproxy() {
-    succession(&[installed(), Program::Pronk, Program::Pronk]);
+    succession(&[installed(), Program::Pronk, Program::Pronk], LONG);
 }
 
 #[test]
 fn haproxy_takes_over_from_pronk() {
-    succession(&[Program::Pronk, installed()]);
+    succession(&[Program::Pronk, installed(), installed()], LONG);
+}
+
+#[test]
+fn takeovers_may_follow_each_other_at_once() {
+    succession(&[Program::Pronk, installed(), installed(), Program::Pronk, installed()], SHORT);
 }
