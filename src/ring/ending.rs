@@ -86,14 +86,15 @@ impl Ring {
             CloseHow::Fin => {}
         }
         drop(socket);
-        if side == Side::Client {
+        // Not before the last: how the other socket is closed depends on what was heard from it.
+        if !self.lines[slot as usize].is_open() {
             for direction in Direction::BOTH {
                 self.reset_line(slot, direction);
             }
         }
     }
 
-    /// Gives back what the direction holds; the client's close is the session's last act or nearly so.
+    /// Gives back what the direction holds.
     pub(super) fn reset_line(&mut self, slot: u32, direction: Direction) {
         let line = self.lines[slot as usize].line_mut(direction);
         while line.queue.count > 0 {
