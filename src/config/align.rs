@@ -2,11 +2,13 @@
 //! go on under the numbers they have.
 //!
 //! A proxy is the same when name, kind and mode are; a bind when its socket would be, whoever owns it. What is
-//! new stands behind what is there, and what is gone stays in its place, marked as removed.
+//! new stands behind what is there, and what is gone stays in its place, marked as removed. Servers that
+//! commands added stay behind those of the file, until the file has one of that name.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::dynamic::survivors;
 use super::model::{
     Bind, BindId, Config, ListenAddress, LogTarget, LogTargetId, Mode, Proxy, ProxyId, ProxyKind, Server,
     SocketPermissions,
@@ -26,7 +28,7 @@ const FIRST: u32 = 1;
 /// So many different proxies, binds or log targets came and went that no number is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full {
-    /// `proxies`, `bind addresses` or `log targets`.
+    /// `proxies`, `bind addresses`, `servers` or `log targets`.
     pub what: &'static str,
 }
 
@@ -44,7 +46,12 @@ pub fn align(running: &Config, read: Config) -> Result<Config, Full> {
         put(&mut binds, at, Bind { proxy: places.proxies[usize::from(bind.proxy.0)], ..bind });
     }
     for (&ProxyId(at), proxy) in places.proxies.iter().zip(read.proxies) {
-        put(&mut proxies, at, renamed(proxy, &places));
+        let mut proxy = renamed(proxy, &places);
+        if let Some(before) = running.proxies.get(usize::from(at)).filter(|before| !before.removed) {
+            proxy.servers.extend(survivors(before, &proxy.servers));
+            u16::try_from(proxy.servers.len()).map_err(|_| Full { what: "servers" })?;
+        }
+        put(&mut proxies, at, proxy);
     }
     keep_numbers(running, &mut proxies, &mut binds);
     Ok(Config { global: read.global, proxies, binds, log_targets })

@@ -13,6 +13,7 @@ mod bind;
 pub mod conditional;
 pub mod diagnostic;
 pub mod draft;
+pub mod dynamic;
 pub mod environment;
 mod global;
 pub mod keyword;

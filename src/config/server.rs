@@ -7,7 +7,7 @@ use super::arguments::Arguments;
 use super::diagnostic::{Form, Report};
 use super::keyword::{self, Ignored, Places, Support};
 use super::lexer::Line;
-use super::model::{Check, Server, ServerAddress};
+use super::model::{Check, Origin, Server, ServerAddress};
 use super::supplies::Supplies;
 use super::value::{self, TimeUnit};
 
@@ -104,6 +104,48 @@ pub(super) fn parse_server(
     check_port_known(&options, &address, name, &mut words);
     let server = options.server(name, written, address);
     Some(ServerLine { line: line.clone(), server, id: options.id, cookie: options.cookie })
+}
+
+/// Reads `server NAME ADDRESS [options]` as a command has it, and the id it gives.
+pub(super) fn parse_dynamic_server(
+    line: &Line,
+    proxy: &str,
+    report: &mut Report,
+) -> Option<(Server, Option<u32>)> {
+    let mut words = Arguments::after(line, 1, report);
+    let expects = "'server' expects <name> and <addr>[:<port>] as arguments.";
+    let name = words.required(expects, "")?;
+    check_name(name, &mut words);
+    let written = words.required(expects, "")?;
+    let address = match address::address(written, Usage::Server) {
+        Ok(address) => address,
+        Err(error) => {
+            words.alert_last(error.text, error.help);
+            return None;
+        }
+    };
+    // Nobody looks names up while running.
+    if let Address::Ip(Host::Name(host), _) = &address {
+        let why = "a server that is added while running needs an IP address.";
+        words.alert_last(format!("could not resolve address '{}': {why}", host.name), "");
+    }
+    let mut supplies = Supplies::default();
+    let mut options = ServerOptions::default();
+    parse_options(&mut options, Places::SERVER, &mut words, &mut supplies);
+    let address = server_address(address, written, &options, &mut words, &mut supplies)?;
+    if options.checked && matches!(address, ServerAddress::TcpMapped(..)) && options.check.port.is_none() {
+        let text = format!(
+            "config: backend '{proxy}': server '{name}' has neither service port nor check port nor tcp_check \
+             rule 'connect' with port information."
+        );
+        words.alert(2, text, "");
+    }
+    let options_of_line = line.words.iter().skip(3).map(|word| word.text.as_str());
+    let state = options_of_line.rev().find(|word| matches!(*word, "enabled" | "disabled"));
+    let origin = Origin::Command { ready: state == Some("enabled") };
+    let server = options.server(name, written, address);
+    let maxconn = server.maxconn.max(server.minconn);
+    Some((Server { origin, disabled: state == Some("disabled"), maxconn, ..server }, options.id))
 }
 
 /// Reads `default-server [options]` into the options for the lines after it.
@@ -268,6 +310,7 @@ impl ServerOptions {
             name: name.to_owned(),
             id: 0,
             custom_id: false,
+            origin: Origin::File,
             host: written.to_owned(),
             address,
             weight: self.weight,

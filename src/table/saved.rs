@@ -121,6 +121,7 @@ fn check_state(state: &ServerState) -> u8 {
         // HAProxy pauses the check that a disabled server does not have.
         Checks::Absent if state.admin.disabled => PAUSED,
         Checks::Absent => 0,
+        Checks::Off if state.admin.disabled => CONFIGURED | PAUSED | running,
         Checks::Off => CONFIGURED | running,
         Checks::On if state.admin.maint => CONFIGURED | ENABLED | PAUSED | running,
         Checks::On => CONFIGURED | ENABLED | running,

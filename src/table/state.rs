@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::config::model::Server;
+use crate::config::model::{Origin, Server};
 
 /// What the checks say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,16 +82,23 @@ pub struct CheckReport {
 }
 
 impl ServerState {
-    /// At the start: in service unless `disabled`; one failed check takes a checked server down.
+    /// At the start: in service unless `disabled`; one failed check takes a checked server down. One that a
+    /// command added waits in maintenance and unchecked for further commands.
     pub fn initial(server: &Server) -> ServerState {
         // A server that is not checked has these too, and shows them in `show servers state`.
         let (rise, fall) = server.check.map_or((2, 3), |check| (check.rise, check.fall));
-        let health = if server.disabled { 0 } else { rise };
+        let maint = server.disabled || server.origin == Origin::Command { ready: false };
+        let health = if maint { 0 } else { rise };
         let check = CheckReport { status: "INI", health, rise, fall, ..CheckReport::default() };
+        let checks = match (server.check, server.origin) {
+            (None, _) => Checks::Absent,
+            (Some(_), Origin::File) => Checks::On,
+            (Some(_), Origin::Command { .. }) => Checks::Off,
+        };
         ServerState {
-            health: if server.disabled { Health::Down } else { Health::Up },
-            admin: Admin { maint: server.disabled, disabled: server.disabled, drain: false },
-            checks: if server.check.is_some() { Checks::On } else { Checks::Absent },
+            health: if maint { Health::Down } else { Health::Up },
+            admin: Admin { maint, disabled: server.disabled, drain: false },
+            checks,
             since_ms: 0,
             aged_ms: 0,
             check,

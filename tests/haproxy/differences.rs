@@ -95,6 +95,7 @@ pub fn apply(scenario: &str, mut seen: Seen) -> Seen {
 #[test]
 fn every_difference_belongs_to_a_scenario() {
     let sources = [
+        include_str!("dynamic.rs"),
         include_str!("ends.rs"),
         include_str!("live.rs"),
         include_str!("orders.rs"),

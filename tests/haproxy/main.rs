@@ -8,6 +8,7 @@
 mod support;
 
 mod differences;
+mod dynamic;
 mod ends;
 mod live;
 mod orders;

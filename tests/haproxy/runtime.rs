@@ -130,7 +130,7 @@ fn states(world: &World) -> String {
     text.trim_end().lines().skip(2).map(line).collect::<Vec<_>>().join(" | ")
 }
 
-fn note_servers(world: &mut World) {
+pub fn note_servers(world: &mut World) {
     let (statuses, states) = (statuses(world), states(world));
     world.note("stat", statuses);
     world.note("state", states);
@@ -144,7 +144,7 @@ fn order(world: &mut World, line: &str, messages: usize) {
 }
 
 /// Waits until the servers stand like this.
-fn await_status(world: &World, wanted: &str) {
+pub fn await_status(world: &World, wanted: &str) {
     let found = wait_for(PATIENCE, || statuses(world).contains(wanted).then_some(()));
     assert!(found.is_some(), "no server is {wanted}: {}", statuses(world));
 }

@@ -2,6 +2,7 @@
 
 mod absent;
 mod basics;
+mod dynamic;
 mod frontends;
 mod missing;
 mod process;
@@ -25,6 +26,7 @@ use table::find;
 enum Family {
     Absent,
     Basics,
+    Dynamic,
     Frontends,
     Process,
     Reload,
@@ -40,6 +42,7 @@ enum Family {
 const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Absent, absent::ROWS),
     (Family::Basics, basics::ROWS),
+    (Family::Dynamic, dynamic::ROWS),
     (Family::Frontends, frontends::ROWS),
     (Family::Process, process::ROWS),
     (Family::Reload, reload::ROWS),
@@ -76,6 +79,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
     match family {
         Family::Absent => absent::run(console, typed),
         Family::Basics => basics::run(console, typed),
+        Family::Dynamic => dynamic::run(console, typed).await,
         Family::Frontends => frontends::run(console, typed).await,
         Family::Process => process::run(console, typed).await,
         Family::Reload => reload::run(console, typed).await,

@@ -68,19 +68,32 @@ fn said(level: Level, reply: Reply) -> Answer {
     }
 }
 
-/// `backend/server`, each by its name or as `#` and its id.
-pub(super) fn place(config: &Config, path: &str) -> Result<Place, Answer> {
-    let (backend, server) = match path.split_once('/') {
-        Some((backend, server)) if !backend.is_empty() && !server.is_empty() => (backend, server),
-        _ => return Err(Answer::refusal("Require 'backend/server'.")),
-    };
-    let is = |name: &str, id: u32, wanted: &str| match wanted.strip_prefix('#') {
+/// The two names of `backend/server`.
+pub(super) fn parts(path: &str) -> Result<(&str, &str), Answer> {
+    match path.split_once('/') {
+        Some((backend, server)) if !backend.is_empty() && !server.is_empty() => Ok((backend, server)),
+        _ => Err(Answer::refusal("Require 'backend/server'.")),
+    }
+}
+
+/// A backend by its name, or by `#` and its id.
+pub(super) fn backend(config: &Config, wanted: &str) -> Option<ProxyId> {
+    let mut backends = config.proxies().filter(|(_, proxy)| proxy.kind.is_backend());
+    backends.find(|(_, proxy)| is(&proxy.name, proxy.id, wanted)).map(|(id, _)| id)
+}
+
+fn is(name: &str, id: u32, wanted: &str) -> bool {
+    match wanted.strip_prefix('#') {
         Some(number) => number.parse() == Ok(id),
         None => name == wanted,
-    };
-    let backends = config.proxies().filter(|(_, proxy)| proxy.kind.is_backend());
-    let mut named = backends.filter(|(_, proxy)| is(&proxy.name, proxy.id, backend));
-    let Some((proxy, settings)) = named.next() else { return Err(Answer::refusal("No such backend.")) };
+    }
+}
+
+/// `backend/server`, each by its name or as `#` and its id.
+pub(super) fn place(config: &Config, path: &str) -> Result<Place, Answer> {
+    let (name, server) = parts(path)?;
+    let Some(proxy) = backend(config, name) else { return Err(Answer::refusal("No such backend.")) };
+    let settings = &config.proxies[usize::from(proxy.0)];
     let mut servers = (0..).zip(&settings.servers).filter(|(_, one)| is(&one.name, one.id, server));
     match servers.next() {
         None => Err(Answer::refusal("No such server.")),

@@ -224,3 +224,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn servers_of_commands_stay_until_the_file_has_them() {
+    let words: Vec<String> = "d 10.0.0.4:1 id 9".split(' ').map(str::to_owned).collect();
+    let running = crate::config::dynamic::add_server(&read(THREE), ProxyId(1), &words).expect("added");
+    let again = after(&running, THREE);
+    assert_eq!(shown(&again)[1], "proxy 1 #3 one a #1 b #2 d #9");
+    let written = THREE.replace("server b", "server d 10.0.0.5:1\n server b");
+    assert_eq!(shown(&after(&again, &written))[1], "proxy 1 #3 one a #1 d #9 b #2");
+    let without = "frontend fe\n bind :21000\n default_backend two\nbackend two\n server c 10.0.0.3:1";
+    assert_eq!(shown(&after(&again, without))[1], "proxy 1 one removed");
+}

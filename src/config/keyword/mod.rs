@@ -24,6 +24,7 @@ mod timeouts;
 
 pub use http::REQUEST_WARNING;
 pub use render::{markdown, text};
+pub(in crate::config) use server::NOT_DYNAMIC;
 pub use stats::WARNING as STATS_WARNING;
 
 /// One keyword of one kind of place.

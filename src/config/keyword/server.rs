@@ -15,6 +15,32 @@ const NAMED_DEFAULTS: Support = missing(
 );
 const NO_AGENT: Support = told("there is no agent check");
 
+/// Options that a server which a command adds may not have, as in HAProxy.
+pub(in crate::config) const NOT_DYNAMIC: &[&str] = &[
+    "no-check",
+    "init-addr",
+    "cookie",
+    "no-check-send-proxy",
+    "no-agent-check",
+    "no-send-proxy-v2-ssl",
+    "no-send-proxy-v2-ssl-cn",
+    "socks4",
+    "resolvers",
+    "resolve-prefer",
+    "resolve-net",
+    "resolve-opts",
+    "stick",
+    "non-stick",
+    "tcp-ut",
+    "namespace",
+    "redir",
+    "max-reuse",
+    "log-proto",
+    "no-ssl",
+    "no-check-ssl",
+    "ssl-reuse",
+];
+
 /// Its rows.
 pub(super) const ROWS: &[Keyword] = &[
     row("check", SD, NONE, "Check its health.", SHOWN),

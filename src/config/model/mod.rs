@@ -16,7 +16,7 @@ pub use bind::{Bind, ListenAddress, SocketPermissions};
 pub use global::{Global, Tune};
 pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
 pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Timeouts, UseBackend};
-pub use server::{Check, Server, ServerAddress};
+pub use server::{Check, Origin, Server, ServerAddress};
 pub use stats::{CliLevel, Exporter, StatsPage, StatsSocket};
 
 /// Index into [`Config::proxies`]. Not HAProxy's numeric id, which is [`Proxy::id`].

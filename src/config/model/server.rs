@@ -12,6 +12,8 @@ pub struct Server {
     pub id: u32,
     /// The file gives the id.
     pub custom_id: bool,
+    /// Where it comes from.
+    pub origin: Origin,
     /// As written, for host names and the stats page.
     pub host: String,
     /// Where to connect; a mapped one is relative to the client's port.
@@ -38,6 +40,18 @@ pub struct Server {
     pub source: Option<SocketAddr>,
     /// `check` and its settings; None: not checked.
     pub check: Option<Check>,
+}
+
+/// Where a server comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A `server` line.
+    File,
+    /// `add server`: not checked before `enable health`.
+    Command {
+        /// `enabled`: in service at once, otherwise in maintenance.
+        ready: bool,
+    },
 }
 
 /// Where a server is reached.
@@ -93,6 +107,7 @@ impl Server {
             name: name.into(),
             id,
             custom_id: false,
+            origin: Origin::File,
             host: address.ip().to_string(),
             address: ServerAddress::Tcp(address),
             weight: 1,

@@ -104,7 +104,8 @@ impl Reloader {
         self.stop_listening(&gone).await;
         let mut sources = self.shared.borrow_mut();
         sources.limits.maxconn = next.global.maxconn.unwrap_or(sources.limits.maxconn);
-        sources.config = next;
+        // A command may have changed it since.
+        sources.config = Arc::clone(&sources.table.load().config);
         Some(said)
     }
 

@@ -1,0 +1,134 @@
+//! Servers that come and go while the process runs.
+//!
+//! Such a server lives in the running configuration alone. It stays through `reload`, until the file has a
+//! server of its name; a new process does not know it. One of the file that was deleted comes back with `reload`.
+
+use std::sync::Arc;
+
+use super::super::answer::Answer;
+use super::super::console::Console;
+use super::servers::{self, Place};
+use super::{Row, Typed, row};
+use crate::balance::weights_are_dynamic;
+use crate::config::dynamic;
+use crate::config::model::CliLevel::Admin;
+use crate::config::model::{Config, Mode, ProxyId};
+use crate::health::Order;
+use crate::log::Level;
+
+pub(super) const ROWS: &[Row] = &[
+    row("add server", "<backend>/<server> <address> [opts]", "create a server", Admin),
+    row("del server", "<backend>/<server>", "remove a server that is in maintenance and unused", Admin),
+];
+
+/// How often a change is tried while others change the configuration too.
+const ATTEMPTS: usize = 5;
+
+pub(super) async fn run(console: &Console, typed: Typed<'_>) -> Answer {
+    match typed.row.words {
+        "add server" => add_server(console, typed).await,
+        _ => del_server(console, typed.word(0)).await,
+    }
+}
+
+async fn add_server(console: &Console, typed: Typed<'_>) -> Answer {
+    let (backend, server) = match servers::parts(typed.word(0)) {
+        Ok(parts) => parts,
+        Err(refusal) => return refusal,
+    };
+    let mut words = vec![server.to_owned()];
+    words.extend(typed.arguments.iter().skip(1).cloned());
+    let added = |config: &Config| {
+        let proxy = backend_for(config, backend)?;
+        dynamic::add_server(config, proxy, &words).map_err(Answer::refusal)
+    };
+    change(console, "New server registered.", added).await
+}
+
+/// A backend that takes further servers.
+fn backend_for(config: &Config, name: &str) -> Result<ProxyId, Answer> {
+    let proxy = servers::backend(config, name).ok_or_else(|| Answer::refusal("No such backend."))?;
+    let settings = &config.proxies[usize::from(proxy.0)];
+    if settings.mode == Mode::Http {
+        return Err(Answer::refusal("This backend has 'mode http', which is not proxied here."));
+    }
+    if !weights_are_dynamic(settings) {
+        let text = "Backend must use a dynamic load balancing to support dynamic servers.";
+        return Err(Answer::refusal(text));
+    }
+    match settings.disabled {
+        true => Err(Answer::refusal("Proxy is disabled.")),
+        false => Ok(proxy),
+    }
+}
+
+async fn del_server(console: &Console, path: &str) -> Answer {
+    let removed = |config: &Config| {
+        let place = servers::place(config, path)?;
+        removable(console, place).map_err(Answer::refusal)?;
+        Ok(dynamic::del_server(config, place.0, place.1))
+    };
+    change(console, "Server deleted.", removed).await
+}
+
+/// Whether nothing needs the server any more.
+fn removable(console: &Console, (proxy, server): Place) -> Result<(), &'static str> {
+    let sources = console.powers().shared.borrow();
+    let table = sources.table.load();
+    let entry = &table.backend(proxy).servers[usize::from(server)];
+    if !entry.state.admin.maint {
+        return Err("Only servers in maintenance mode can be deleted.");
+    }
+    let cell = sources.load.server(entry.id);
+    match cell.live() + cell.waiting() {
+        0 => Ok(()),
+        _ => Err("Server still has connections attached to it, cannot remove it."),
+    }
+}
+
+/// Lets the process follow what `make` makes of its configuration, then says `done`.
+async fn change(console: &Console, done: &str, make: impl Fn(&Config) -> Result<Config, Answer>) -> Answer {
+    let powers = console.powers();
+    let mut refused = String::new();
+    for _ in 0..ATTEMPTS {
+        let base = Arc::clone(&powers.shared.borrow().table.load().config);
+        let next = match make(&base) {
+            Ok(next) => Arc::new(next),
+            Err(refusal) => return refusal,
+        };
+        match powers.health.order(Order::Replace { base, next }).await {
+            Err(error) => refused = error,
+            Ok(_) => {
+                let mut sources = powers.shared.borrow_mut();
+                sources.config = Arc::clone(&sources.table.load().config);
+                return Answer::message(Level::Info, done);
+            }
+        }
+    }
+    Answer::refusal(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::fixture::{ask, console};
+
+    #[test]
+    fn refusals_are_haproxys() {
+        let mut console = console(Admin);
+        for (line, answer) in [
+            ("add server", "Require 'backend/server'."),
+            ("add server be/", "Require 'backend/server'."),
+            ("add server nope/s3 127.0.0.1:1", "No such backend."),
+            ("add server fe/s3 127.0.0.1:1", "No such backend."),
+            ("add server be/s3", "'server' expects <name> and <addr>[:<port>] as arguments."),
+            ("add server be/s1 127.0.0.1:1", "Already exists a server with the same name in backend."),
+            ("add server web/s1 127.0.0.1:1", "This backend has 'mode http', which is not proxied here."),
+            ("del server be/s1", "Only servers in maintenance mode can be deleted."),
+            ("del server be/nope", "No such server."),
+            ("del server nope/s1", "No such backend."),
+        ] {
+            assert_eq!(ask(&mut console, line), format!("{answer}\n\n"), "{line}");
+        }
+    }
+}

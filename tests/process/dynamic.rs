@@ -1,0 +1,89 @@
+//! Servers that commands add and delete: they carry sessions, and live through `reload`.
+
+use std::fs;
+
+use crate::run::{DEFAULTS, Running};
+use crate::support::echo::Threads;
+use crate::support::peer::Peer;
+use crate::support::port::Port;
+use crate::support::storm::Storm;
+use crate::support::{PATIENCE, wait_for};
+
+fn reload(running: &Running, sections: &str) {
+    let text = format!("global\n  stats socket unix@s.sock level admin\n{DEFAULTS}\n{sections}\n");
+    fs::write(running.proxy.directory().join("haproxy.cfg"), text).expect("written");
+    let answer = running.ask("reload");
+    assert!(answer.starts_with("Success=1\n"), "{answer}");
+}
+
+/// `name id admin` of each server.
+fn servers(running: &Running) -> Vec<String> {
+    let states = running.ask("show servers state");
+    let fields = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        format!("{} {} {}", words[3], words[2], words[6])
+    };
+    states.trim_end().lines().skip(2).map(fields).collect()
+}
+
+#[test]
+fn servers_come_and_go_under_load_and_no_session_notices() {
+    let (one, two) = (Threads::echo(), Threads::echo());
+    let port = Port::reserve();
+    let sections =
+        format!("listen x\n  bind 127.0.0.1:{}\n  server a 127.0.0.1:{}\n", port.number, one.port());
+    let running = Running::start("  nbthread 2\n", &sections);
+    let storm = Storm::begin(port.address(), 20);
+    for round in 0..10 {
+        let name = format!("x/d{round}");
+        let added = running.ask(&format!("add server {name} 127.0.0.1:{} enabled weight 3", two.port()));
+        assert_eq!(added, "New server registered.\n\n");
+        storm.pass(30);
+        running.ask(&format!("set server {name} state maint"));
+        let gone = wait_for(PATIENCE, || match running.ask(&format!("del server {name}")).trim_end() {
+            "Server deleted." => Some(()),
+            "Server still has connections attached to it, cannot remove it." => None,
+            other => panic!("{other}"),
+        });
+        assert!(gone.is_some(), "{name} is never free");
+        assert_eq!(storm.failures(), Vec::<String>::new(), "round {round}");
+    }
+    storm.end();
+    assert_eq!(servers(&running), ["a 1 0"]);
+}
+
+#[test]
+fn a_reload_keeps_them_until_the_file_has_their_name() {
+    let (one, two) = (Threads::echo(), Threads::echo());
+    let port = Port::reserve();
+    let sections = |more: &str| {
+        format!("listen x\n  bind 127.0.0.1:{}\n  server a 127.0.0.1:{}\n{more}", port.number, one.port())
+    };
+    let running = Running::start("", &sections("  server b 127.0.0.1:9\n"));
+    let two = two.port();
+    for line in [
+        format!("add server x/d 127.0.0.1:{two} id 7"),
+        format!("add server x/e 127.0.0.1:{two}"),
+        "set server x/d state ready".to_owned(),
+        "set server x/a state maint".to_owned(),
+        "set server x/b state maint".to_owned(),
+        "del server x/b".to_owned(),
+    ] {
+        running.ask(&line);
+    }
+    assert_eq!(servers(&running), ["a 1 1", "d 7 0", "e 3 1"]);
+    let mut held = Peer::connect(port.address());
+    held.send(b"one");
+    assert_eq!(held.receive(3), b"one");
+
+    // What the file has comes back; what only commands know stays.
+    reload(&running, &sections("  server b 127.0.0.1:9 disabled\n"));
+    assert_eq!(servers(&running), ["a 1 1", "b 2 5", "d 7 0", "e 3 1"]);
+    // From now on the file decides of `d`, whose session and state go on; `e` is still nobody's but ours.
+    reload(&running, &sections(&format!("  server d 127.0.0.1:{two}\n")));
+    assert_eq!(servers(&running), ["a 1 1", "d 7 0", "e 3 1"]);
+    reload(&running, &sections(""));
+    assert_eq!(servers(&running), ["a 1 1", "e 3 1"]);
+    held.send(b"two");
+    assert_eq!(held.receive(3), b"two");
+}
