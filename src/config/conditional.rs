@@ -8,11 +8,65 @@ use super::lexer::{Line, Word};
 mod expression;
 mod version;
 
-pub use expression::{ConditionError, evaluate};
+pub use expression::{ConditionError, evaluate, evaluate_argument};
 
-/// The compile-time features that `feature()` knows, as HAProxy names them; the rest are absent.
-pub const FEATURES: &[&str] =
-    &["ACCEPT4", "GETADDRINFO", "LINUX_SPLICE", "LINUX_TPROXY", "NETFILTER", "TFO", "THREAD"];
+/// The compile-time features that are here, as HAProxy names them: what `feature()` is true for.
+pub const FEATURES: &[&str] = &[
+    "ACCEPT4",
+    "CPU_AFFINITY",
+    "GETADDRINFO",
+    "LINUX_SPLICE",
+    "LINUX_TPROXY",
+    "NETFILTER",
+    "PROMEX",
+    "SYSTEMD",
+    "TFO",
+    "THREAD",
+    "TPROXY",
+];
+
+/// Those of HAProxy 3.5 that are not.
+pub const ABSENT: &[&str] = &[
+    "51DEGREES",
+    "BACKTRACE",
+    "CLOSEFROM",
+    "CRYPT_H",
+    "DEVICEATLAS",
+    "DL",
+    "ENGINE",
+    "EPOLL",
+    "EVPORTS",
+    "KQUEUE",
+    "LIBATOMIC",
+    "LIBCRYPT",
+    "LUA",
+    "MATH",
+    "MEMORY_PROFILING",
+    "NS",
+    "OBSOLETE_LINKER",
+    "OPENSSL",
+    "OPENSSL_AWSLC",
+    "OPENSSL_WOLFSSL",
+    "OT",
+    "PCRE",
+    "PCRE2",
+    "PCRE2_JIT",
+    "PCRE_JIT",
+    "POLL",
+    "PRCTL",
+    "PROCCTL",
+    "PTHREAD_EMULATION",
+    "QUIC",
+    "QUIC_OPENSSL_COMPAT",
+    "RT",
+    "SHM_OPEN",
+    "SLZ",
+    "STATIC_PCRE",
+    "STATIC_PCRE2",
+    "THREAD_DUMP",
+    "WURFL",
+    "ZLIB",
+];
 
 /// What a condition may ask about.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 mod cutter;
 mod expansion;
 
-pub use cutter::words;
+pub use cutter::{condition, words};
 
 /// One word of a line, quotes and escapes resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]

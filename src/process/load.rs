@@ -158,7 +158,7 @@ pub fn verdict(loaded: &Loaded, invocation: &Invocation) -> String {
 pub fn condition(text: &str) -> Result<bool, String> {
     let environment: Environment = sources::environment(&[], None);
     let world = World { environment: &environment, splice: true, reuseport: true };
-    conditional::evaluate(text, world).map_err(|error| format!("{} ({})", error.text, error.help))
+    conditional::evaluate_argument(text, world).map_err(|why| format!("config : {why}"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::version::Version;
 use super::{FEATURES, World};
 use crate::config::environment::HAPROXY_VERSION;
+use crate::config::lexer::{self, LexErrorKind};
 
 /// Why a condition cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,20 @@ pub struct ConditionError {
 
 /// How deep parentheses and negations may nest.
 const DEPTH: usize = 64;
+
+/// The value of a condition that is one argument of a command line, where quotes, escapes and variables are still
+/// to be resolved. The error is HAProxy's text.
+pub fn evaluate_argument(text: &str, world: World<'_>) -> Result<bool, String> {
+    let text = lexer::condition(text, world.environment).map_err(|error| match error.kind {
+        LexErrorKind::Quote => "Syntax Error in condition: Unmatched quote.".to_owned(),
+        kind => format!("Syntax Error in condition: {}: {}.", kind.text(), kind.help()),
+    })?;
+    if !text.is_empty() && text.trim_ascii().is_empty() {
+        return Err(format!("Failed to evaluate condition: unparsable conditional sub-expression '{text}'"));
+    }
+    evaluate(&text, world)
+        .map_err(|error| format!("Failed to evaluate condition: {} ({})", error.text, error.help))
+}
 
 /// The value of a condition; an empty one is false.
 pub fn evaluate(text: &str, world: World<'_>) -> Result<bool, ConditionError> {
@@ -77,10 +92,11 @@ impl<'a> Reader<'a> {
         part: fn(&mut Self, usize) -> Result<bool, ConditionError>,
         join: fn(bool, bool) -> bool,
     ) -> Result<bool, ConditionError> {
+        let start = self.at;
         let mut value = part(self, depth)?;
         loop {
             self.blanks();
-            let operator_at = self.at;
+            let operator_at = if operator == "||" { start } else { self.at };
             if !self.take(operator) {
                 return Ok(value);
             }
@@ -107,26 +123,27 @@ impl<'a> Reader<'a> {
         if depth == 0 {
             return Err(ConditionError { help: "nest at most 64 levels", ..self.unparsable() });
         }
-        if self.take("!") {
+        let mut negated = false;
+        while self.take("!") {
+            negated = !negated;
             self.blanks();
-            return match self.term(depth - 1) {
-                Err(error) if error.text.starts_with("unparsable") => {
-                    self.at = start;
-                    Err(self.unparsable())
-                }
-                value => value.map(|value| !value),
-            };
         }
-        if self.take("(") {
-            return self.parenthesis(start, depth);
-        }
-        match self.rest().bytes().next() {
-            Some(b'0'..=b'9' | b'-' | b'+') => self.integer(),
-            _ => self.predicate(),
-        }
+        let value = match self.rest().bytes().next() {
+            Some(b'(') => self.parenthesis(start, depth),
+            Some(b'0'..=b'9' | b'-' | b'+') => self.integer(start),
+            _ => self.predicate(start),
+        };
+        value.map(|value| value != negated)
+    }
+
+    /// What starts at `start` is no term.
+    fn no_term(&mut self, start: usize) -> ConditionError {
+        self.at = start;
+        self.unparsable()
     }
 
     fn parenthesis(&mut self, start: usize, depth: usize) -> Result<bool, ConditionError> {
+        self.at += 1;
         self.blanks();
         let value = self.any(depth - 1)?;
         self.blanks();
@@ -137,32 +154,42 @@ impl<'a> Reader<'a> {
         Err(ConditionError { text, at: start, help: "close the parenthesis" })
     }
 
-    /// Zero is false, any other integer true.
-    fn integer(&mut self) -> Result<bool, ConditionError> {
+    /// Zero is false, any other integer true; `0x` and a leading 0 choose the base, as in C.
+    fn integer(&mut self, start: usize) -> Result<bool, ConditionError> {
         let rest = self.rest();
         let sign = usize::from(rest.starts_with(['-', '+']));
-        let digits = rest[sign..].bytes().take_while(u8::is_ascii_digit).count();
-        if digits == 0 {
-            return Err(self.unparsable());
+        let digits = &rest.as_bytes()[sign..];
+        let run = |from: &[u8], base: u32| from.iter().take_while(|b| char::from(**b).is_digit(base)).count();
+        let hexadecimal = match digits {
+            [b'0', b'x' | b'X', after @ ..] => run(after, 16),
+            _ => 0,
+        };
+        let length = match (hexadecimal, digits) {
+            (0, [b'0', ..]) => run(digits, 8),
+            (0, _) => run(digits, 10),
+            (after, _) => after + 2,
+        };
+        if length == 0 {
+            return Err(self.no_term(start));
         }
-        self.at += sign + digits;
-        Ok(rest[sign..sign + digits].bytes().any(|digit| digit != b'0'))
+        self.at += sign + length;
+        Ok(digits[..length].iter().any(|digit| !matches!(digit, b'0' | b'x' | b'X')))
     }
 
-    fn predicate(&mut self) -> Result<bool, ConditionError> {
+    fn predicate(&mut self, start: usize) -> Result<bool, ConditionError> {
         let rest = self.rest();
         let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
         let name = &rest[..length];
         let Some((_, arity)) = PREDICATES.iter().find(|(known, _)| *known == name) else {
-            return Err(self.unparsable());
+            return Err(self.no_term(start));
         };
         if !rest[length..].is_empty() && !rest[length..].starts_with(['(', ')', ' ', '\t']) {
-            return Err(self.unparsable());
+            return Err(self.no_term(start));
         }
         self.at += length;
         let arguments = if self.rest().starts_with('(') { self.arguments(name, *arity)? } else { Vec::new() };
         if *arity > 1 && arguments.len() < *arity {
-            return Err(self.missing(name, arguments.len(), *arity, self.at - 1));
+            return Err(self.missing(name, arguments.len().max(1), *arity, self.at - 1));
         }
         let argument = |index: usize| arguments.get(index).map_or("", String::as_str);
         Ok(holds(name, argument(0), argument(1), self.world))
@@ -248,7 +275,8 @@ fn holds(name: &str, first: &str, second: &str, world: World<'_>) -> bool {
         "streq" => first == second,
         "strneq" => first != second,
         "strstr" => first.contains(second),
-        "version_atleast" => compare(first).is_some_and(|order| order.is_ge()),
+        // HAProxy takes what is no version for an old one.
+        "version_atleast" => compare(first).is_none_or(|order| order.is_ge()),
         "version_before" => compare(first).is_some_and(|order| order.is_lt()),
         "enabled" => match first.to_ascii_uppercase().as_str() {
             "SPLICE" => world.splice,

@@ -13,6 +13,16 @@ pub fn words(raw: &RawLine, here: Here<'_>, variables: &dyn Variables) -> Result
     cutter.finish(raw.lossy)
 }
 
+/// The text of a condition given as one argument: quotes, escapes and variables as in a file, but blanks cut
+/// nothing (a run of them is one), and `#` is no comment.
+pub fn condition(text: &str, variables: &dyn Variables) -> Result<String, LexError> {
+    let mut cutter = Cutter::new(text, Here::default(), variables);
+    cutter.whole = true;
+    while cutter.step()? {}
+    let words = cutter.finish(false)?;
+    Ok(words.into_iter().map(|word| word.text).collect::<Vec<_>>().join(" "))
+}
+
 /// The state of cutting one line.
 struct Cutter<'a> {
     text: &'a str,
@@ -23,6 +33,8 @@ struct Cutter<'a> {
     word: Option<Partial>,
     done: Vec<(Partial, usize)>,
     total: usize,
+    /// Whether the line is one word.
+    whole: bool,
 }
 
 /// A word being put together; bytes, because `\xNN` may write half a character.
@@ -36,7 +48,17 @@ struct Partial {
 
 impl<'a> Cutter<'a> {
     fn new(text: &'a str, here: Here<'a>, variables: &'a dyn Variables) -> Self {
-        Cutter { text, at: 0, here, variables, quote: None, word: None, done: Vec::new(), total: 0 }
+        Cutter {
+            text,
+            at: 0,
+            here,
+            variables,
+            quote: None,
+            word: None,
+            done: Vec::new(),
+            total: 0,
+            whole: false,
+        }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -51,8 +73,9 @@ impl<'a> Cutter<'a> {
     fn step(&mut self) -> Result<bool, LexError> {
         let Some(byte) = self.rest().first().copied() else { return Ok(false) };
         match (byte, self.quote.map(|(quote, _)| quote)) {
+            (b' ' | b'\t' | b'\n' | b'\r', None) if self.whole => self.blanks()?,
             (b' ' | b'\t' | b'\n' | b'\r', None) => self.end_word(),
-            (b'#', None) => return Ok(false),
+            (b'#', None) if !self.whole => return Ok(false),
             (b'\\', None | Some(b'"')) => self.escape()?,
             (b'"' | b'\'', None) => self.open_quote(byte),
             (_, Some(quote)) if quote == byte => self.close_quote(),
@@ -97,6 +120,11 @@ impl<'a> Cutter<'a> {
     fn close_quote(&mut self) {
         self.quote = None;
         self.at += 1;
+    }
+
+    fn blanks(&mut self) -> Result<(), LexError> {
+        let run = self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.replace(b' ', run)
     }
 
     fn end_word(&mut self) {
