@@ -48,7 +48,6 @@ const fn flag(name: &'static str, takes: Takes, support: Support, doc: &'static 
 
 const NO_TLS: &str = "no TLS is spoken to servers";
 const URING: &str = "sockets are driven by io_uring";
-const DUMP: &str = "leave it out: no such dump is made; -vv lists the supported keywords";
 
 /// All options, in the order of the usage text.
 pub const FLAGS: &[Flag] = &[
@@ -82,15 +81,20 @@ pub const FLAGS: &[Flag] = &[
     flag("-W", Nothing, Honoured, "run a master that starts the worker and reloads on SIGUSR2"),
     flag("-Ws", Nothing, Honoured, "the same, telling systemd (Type=notify) how it goes"),
     flag("-S", Value("ADDR[,OPTION]..."), Honoured, "with -W: the master's own command socket"),
-    flag("-dA", Suffix, Refused(DUMP), "archive dependencies"),
-    flag("-dC", Suffix, Refused(DUMP), "dump the configuration"),
-    flag("-dK", Suffix, Refused(DUMP), "dump registered keywords"),
-    flag("-dL", Nothing, Refused("use 'ldd' on the executable"), "list shared objects"),
     flag(
-        "-dc",
-        Nothing,
-        Refused("use 'lscpu -e'; nbthread and cpu-map decide which CPUs are used"),
-        "list CPUs",
+        "-dC",
+        Suffix,
+        Honoured,
+        "show the configuration as read, -dC[KEY][,line]: hashed with KEY, numbered",
+    ),
+    flag("-dK", Suffix, Honoured, "list keywords by class, -dKhelp,all,acl,cfg,cli,cnv,flt,smp,svc"),
+    flag("-dL", Nothing, Honoured, "list loaded object files"),
+    flag("-dc", Nothing, Honoured, "list CPUs and the workers on them"),
+    flag(
+        "-dA",
+        Suffix,
+        Refused("copy the executable and what -dL lists: no archive is written"),
+        "archive dependencies",
     ),
     flag("-dt", Suffix, Refused("set PRONK_LOG=debug in the environment instead"), "traces"),
     flag("-de", Nothing, Ignored(URING), "no epoll"),

@@ -7,6 +7,7 @@ mod variables;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::config::dump::Style;
 use crate::process::{Farewell, Invocation, Predecessors};
 pub use flags::{FLAGS, Flag, Support, Takes};
 pub use usage::usage;
@@ -95,12 +96,28 @@ fn option(word: &OsStr, words: &mut Words, invocation: &mut Invocation) -> Resul
             text: format!("option '{}' is not available in this version of Pronk.", flag.name),
             instead: instead.to_owned(),
         }),
+        Support::Honoured if flag.takes == Takes::Suffix => {
+            dump(flag.name, suffix.unwrap_or_default(), invocation).map(|()| None)
+        }
         Support::Honoured if flag.takes == Takes::Pids => {
             invocation.predecessors = predecessors(flag.name, &values)?;
             Ok(None)
         }
         Support::Honoured => honour(flag.name, values.into_iter().next(), invocation),
     }
+}
+
+/// `-dK` and `-dC` with what is joined to them.
+fn dump(name: &str, suffix: &str, invocation: &mut Invocation) -> Result<(), Mistake> {
+    if name == "-dK" {
+        invocation.dumps.keywords = Some(suffix.to_owned());
+        return Ok(());
+    }
+    let style = Style::parse(suffix).ok_or_else(|| {
+        Mistake::Usage(format!("option '-dC' takes a number and ',line', as in -dC7,line, not '{suffix}'"))
+    })?;
+    invocation.dumps.config = Some(style);
+    Ok(())
 }
 
 /// A word may hold several pids, as `-sf "$(pidof haproxy)"` makes it.
@@ -175,6 +192,8 @@ fn honour(name: &str, value: Option<OsString>, to: &mut Invocation) -> Result<Op
         "-x" => to.take_over = (value != "/dev/null").then(|| PathBuf::from(value)),
         "-dD" => to.diagnostics = true,
         "-dW" => to.zero_warning = true,
+        "-dL" => to.dumps.libraries = true,
+        "-dc" => to.dumps.cpus = true,
         "-dS" => to.no_splice = true,
         "-dR" => to.no_reuseport = true,
         "-4" => to.ipv4_first = true,
@@ -280,10 +299,10 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        for line in ["-dA -f x", "-dC -f x", "-dL -f x"] {
+        for (line, option) in [("-dA -f x", "'-dA'"), ("-dAfile -f x", "'-dA'"), ("-dt -f x", "'-dt'")] {
             match read(line) {
                 Err(Mistake::Refused { text, instead }) => {
-                    assert!(text.contains(line.split(' ').next().expect("an option")), "{text}");
+                    assert!(text.contains(option), "{text}");
                     assert!(!instead.is_empty());
                 }
                 other => panic!("{line}: {other:?}"),
@@ -295,6 +314,15 @@ mod tests {
     fn what_would_do_nothing_is_accepted() {
         assert_eq!(started("-sf -st -x /dev/null -f x"), started("-f x"));
         assert_eq!(started("-dM0x55 -de -dp -dV -dZ -f x"), started("-f x"));
+    }
+
+    #[test]
+    fn dumps_take_what_is_joined_to_them() {
+        let dumps = started("-dKcfg,cli -dC7,line -dL -dc -f x").dumps;
+        assert_eq!(dumps.keywords.as_deref(), Some("cfg,cli"));
+        assert_eq!(dumps.config, Some(Style { key: 7, numbers: true }));
+        assert!(dumps.libraries && dumps.cpus);
+        assert!(problem("-dCx -f x").contains("not 'x'"));
     }
 
     #[test]

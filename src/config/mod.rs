@@ -13,6 +13,7 @@ mod bind;
 pub mod conditional;
 pub mod diagnostic;
 pub mod draft;
+pub mod dump;
 pub mod dynamic;
 pub mod environment;
 mod global;
@@ -65,6 +66,17 @@ pub fn parse(
 /// What must be fetched before [`parse`] can resolve this configuration.
 pub fn wants(sources: &[Source], environment: &Environment) -> Wants {
     read(sources, environment, Supplies::default(), &mut Report::default()).1
+}
+
+/// Every line that is read, in words: comments, `.if` and the branches not taken are gone.
+pub fn tokens(sources: &[Source], environment: &Environment) -> Vec<lexer::Line> {
+    let mut report = Report::default();
+    let mut walker = Walker::new(environment.clone(), Draft::new(Supplies::default()), &mut report);
+    walker.keep_lines();
+    for source in sources {
+        walker.file(source);
+    }
+    walker.into_lines()
 }
 
 fn read(

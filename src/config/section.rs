@@ -48,6 +48,8 @@ pub struct Walker<'r> {
     section: String,
     /// Whether a section other than `global` was seen.
     past_global: bool,
+    /// Some: every line that is not skipped is kept here, as it was cut.
+    kept: Option<Vec<Line>>,
 }
 
 impl<'r> Walker<'r> {
@@ -61,7 +63,18 @@ impl<'r> Walker<'r> {
             open: Open::Nothing,
             section: String::new(),
             past_global: false,
+            kept: None,
         }
+    }
+
+    /// Keeps every line from now on.
+    pub fn keep_lines(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// The lines kept.
+    pub fn into_lines(self) -> Vec<Line> {
+        self.kept.unwrap_or_default()
     }
 
     /// Reads one file to its end, whatever is wrong with it.
@@ -156,6 +169,9 @@ impl<'r> Walker<'r> {
         }
         if !blocks.active() {
             return;
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.push(line.clone());
         }
         if let Some(line) = self.ended(line)
             && let Some(line) = self.modified(line)

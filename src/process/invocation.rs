@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::bond::Bond;
+use super::dumps::Dumps;
 use super::predecessors::Predecessors;
 
 /// The options of one start (management manual, section 3).
@@ -44,6 +45,8 @@ pub struct Invocation {
     pub no_reuseport: bool,
     /// `-4`.
     pub ipv4_first: bool,
+    /// `-dK`, `-dC`, `-dL`, `-dc`.
+    pub dumps: Dumps,
     /// `-W` or `-Ws`.
     pub master: bool,
     /// `-Ws`: systemd is told, and nothing goes to the background.

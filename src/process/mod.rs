@@ -10,6 +10,7 @@ mod bond;
 mod control;
 mod departure;
 mod diagnostics;
+mod dumps;
 mod embedded;
 pub mod error;
 mod files;
@@ -40,6 +41,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use bond::Bond;
+pub use dumps::Dumps;
 pub use embedded::embedded;
 pub use error::StartError;
 pub use invocation::Invocation;
@@ -65,18 +67,21 @@ pub fn start(invocation: &Invocation) -> ExitCode {
     if !load::enter(invocation.directory.as_deref()) {
         return ExitCode::FAILURE;
     }
+    if let Some(style) = invocation.dumps.config {
+        return dumps::show_config(invocation, style);
+    }
     if !invocation.check
         && let Some(global) = load::glance(invocation)
         && (invocation.master || global.master_worker)
     {
+        dumps::show(&invocation.dumps, &global);
         return master::run(&global, invocation);
     }
-    match load::load(invocation) {
-        None => ExitCode::FAILURE,
-        Some(loaded) if invocation.check => {
-            report::answer(&load::verdict(&loaded, invocation));
-            ExitCode::SUCCESS
-        }
-        Some(loaded) => launch::run(loaded, invocation, began),
+    let Some(loaded) = load::load(invocation) else { return ExitCode::FAILURE };
+    dumps::show(&invocation.dumps, &loaded.config.global);
+    if invocation.check {
+        report::answer(&load::verdict(&loaded, invocation));
+        return ExitCode::SUCCESS;
     }
+    launch::run(loaded, invocation, began)
 }

@@ -15,7 +15,7 @@ use super::limits::Budget;
 use super::report::{self, Severity};
 use super::runtime::ring_refused;
 use super::sources;
-use crate::config::model::{BindId, Config};
+use crate::config::model::{BindId, Config, Global};
 use crate::health::{self, HealthThread, Remembered};
 use crate::load::Load;
 use crate::log::{self, LogHandle};
@@ -107,7 +107,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
             maxconn: budget.maxconn,
             pipes: budget.pipes as usize,
         };
-        spawn(setup, cpus(&config, index), send.clone())?;
+        spawn(setup, cpus(&config.global, index), send.clone())?;
     }
     let sources = Sources {
         table: publisher.shared(),
@@ -155,14 +155,19 @@ fn console() -> health::Console {
     health::Console { warning: told(Severity::Warning), alert: told(Severity::Alert) }
 }
 
+/// The CPUs of a worker, by its 0-based number.
+pub(super) fn place(global: &Global, index: usize) -> Vec<u16> {
+    cpus(global, index).cpus
+}
+
 /// Where a worker runs: its `cpu-map`, or one CPU of those this process may use.
 struct Place {
     cpus: Vec<u16>,
     demanded: bool,
 }
 
-fn cpus(config: &Config, index: usize) -> Place {
-    match config.global.cpu_map.get(index).filter(|cpus| !cpus.is_empty()) {
+fn cpus(global: &Global, index: usize) -> Place {
+    match global.cpu_map.get(index).filter(|cpus| !cpus.is_empty()) {
         Some(cpus) => Place { cpus: cpus.clone(), demanded: true },
         None => {
             let allowed = cpu::allowed();
@@ -240,9 +245,9 @@ mod tests {
     #[test]
     fn cpu_map_wins_over_the_order() {
         let mut config = Config::default();
-        assert_eq!(cpus(&config, 0).cpus, vec![cpu::allowed()[0]]);
+        assert_eq!(cpus(&config.global, 0).cpus, vec![cpu::allowed()[0]]);
         config.global.cpu_map = vec![vec![], vec![7, 8]];
-        assert!(!cpus(&config, 0).demanded);
-        assert_eq!(cpus(&config, 1).cpus, [7, 8]);
+        assert!(!cpus(&config.global, 0).demanded);
+        assert_eq!(cpus(&config.global, 1).cpus, [7, 8]);
     }
 }

@@ -1,10 +1,13 @@
 //! The version lines. Tools grep `HAProxy version`; the rest says plainly that this is Pronk.
 
+use super::dumps::SERVICES;
 use super::error::strerror;
 use super::runtime;
-use crate::config::conditional::FEATURES;
+use crate::config::conditional::{ABSENT, FEATURES};
 pub use crate::config::environment::{HAPROXY_BRANCH as BRANCH, HAPROXY_VERSION as COMPATIBLE};
 use crate::stats::RELEASE_DATE;
+use crate::sys::cpu;
+use crate::worker::MOST_WORKERS;
 
 /// HAProxy's number with Pronk's behind it: `3.5-dev5-pronk0.1.0`.
 pub fn number() -> String {
@@ -24,23 +27,46 @@ pub fn brief() -> String {
     )
 }
 
-/// What `-vv` prints above the table of keywords.
+/// What `-vv` prints above the table of keywords, in the blocks that tools look for.
 pub fn full() -> String {
     format!(
-        "{}Build options :\n  TARGET  = linux-io_uring\n  CPU     = {}\n  PROFILE = {}\n  OPTIONS = USE_THREAD=1 USE_SPLICE=1 USE_TPROXY=1 USE_TFO=1\n\n\
-         Feature list : +{} -LUA -OPENSSL -PCRE -PROMEX -QUIC -ZLIB\n\n\
-         Default settings :\n  bufsize = 16384, retries = 3\n\n\
-         Built without SSL library.\nBuilt with multi-threading support, one worker for each core by default.\n\n\
-         Available polling systems :\n   io_uring : pref=300,  test result {}\n\n\
-         Available services : none\n",
+        "{}Build options :\n  TARGET  = linux-io_uring\n  CPU     = {}\n  CC      = rustc\n  CFLAGS  = {}\n  OPTIONS = {}\n  DEBUG   = \n\n\
+         Feature list :{}\n\n\
+         Default settings :\n  bufsize = 16384, maxrewrite = 1024, maxpollevents = 200\n\n\
+         Built with multi-threading support (MAX_THREADS={}, default={}).\n\
+         Built without SSL library.\nBuilt without Lua support.\n\
+         Built with the Prometheus exporter as a service\n\
+         Built with transparent proxy support using: IP_TRANSPARENT IPV6_TRANSPARENT\n\
+         Built without compression support (neither USE_ZLIB nor USE_SLZ are set).\n\n{}\
+         Available multiplexer protocols :\n(protocols marked as <default> cannot be specified using 'proto' keyword)\n  \
+         <default> : mode=TCP   side=FE|BE  mux=PASS  flags=\n\n\
+         Available services : {}\nAvailable filters : none\n",
         brief(),
         std::env::consts::ARCH,
         if cfg!(debug_assertions) { "debug" } else { "release" },
-        FEATURES.join(" +"),
-        match runtime::probe() {
-            Ok(()) => "OK".to_owned(),
-            Err(error) => format!("FAILED ({})", strerror(&error)),
-        },
+        FEATURES.iter().map(|name| format!("USE_{name}=1")).collect::<Vec<_>>().join(" "),
+        features(),
+        MOST_WORKERS,
+        cpu::allowed().len().min(MOST_WORKERS),
+        polling(),
+        SERVICES.join(" "),
+    )
+}
+
+/// HAProxy's features in order of name, `+` those that are here.
+fn features() -> String {
+    let mut all: Vec<&str> = FEATURES.iter().chain(ABSENT).copied().collect();
+    all.sort_unstable();
+    all.iter().map(|name| format!(" {}{name}", if FEATURES.contains(name) { '+' } else { '-' })).collect()
+}
+
+fn polling() -> String {
+    let (result, usable) = match runtime::probe() {
+        Ok(()) => ("OK".to_owned(), 1),
+        Err(error) => (format!("FAILED ({})", strerror(&error)), 0),
+    };
+    format!(
+        "Available polling systems :\n   io_uring : pref=300,  test result {result}\nTotal: 1 ({usable} usable), will use io_uring.\n\n"
     )
 }
 

@@ -35,19 +35,26 @@ pub fn parse_acl(name: &str, words: &[&str]) -> Result<Acl, Mistake> {
     Ok(Acl { name: name.to_owned(), fetch, patterns })
 }
 
+/// The ACL keywords that stand for a fetch and its method: name, both, and how HAProxy writes them.
+const KEYWORDS: [(&str, Fetch, Method, &str); 4] = [
+    ("path_beg", Fetch::Path, Method::Text(Matching::Beg), "path -m beg"),
+    ("path_end", Fetch::Path, Method::Text(Matching::End), "path -m end"),
+    ("path_len", Fetch::Path, Method::Length, "path -m len"),
+    ("path_sub", Fetch::Path, Method::Text(Matching::Sub), "path -m sub"),
+];
+
+/// Every ACL keyword that is no fetch, and what it stands for.
+pub fn acl_keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KEYWORDS.into_iter().map(|(name, _, _, meaning)| (name, meaning))
+}
+
 /// The fetch, or an ACL keyword such as `path_beg` that stands for a fetch and its method.
 fn parse_keyword(word: &str) -> Result<(Fetch, Method), Mistake> {
-    let (fetch, method) = match word {
-        "path_beg" => (Fetch::Path, Method::Text(Matching::Beg)),
-        "path_end" => (Fetch::Path, Method::Text(Matching::End)),
-        "path_sub" => (Fetch::Path, Method::Text(Matching::Sub)),
-        "path_len" => (Fetch::Path, Method::Length),
-        _ => match Fetch::named(word) {
-            Some(fetch) => (fetch, natural_method(fetch)),
-            None => return Err(unknown_fetch(word)),
-        },
-    };
-    Ok((fetch, method))
+    if let Some((_, fetch, method, _)) = KEYWORDS.into_iter().find(|(name, ..)| *name == word) {
+        return Ok((fetch, method));
+    }
+    let fetch = Fetch::named(word).ok_or_else(|| unknown_fetch(word))?;
+    Ok((fetch, natural_method(fetch)))
 }
 
 fn natural_method(fetch: Fetch) -> Method {

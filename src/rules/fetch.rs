@@ -34,22 +34,29 @@ pub enum Sample<'a> {
     Text(&'a [u8]),
 }
 
+/// Every fetch by its name in the file, with the type of what it finds in HAProxy's words.
+const NAMES: [(&str, Fetch, &str); 7] = [
+    ("always_false", Fetch::Always(false), "bool"),
+    ("always_true", Fetch::Always(true), "bool"),
+    ("dst", Fetch::Dst, "ip"),
+    ("dst_port", Fetch::DstPort, "sint"),
+    ("path", Fetch::Path, "str"),
+    ("src", Fetch::Src, "ip"),
+    ("src_port", Fetch::SrcPort, "sint"),
+];
+
+/// The name and type of every fetch.
+pub fn fetch_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.into_iter().map(|(name, _, kind)| (name, kind))
+}
+
 /// HAProxy's `tune.http.maxhdr`: a request of more headers is no request.
 const HEADERS_MAX: usize = 101;
 
 impl Fetch {
     /// By its name in the file.
     pub fn named(name: &str) -> Option<Fetch> {
-        match name {
-            "always_true" => Some(Fetch::Always(true)),
-            "always_false" => Some(Fetch::Always(false)),
-            "src" => Some(Fetch::Src),
-            "src_port" => Some(Fetch::SrcPort),
-            "dst" => Some(Fetch::Dst),
-            "dst_port" => Some(Fetch::DstPort),
-            "path" => Some(Fetch::Path),
-            _ => None,
-        }
+        NAMES.iter().find(|(known, ..)| *known == name).map(|(_, fetch, _)| *fetch)
     }
 
     /// Whether it reads the client's bytes.

@@ -11,9 +11,9 @@ mod condition;
 mod fetch;
 mod pattern;
 
-pub use acl::parse_acl;
+pub use acl::{acl_keywords, parse_acl};
 pub use condition::parse_condition;
-pub use fetch::{Fetch, Sample};
+pub use fetch::{Fetch, Sample, fetch_names};
 pub use pattern::{Matching, Pattern};
 
 /// What a condition may look at.

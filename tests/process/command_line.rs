@@ -25,7 +25,9 @@ fn version_has_the_shape_tools_grep() {
 fn full_version_lists_the_keywords() {
     let run = pronk(["-vv"]);
     assert_eq!(run.code(), 0);
-    for text in ["Build options :", "TARGET  =", "Feature list : +", "+ frontend", "connect-on-data"] {
+    for text in
+        ["Build options :", "TARGET  =", "Feature list : ", " +THREAD ", "+ frontend", "connect-on-data"]
+    {
         assert!(run.stdout.contains(text), "{text}");
     }
 }
@@ -43,9 +45,9 @@ fn unknown_options_show_version_and_usage() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    let run = pronk(["-dL", "-f", "/dev/null"]);
+    let run = pronk(["-dA", "-f", "/dev/null"]);
     assert_eq!(run.code(), 1);
-    assert!(run.stderr.contains("[ALERT]") && run.stderr.contains("'-dL' is not available"));
+    assert!(run.stderr.contains("[ALERT]") && run.stderr.contains("'-dA' is not available"));
     assert!(run.stderr.contains("= help: "));
 }
 
@@ -136,6 +138,30 @@ fn a_bad_file_reads_as_in_haproxy() {
     for (ours, theirs) in ours.1.iter().zip(&theirs.1) {
         assert!(ours.starts_with(theirs.trim_end_matches('.')), "{ours}\n{theirs}");
     }
+}
+
+#[test]
+fn a_configuration_is_shown_as_read_and_nothing_runs() {
+    let kept = written("# c\nlisten x # c\n  bind 127.0.0.1:9\n.if 0\n  foo\n.endif\n");
+    let shown = pronk(["-dC,line".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!((shown.code(), shown.stdout.as_str()), (0, "2     listen x\n3     \tbind 127.0.0.1:9\n"));
+    let hashed = pronk(["-dC7".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    assert!(hashed.code() == 0 && !hashed.stdout.contains("127.0.0.1") && hashed.stdout.contains(":9\n"));
+    let bad = written("listen x\n  foo\n");
+    let shown = pronk(["-dC".as_ref(), "-f".as_ref(), bad.file.as_os_str()]);
+    assert_eq!((shown.code(), shown.stdout.as_str()), (1, "listen x\n\tfoo\n"));
+}
+
+#[test]
+fn cpus_are_listed_with_their_workers() {
+    let kept = written("global\n  nbthread 1\nlisten x\n  bind 127.0.0.1:9\n");
+    let listed = pronk(["-dc".as_ref(), "-c".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!(listed.code(), 0);
+    assert!(
+        listed.stdout.starts_with("CPUs online: ") && listed.stdout.contains("; workers: 1\n"),
+        "{}",
+        listed.stdout
+    );
 }
 
 #[test]

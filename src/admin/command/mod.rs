@@ -19,6 +19,7 @@ use super::console::Console;
 use crate::config::model::CliLevel;
 
 pub use table::Row;
+pub use table::commands;
 use table::find;
 
 /// A file of this folder.

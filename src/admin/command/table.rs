@@ -43,6 +43,11 @@ impl Row {
     }
 }
 
+/// The words of every command that is followed.
+pub fn commands() -> impl Iterator<Item = &'static str> {
+    rows().filter(|(family, _)| *family != Family::Missing).map(|(_, row)| row.words)
+}
+
 /// The row of a command, the most words first, and its arguments.
 pub(super) fn find(command: &[String]) -> Option<(Family, &'static Row, &[String])> {
     let matching = rows().filter_map(|(family, row)| Some((family, row, row.arguments_of(command)?)));

@@ -6,6 +6,7 @@
 
 mod bind;
 mod bind_tls;
+mod classes;
 mod global;
 mod global_http;
 mod global_tls;
@@ -22,6 +23,7 @@ mod server_tls;
 mod stats;
 mod timeouts;
 
+pub use classes::listing;
 pub use http::REQUEST_WARNING;
 pub use render::{markdown, text};
 pub(in crate::config) use server::NOT_DYNAMIC;
