@@ -1,5 +1,7 @@
 //! One client of a stats socket: command lines in, answers out. Knows no socket.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::Powers;
@@ -39,6 +41,7 @@ pub struct Console {
     severity_output: SeverityOutput,
     patience: Duration,
     over: bool,
+    deserted: Rc<Cell<bool>>,
 }
 
 impl Console {
@@ -54,6 +57,7 @@ impl Console {
             severity_output: SeverityOutput::Nothing,
             patience: patience(ms),
             over: false,
+            deserted: Rc::default(),
         }
     }
 
@@ -75,6 +79,16 @@ impl Console {
     /// `quit`.
     pub fn end(&mut self) {
         self.over = true;
+    }
+
+    /// Where to note that the client has left before it was answered.
+    pub fn desertion(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.deserted)
+    }
+
+    /// Whether nobody is there any more to be answered.
+    pub fn is_deserted(&self) -> bool {
+        self.deserted.get()
     }
 
     /// What this client may do.

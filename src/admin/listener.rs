@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -173,6 +174,25 @@ impl Accepting {
                 }
             }
         }
+    }
+}
+
+/// Who is served over a connection.
+pub trait Peer: AsyncRead + AsyncWrite + Unpin {
+    /// Whether it has closed both ways. One that has only finished sending has not, and over TCP nobody
+    /// can tell before the first answer is refused.
+    fn has_left(&self) -> bool;
+}
+
+impl Peer for Stream {
+    fn has_left(&self) -> bool {
+        let fd = match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        };
+        let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::empty())];
+        let left = poll(&mut polled, Some(&Timespec::default()));
+        left.is_ok() && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -14,14 +15,17 @@ use tokio::time::timeout;
 
 use super::Powers;
 use super::console::Console;
-use super::dialogue::{Dialogue, LONGEST_LINE, Next};
+use super::dialogue::{Dialogue, LONGEST_LINE, Line, Next};
 use super::handover::{self, Taker};
-use super::listener::{Listener, Stream};
+use super::listener::{Listener, Peer, Stream};
 use super::upgrade::{self, Foreman, giver};
 use crate::config::model::CliLevel;
 
 /// How long a client that was answered may take to close its side.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How often is looked whether a client that waits for its answer is still there.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What the clients of a stats socket may do.
 #[derive(Clone, Debug)]
@@ -113,10 +117,7 @@ fn peer(stream: &tokio::net::UnixStream) -> i32 {
 
 /// One client from its first byte to the end, or to the point where it asks for the listening sockets. A
 /// half-closed client still gets every answer.
-async fn converse<S>(stream: &mut S, console: &mut Console) -> io::Result<Option<Wanted>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn converse(stream: &mut impl Peer, console: &mut Console) -> io::Result<Option<Wanted>> {
     let mut dialogue = Dialogue::default();
     let mut buffer = [0; 2048];
     loop {
@@ -128,7 +129,7 @@ where
                 if line.text == upgrade::COMMAND {
                     return Ok(Some(Wanted::Sessions));
                 }
-                let answer = console.answer(line).await;
+                let answer = answer(stream, console, line).await;
                 write(stream, answer.as_bytes(), console.patience()).await?;
                 if console.is_over() || (console.is_one_shot() && !dialogue.has_line()) {
                     break;
@@ -150,6 +151,18 @@ where
         }
     }
     finish(stream).await.map(|()| None)
+}
+
+/// The answer to a line. A command that takes its time ends early when nobody waits for it any more.
+async fn answer(stream: &impl Peer, console: &mut Console, line: Line) -> String {
+    let deserted = console.desertion();
+    let mut answer = pin!(console.answer(line));
+    loop {
+        match timeout(LOOK, &mut answer).await {
+            Ok(answer) => return answer,
+            Err(_) => deserted.set(stream.has_left()),
+        }
+    }
 }
 
 /// Tells the end and waits for the client's: closing with bytes unread would reset the connection
@@ -188,6 +201,12 @@ async fn within<T>(patience: Duration, step: impl Future<Output = io::Result<T>>
 mod tests {
     use super::*;
     use crate::admin::fixture::{console, local};
+
+    impl Peer for tokio::io::DuplexStream {
+        fn has_left(&self) -> bool {
+            false
+        }
+    }
 
     /// A client that gives up after `ms`.
     fn impatient(ms: u64) -> Console {

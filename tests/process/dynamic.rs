@@ -7,7 +7,6 @@ use crate::support::echo::Threads;
 use crate::support::peer::Peer;
 use crate::support::port::Port;
 use crate::support::storm::Storm;
-use crate::support::{PATIENCE, wait_for};
 
 fn reload(running: &Running, sections: &str) {
     let text = format!("global\n  stats socket unix@s.sock level admin\n{DEFAULTS}\n{sections}\n");
@@ -39,13 +38,9 @@ fn servers_come_and_go_under_load_and_no_session_notices() {
         let added = running.ask(&format!("add server {name} 127.0.0.1:{} enabled weight 3", two.port()));
         assert_eq!(added, "New server registered.\n\n");
         storm.pass(30);
-        running.ask(&format!("set server {name} state maint"));
-        let gone = wait_for(PATIENCE, || match running.ask(&format!("del server {name}")).trim_end() {
-            "Server deleted." => Some(()),
-            "Server still has connections attached to it, cannot remove it." => None,
-            other => panic!("{other}"),
-        });
-        assert!(gone.is_some(), "{name} is never free");
+        let gone = running
+            .ask(&format!("set server {name} state maint;wait 30s srv-removable {name};del server {name}"));
+        assert_eq!(gone, "\nDone.\n\nServer deleted.\n\n", "{name}");
         assert_eq!(storm.failures(), Vec::<String>::new(), "round {round}");
     }
     storm.end();

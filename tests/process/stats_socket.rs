@@ -162,3 +162,19 @@ fn descriptors_return_to_where_they_were() {
     let after = wait_for(PATIENCE, || (running.proxy.open_descriptors() <= before).then_some(()));
     assert!(after.is_some(), "{before} before, {} after", running.proxy.open_descriptors());
 }
+
+#[test]
+fn a_client_that_leaves_waits_no_longer() {
+    let (running, _port) = started("  stats maxconn 1\n");
+    let mut waiting = UnixStream::connect(running.socket()).expect("connected");
+    waiting.write_all(b"wait 20d\n").expect("sent");
+    drop(waiting);
+    assert_eq!(running.ask("show cli level"), "admin\n\n");
+    let mut half_closed = UnixStream::connect(running.socket()).expect("connected");
+    half_closed.write_all(b"wait 600;show cli level\n").expect("sent");
+    half_closed.shutdown(std::net::Shutdown::Write).expect("half-closed");
+    half_closed.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut answer = String::new();
+    half_closed.read_to_string(&mut answer).expect("an answer");
+    assert_eq!(answer, "Done.\n\nadmin\n\n");
+}

@@ -65,25 +65,43 @@ fn backend_for(config: &Config, name: &str) -> Result<ProxyId, Answer> {
 async fn del_server(console: &Console, path: &str) -> Answer {
     let removed = |config: &Config| {
         let place = servers::place(config, path)?;
-        removable(console, place).map_err(Answer::refusal)?;
-        Ok(dynamic::del_server(config, place.0, place.1))
+        match obstacle(console, place) {
+            None => Ok(dynamic::del_server(config, place.0, place.1)),
+            Some(obstacle) => Err(Answer::refusal(obstacle.text())),
+        }
     };
     change(console, "Server deleted.", removed).await
 }
 
-/// Whether nothing needs the server any more.
-fn removable(console: &Console, (proxy, server): Place) -> Result<(), &'static str> {
+/// Why a server cannot be deleted yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// It is in service.
+    Service,
+    /// It has sessions, or some wait for it.
+    Sessions,
+}
+
+impl Obstacle {
+    /// In HAProxy's words.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Obstacle::Service => "Only servers in maintenance mode can be deleted.",
+            Obstacle::Sessions => "Server still has connections attached to it, cannot remove it.",
+        }
+    }
+}
+
+/// What still needs the server.
+pub(super) fn obstacle(console: &Console, (proxy, server): Place) -> Option<Obstacle> {
     let sources = console.powers().shared.borrow();
     let table = sources.table.load();
     let entry = &table.backend(proxy).servers[usize::from(server)];
     if !entry.state.admin.maint {
-        return Err("Only servers in maintenance mode can be deleted.");
+        return Some(Obstacle::Service);
     }
     let cell = sources.load.server(entry.id);
-    match cell.live() + cell.waiting() {
-        0 => Ok(()),
-        _ => Err("Server still has connections attached to it, cannot remove it."),
-    }
+    (cell.live() + cell.waiting() > 0).then_some(Obstacle::Sessions)
 }
 
 /// Lets the process follow what `make` makes of its configuration, then says `done`.

@@ -49,5 +49,4 @@ pub(super) const ROWS: &[Row] = &[
     missing("trace", Admin),
     missing("unpublish backend", Admin),
     missing("update ssl", Admin),
-    missing("wait", User),
 ];

@@ -13,6 +13,7 @@ mod sessions;
 mod states;
 mod statistics;
 mod table;
+mod wait;
 
 use super::answer::Answer;
 use super::console::Console;
@@ -35,6 +36,7 @@ enum Family {
     Sessions,
     States,
     Statistics,
+    Wait,
     /// Known to HAProxy, refused by name here.
     Missing,
 }
@@ -51,6 +53,7 @@ const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Sessions, sessions::ROWS),
     (Family::States, states::ROWS),
     (Family::Statistics, statistics::ROWS),
+    (Family::Wait, wait::ROWS),
     (Family::Missing, missing::ROWS),
 ];
 
@@ -88,6 +91,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
         Family::Sessions => sessions::run(console, typed).await,
         Family::States => states::run(console, typed),
         Family::Statistics => statistics::run(console, typed).await,
+        Family::Wait => wait::run(console, typed).await,
         Family::Missing => Answer::missing(row.words),
     }
 }
