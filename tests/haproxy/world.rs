@@ -212,7 +212,7 @@ impl World {
 
     /// Stops the proxy while `act` runs, so that it sees all of it at once.
     pub fn frozen<T>(&self, act: impl FnOnce(&World) -> T) -> T {
-        self.proxy.signal("STOP");
+        self.proxy.stop();
         let result = act(self);
         self.proxy.signal("CONT");
         result

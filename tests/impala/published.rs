@@ -107,7 +107,7 @@ fn cluster_guide(servers: &[Spark], clients: &mut Clients) {
     println!("cluster guide, roundrobin: {seen:?}");
     assert_eq!(seen, rotation(&seen, servers));
     // The request is there when the session starts: the proxy stands still meanwhile.
-    proxy.signal("STOP");
+    proxy.stop();
     let mut browser = Peer::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, main)));
     browser.send(b"GET /static/x HTTP/1.0\r\n\r\n");
     proxy.signal("CONT");

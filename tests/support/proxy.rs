@@ -114,6 +114,23 @@ impl Proxy {
         assert!(status.success(), "kill -s {name} {}", self.pid());
     }
 
+    /// Stops every thread of the process, until the signal CONT. The signal alone returns before they stop.
+    pub fn stop(&self) {
+        self.signal("STOP");
+        let stopped = || self.thread_states().iter().all(|state| *state == 'T').then_some(());
+        wait_for(PATIENCE, stopped).expect("the process stops");
+    }
+
+    /// One letter for each thread, as in /proc.
+    fn thread_states(&self) -> Vec<char> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
+        let state = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).ok()?;
+            stat.rsplit_once(") ")?.1.chars().next()
+        };
+        tasks.flatten().filter_map(state).collect()
+    }
+
     pub fn wait(&mut self, within: Duration) -> Option<ExitStatus> {
         wait_for(within, || self.exit_status())
     }
