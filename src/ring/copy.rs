@@ -6,7 +6,7 @@
 use io_uring::{cqueue, opcode};
 
 use super::buffers::GROUP;
-use super::lines::Flags;
+use super::lines::{Flags, Line};
 use super::token::{Kind, Token};
 use super::{Ring, outcome};
 use crate::session::op::{Completion, Direction, Errno, Outcome};
@@ -56,11 +56,29 @@ impl Ring {
         }
     }
 
+    /// Listens on behind bytes that were taken and wait.
+    pub(super) fn watch(&mut self, slot: u32) {
+        self.lines[slot as usize].line_mut(Direction::ToServer).flags.set(Flags::WATCH);
+        match self.serve_fill(slot, Direction::ToServer) {
+            Some((completion, outcome)) => self.answer(slot, completion, outcome),
+            None => self.resume_receiving(slot, Direction::ToServer),
+        }
+    }
+
+    pub(super) fn unwatch(&mut self, slot: u32) {
+        if self.lines[slot as usize].line_mut(Direction::ToServer).flags.take(Flags::WATCH) {
+            self.answer(slot, Completion::Watched, Err(Errno::ECANCELED));
+        }
+    }
+
     /// Answers a waiting Fill or Hold from what has arrived: bytes first, then the end or the error.
     fn serve_fill(&mut self, slot: u32, direction: Direction) -> Answer {
         let line = self.lines[slot as usize].line_mut(direction);
         if line.flags.has(Flags::HOLD) {
             return self.serve_hold(slot);
+        }
+        if line.flags.has(Flags::WATCH) {
+            return serve_watch(line);
         }
         if !line.flags.has(Flags::FILL) {
             return None;
@@ -182,7 +200,10 @@ impl Ring {
     fn resume_receiving(&mut self, slot: u32, direction: Direction) {
         let lines = &self.lines[slot as usize];
         let flags = lines.line(direction).flags;
-        let waiting = flags.has(Flags::FILL | Flags::HOLD);
+        // Behind bytes that wait no more is received than a sink that reads would leave.
+        let watching = flags.has(Flags::WATCH) && !flags.has(Flags::BULK | Flags::WANTS_BULK);
+        let room = lines.line(direction).queue.count < QUEUED_MOST;
+        let waiting = flags.has(Flags::FILL | Flags::HOLD) || (watching && room);
         if !waiting || flags.has(Flags::RECEIVING) || lines.aborting[direction.source().index()] {
             return;
         }
@@ -211,7 +232,7 @@ impl Ring {
                 return None;
             }
             let flags = &mut self.lines[slot as usize].line_mut(direction).flags;
-            if flags.has(Flags::FILL | Flags::HOLD) && !flags.has(Flags::STARVED) {
+            if flags.has(Flags::FILL | Flags::HOLD | Flags::WATCH) && !flags.has(Flags::STARVED) {
                 flags.set(Flags::STARVED);
                 self.starved.push_back((slot, direction));
             }
@@ -261,4 +282,15 @@ impl Ring {
         }
         Some((Completion::Drained(direction), outcome))
     }
+}
+
+/// Answers a waiting Watch from what the source has said: its error or its end.
+fn serve_watch(line: &mut Line) -> Answer {
+    let outcome = match line.error {
+        0 if line.flags.has(Flags::EOF) => Ok(0),
+        0 => return None,
+        errno => Err(Errno(errno)),
+    };
+    line.flags.clear(Flags::WATCH);
+    Some((Completion::Watched, outcome))
 }

@@ -56,12 +56,16 @@ impl Ring {
         let direction = Direction::out_of(side);
         let flags = &mut lines.line_mut(direction).flags;
         let (filling, holding) = (flags.take(Flags::FILL), flags.take(Flags::HOLD));
+        let watching = flags.take(Flags::WATCH);
         let draining = lines.line_mut(direction.other()).flags.take(Flags::DRAIN);
         if filling {
             self.answer(slot, Completion::Filled(direction), Err(Errno::ECANCELED));
         }
         if holding {
             self.answer(slot, Completion::Held, Err(Errno::ECANCELED));
+        }
+        if watching {
+            self.answer(slot, Completion::Watched, Err(Errno::ECANCELED));
         }
         if draining {
             self.answer(slot, Completion::Drained(direction.other()), Err(Errno::ECANCELED));

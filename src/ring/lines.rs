@@ -30,6 +30,8 @@ impl Flags {
     pub(super) const STARVED: u16 = 1 << 8;
     /// Nothing more is to be taken from the source.
     pub(super) const STOPPED: u16 = 1 << 9;
+    /// The session, whose bytes wait, is to hear of the end before them.
+    pub(super) const WATCH: u16 = 1 << 10;
 
     pub(super) fn has(self, bits: u16) -> bool {
         self.0 & bits != 0

@@ -479,6 +479,8 @@ impl<R: FnMut(ServerId) -> io::Result<Route>> Submit for Ops<'_, R> {
             }
             Op::Hold(wanted) => self.ring.hold(slot, wanted),
             Op::Fill(direction) => self.ring.fill(slot, direction),
+            Op::Watch => self.ring.watch(slot),
+            Op::Unwatch => self.ring.unwatch(slot),
             Op::Stop(direction) => self.ring.stop(slot, direction),
             Op::Drain(direction, len) => self.ring.drain(slot, direction, len),
             Op::Shutdown(direction) => self.ring.shutdown(slot, direction),

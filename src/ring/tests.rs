@@ -9,7 +9,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::token::{Kind, Token};
 use super::{Event, Ring, Settings};
-use crate::session::op::{CloseHow, Completion, Op, Outcome, Side, Submit};
+use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
 
 fn ring() -> Ring {
     Ring::new(&Settings { buffer_size: 4096, buffers: 256, pipe_size: 65_536, pipes: 2 }).expect("a ring")
@@ -86,4 +86,23 @@ fn a_glance_of_the_slots_former_session_is_forgotten() {
     ring.open(0, second);
     submit(&mut ring, Op::Hold(0));
     assert_eq!(answer(&mut ring, Completion::Held), Ok(5));
+}
+
+#[test]
+fn a_watch_hears_the_end_before_the_bytes_ahead_of_it_are_written() {
+    let mut ring = ring();
+    let (client, mut peer) = pair();
+    ring.open(0, client);
+    peer.write_all(b"query").expect("the peer speaks first");
+    submit(&mut ring, Op::Fill(Direction::ToServer));
+    assert_eq!(answer(&mut ring, Completion::Filled(Direction::ToServer)), Ok(5));
+    submit(&mut ring, Op::Watch);
+    submit(&mut ring, Op::Unwatch);
+    assert_eq!(answer(&mut ring, Completion::Watched), Err(Errno::ECANCELED));
+    submit(&mut ring, Op::Watch);
+    peer.write_all(b"more").expect("the peer speaks");
+    drop(peer);
+    assert_eq!(answer(&mut ring, Completion::Watched), Ok(0));
+    submit(&mut ring, Op::Unwatch);
+    assert_eq!(ring.held(0), b"query");
 }

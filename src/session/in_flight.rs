@@ -20,17 +20,17 @@ impl InFlight {
     pub(super) fn of(op: Op) -> u8 {
         match op {
             Op::Connect(_) => Self::CONNECT,
-            Op::Hold(_) => Self::direction(Direction::ToServer),
+            Op::Hold(_) | Op::Watch => Self::direction(Direction::ToServer),
             Op::Fill(d) | Op::Drain(d, _) | Op::Shutdown(d) => Self::direction(d),
             Op::Abort(side) => Self::abort(side),
-            Op::Stop(_) | Op::Close(..) => 0,
+            Op::Stop(_) | Op::Unwatch | Op::Close(..) => 0,
         }
     }
 
     pub(super) fn answered_by(completion: Completion) -> u8 {
         match completion {
             Completion::Connected => Self::CONNECT,
-            Completion::Held => Self::direction(Direction::ToServer),
+            Completion::Held | Completion::Watched => Self::direction(Direction::ToServer),
             Completion::Filled(d) | Completion::Drained(d) | Completion::ShutDown(d) => Self::direction(d),
             Completion::Aborted(side) => Self::abort(side),
         }

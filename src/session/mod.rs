@@ -20,6 +20,7 @@ pub mod policy;
 mod relay;
 mod retry;
 pub mod termination;
+mod waiting;
 
 use deadline::Expiry;
 use in_flight::InFlight;
@@ -155,6 +156,7 @@ impl Session {
         self.phase = Phase::Queued;
         self.server = NOBODY;
         self.listen_to_client(ops);
+        self.watch_client(false, ops);
     }
 
     /// No server can be used.
@@ -216,27 +218,16 @@ impl Session {
                 if let Some(stage) = self.given_up(outcome, policy) {
                     return self.end(Cause::ClientAbort, stage, ops);
                 }
-                self.relay_mut(d).on_fill(outcome, connected)
+                let step = self.relay_mut(d).on_fill(outcome, connected);
+                self.watch_client(policy.abort_on_close, ops);
+                step
             }
+            Completion::Watched => return self.on_watched(outcome, policy, ops),
             Completion::Drained(d) => self.relay_mut(d).on_drain(outcome),
             Completion::ShutDown(d) => self.relay_mut(d).on_shutdown(),
             Completion::Aborted(_) => Step::Park,
         };
         self.take(step, ops)
-    }
-
-    /// What a client gives up that leaves without a word: at once its place in a queue or the pause before a
-    /// retry, with `option abortonclose` also a connect under way. None: the session goes on.
-    fn given_up(&self, outcome: Outcome, policy: &Policy) -> Option<Stage> {
-        let waiting = matches!(self.standing(), Phase::Queued | Phase::TurnAround);
-        let connecting = self.phase == Phase::Connecting && policy.abort_on_close;
-        let timed_out = self.relay(Direction::ToServer).expired();
-        match outcome {
-            _ if !(waiting || connecting) || timed_out => None,
-            Ok(0) => Some(self.stage()),
-            Ok(_) => None,
-            Err(_) => Some(Stage::Data),
-        }
     }
 
     /// A deadline struck. The owner has checked that it is still the one in force.
@@ -307,6 +298,10 @@ impl Session {
         self.phase = Phase::Established;
         let fill = self.relay_mut(Direction::ToClient).start();
         self.submit(fill, ops);
+        if self.watching() {
+            ops.submit(Op::Unwatch);
+            return Verdict::Live;
+        }
         let step = self.relay_mut(Direction::ToServer).proceed();
         self.take(step, ops)
     }
@@ -319,9 +314,13 @@ impl Session {
         policy: &Policy,
         ops: &mut impl Submit,
     ) -> Verdict {
-        if let Completion::Filled(d) = completion {
-            let step = self.relay_mut(d).on_fill(outcome, false);
-            return self.take(step, ops);
+        match completion {
+            Completion::Filled(d) => {
+                let step = self.relay_mut(d).on_fill(outcome, false);
+                return self.take(step, ops);
+            }
+            Completion::Watched => return self.on_watched(outcome, policy, ops),
+            _ => {}
         }
         if self.in_flight.has(InFlight::CONNECT | InFlight::abort(Side::Server)) {
             return Verdict::Live;

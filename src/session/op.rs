@@ -93,7 +93,8 @@ pub enum CloseHow {
     Reset,
 }
 
-/// A request. Every variant but [`Op::Stop`] and [`Op::Close`] is answered by exactly one completion.
+/// A request. Every variant but [`Op::Stop`], [`Op::Unwatch`] and [`Op::Close`] is answered by exactly one
+/// completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Open the server socket and connect it. Ok(0), or the errno of the failure.
@@ -103,6 +104,11 @@ pub enum Op {
     Hold(u16),
     /// Take bytes from the source. Ok(bytes taken), Ok(0) at EOF.
     Fill(Direction),
+    /// Tell of the client's end while what it sent before it is still to be drained: Ok(0), or its error. It is
+    /// told again in its place by [`Op::Fill`]. A client that sent more than is held at a time is not heard.
+    Watch,
+    /// Watch no more: a waiting [`Op::Watch`] is answered with ECANCELED. Itself not answered.
+    Unwatch,
     /// Take no more bytes from the source: a waiting [`Op::Fill`] is answered with what it has or
     /// ECANCELED. Itself not answered.
     Stop(Direction),
@@ -128,6 +134,8 @@ pub enum Completion {
     Held,
     /// [`Op::Fill`].
     Filled(Direction),
+    /// [`Op::Watch`].
+    Watched,
     /// [`Op::Drain`].
     Drained(Direction),
     /// [`Op::Shutdown`].

@@ -110,7 +110,8 @@ impl Session {
         let cancelled = outcome == Err(Errno::ECANCELED);
         Ok(match completion {
             Completion::Filled(d) if cancelled && !self.relay(d).expired() => Step::Park,
-            Completion::Drained(_) if cancelled => Step::Park,
+            Completion::Drained(_) | Completion::Watched if cancelled => Step::Park,
+            Completion::Watched => self.given_up(outcome, policy).map_or(Ok(Step::Park), Err)?,
             Completion::Filled(d) => match self.given_up(outcome, policy) {
                 Some(stage) => return Err(stage),
                 None => self.relay_mut(d).on_fill(outcome, connected),
@@ -345,6 +346,7 @@ mod tests {
         session.queued(&mut ops);
         tell(&mut session, TO_SERVER, Ok(5), &mut ops);
         session.park(&mut ops);
+        tell(&mut session, Completion::Watched, Err(Errno::ECANCELED), &mut ops);
         assert_eq!(both_aborted(&mut session, &mut ops), Verdict::Parked);
         let mut there = Session::from_parcel(&session.parcel(), None).expect("a state");
         ops.clear();

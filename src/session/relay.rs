@@ -230,6 +230,11 @@ impl Relay {
         self.state == State::Filling && !self.expired
     }
 
+    /// Bytes were taken and wait for a sink.
+    pub(super) fn holds(&self) -> bool {
+        self.state == State::Full
+    }
+
     /// The sink owes progress.
     pub(super) fn pushing(&self) -> bool {
         self.state == State::Draining

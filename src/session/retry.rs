@@ -44,6 +44,7 @@ impl Session {
             (true, false, true) => return self.end(Cause::Normal, Stage::Ended, ops),
             (true, false, false) => self.phase = Phase::TurnAround,
         }
+        self.watch_client(false, ops);
         Verdict::Live
     }
 

@@ -82,12 +82,13 @@ impl Worker {
     }
 
     /// The two ways in which HAProxy logs an end in a queue or before a connection was made: a client whose FIN
-    /// came with its connection is not blamed, and neither for it nor for one whose time was up is the wait
-    /// counted.
+    /// came with its connection, and no request, is not blamed, and neither for it nor for one whose time was
+    /// up is the wait counted.
     fn settle_blame(&mut self, slot: u32, before: Phase) {
         let Entry { session, record } = &mut self.sessions[slot as usize];
         let Termination { cause, stage } = session.termination();
-        let left_at_once = cause == Cause::ClientAbort && record.age_ms(self.now) <= 1;
+        let left_at_once =
+            cause == Cause::ClientAbort && !session.has_request() && record.age_ms(self.now) <= 1;
         if left_at_once && matches!(stage, Stage::Queue | Stage::Connect) {
             session.forgive();
         } else if before == Phase::Queued && cause != Cause::ClientTimeout {

@@ -202,3 +202,81 @@ scenario!(
         drop((first, server));
     }
 );
+
+scenario!(
+    client_data_and_fin_while_queued_abortonclose,
+    config("  timeout queue 1s\n  option abortonclose\n", S1_MAX),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let second = world.connect_having(|second| {
+            second.send(b"request");
+            second.finish();
+        });
+        world.note_client(second);
+        drop((first, server));
+    }
+);
+
+scenario!(
+    client_data_and_fin_while_queued_later_abortonclose,
+    config("  timeout queue 1s\n  option abortonclose\n", S1_MAX),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let mut second = world.connect();
+        second.send(b"request");
+        world.await_stat_for_a_while("BACKEND", "qcur", 1);
+        second.finish();
+        world.note_client(second);
+        drop((first, server));
+    }
+);
+
+scenario!(client_resets_with_data_while_queued, config("  timeout queue 1s\n", S1_MAX), one, |world| {
+    let (first, server) = world.relayed();
+    let mut second = world.connect();
+    second.send(b"request");
+    world.await_stat_for_a_while("BACKEND", "qcur", 1);
+    second.reset();
+    world.note_log();
+    drop((first, server));
+});
+
+scenario!(
+    client_resets_with_data_while_queued_abortonclose,
+    config("  timeout queue 1s\n  option abortonclose\n", S1_MAX),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let mut second = world.connect();
+        second.send(b"request");
+        world.await_stat_for_a_while("BACKEND", "qcur", 1);
+        second.reset();
+        world.note_log();
+        drop((first, server));
+    }
+);
+
+scenario!(
+    queued_with_data_and_served_abortonclose,
+    config("  timeout queue 10s\n  option abortonclose\n", S1_MAX),
+    one,
+    |world| {
+        let (first, server) = world.relayed();
+        let mut second = world.connect();
+        second.send(b"waiting");
+        world.await_stat_for_a_while("BACKEND", "qcur", 1);
+        drop((first, server));
+        world.note_log();
+        let mut server = world.server(1).accept();
+        let text = server.receive_text(7);
+        world.note("server gets", text);
+        second.send(b"more");
+        let text = server.receive_text(4);
+        world.note("server gets", text);
+        second.close();
+        server.close();
+        world.note_log_letters();
+    }
+);

@@ -234,3 +234,68 @@ scenario!(
         world.note_log();
     }
 );
+
+scenario!(
+    client_data_and_fin_while_connecting_abortonclose,
+    config("  retries 0\n  option abortonclose\n", S1),
+    silent,
+    |world| {
+        let client = world.connect_having(|client| {
+            client.send(b"request");
+            client.finish();
+        });
+        world.note_client(client);
+    }
+);
+
+scenario!(
+    client_data_and_fin_while_connecting_later_abortonclose,
+    config("  retries 0\n  option abortonclose\n", S1),
+    silent,
+    |world| {
+        let mut client = world.connect();
+        client.send(b"request");
+        world.await_stat_for_a_while("s1", "scur", 1);
+        client.finish();
+        world.note_client(client);
+    }
+);
+
+scenario!(
+    client_resets_with_data_while_connecting_abortonclose,
+    config("  retries 0\n  option abortonclose\n", S1),
+    silent,
+    |world| {
+        let mut client = world.connect();
+        client.send(b"request");
+        world.await_stat_for_a_while("s1", "scur", 1);
+        client.reset();
+        world.note_log();
+    }
+);
+
+scenario!(
+    client_data_and_fin_in_turn_around_abortonclose,
+    config("  timeout connect 1s\n  retries 1\n  option abortonclose\n", S1),
+    refusing,
+    |world| {
+        let mut client = world.connect();
+        client.send(b"request");
+        world.await_stat_for_a_while("s1", "wretr", 1);
+        client.finish();
+        world.note_client(client);
+    }
+);
+
+scenario!(
+    client_resets_with_data_in_turn_around,
+    config("  timeout connect 1s\n  retries 1\n", S1),
+    refusing,
+    |world| {
+        let mut client = world.connect();
+        client.send(b"request");
+        world.await_stat_for_a_while("s1", "wretr", 1);
+        client.reset();
+        world.note_log();
+    }
+);

@@ -53,17 +53,18 @@ pub fn completion_of(op: Op) -> Option<Completion> {
         Op::Connect(_) => Completion::Connected,
         Op::Hold(_) => Completion::Held,
         Op::Fill(d) => Completion::Filled(d),
+        Op::Watch => Completion::Watched,
         Op::Drain(d, _) => Completion::Drained(d),
         Op::Shutdown(d) => Completion::ShutDown(d),
         Op::Abort(side) => Completion::Aborted(side),
-        Op::Stop(_) | Op::Close(..) => return None,
+        Op::Stop(_) | Op::Unwatch | Op::Close(..) => return None,
     })
 }
 
 pub fn side_of(op: Op) -> Option<Side> {
     Some(match op {
         Op::Connect(_) => Side::Server,
-        Op::Hold(_) => Side::Client,
+        Op::Hold(_) | Op::Watch => Side::Client,
         Op::Fill(d) => d.source(),
         Op::Drain(d, _) | Op::Shutdown(d) => d.sink(),
         _ => return None,
@@ -72,7 +73,7 @@ pub fn side_of(op: Op) -> Option<Side> {
 
 pub fn direction_of(op: Op) -> Option<Direction> {
     Some(match op {
-        Op::Hold(_) => Direction::ToServer,
+        Op::Hold(_) | Op::Watch => Direction::ToServer,
         Op::Fill(d) | Op::Drain(d, _) | Op::Shutdown(d) => d,
         _ => return None,
     })
@@ -104,6 +105,7 @@ impl Actor {
             Op::Hold(0) => true,
             Op::Hold(_) => peer(Side::Client).is_some_and(Peer::can_speak),
             Op::Fill(d) => peer(d.source()).is_some_and(Peer::can_speak),
+            Op::Watch => peer(Side::Client).is_some_and(Peer::ends),
             Op::Drain(d, _) => peer(d.sink()).is_some_and(|sink| !sink.stalls),
             Op::Abort(side) => !self.pending.iter().any(|p| side_of(p.op) == Some(side)),
             _ => true,

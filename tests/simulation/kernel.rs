@@ -16,6 +16,7 @@ impl World {
             Op::Connect(_) => self.perform_connect(at),
             Op::Hold(_) => self.perform_hold(at),
             Op::Fill(direction) => self.perform_fill(at, direction)?,
+            Op::Watch => self.perform_watch(at),
             Op::Drain(direction, len) => self.perform_drain(at, direction, len)?,
             Op::Shutdown(direction) => self.perform_shutdown(at, direction)?,
             _ => Ok(0),
@@ -46,6 +47,11 @@ impl World {
             (false, End::Reset) => Err(Errno::ECONNRESET),
             (false, _) => Ok(0),
         }
+    }
+
+    fn perform_watch(&self, at: usize) -> Outcome {
+        let client = self.actors[at].peers[0].as_ref();
+        if client.is_none_or(|peer| peer.end == End::Reset) { Err(Errno::ECONNRESET) } else { Ok(0) }
     }
 
     fn perform_fill(&mut self, at: usize, direction: Direction) -> Result<Outcome, String> {

@@ -72,6 +72,11 @@ impl Peer {
         self.sent < self.to_send || self.end != End::Silence
     }
 
+    /// Whether it may have said already that no more will come, behind bytes that nobody has taken.
+    pub fn ends(&self) -> bool {
+        self.end != End::Silence
+    }
+
     /// The next bytes, at most `len`.
     pub fn speak(&mut self, len: u32) -> Vec<u8> {
         let n = len.min(self.to_send - self.sent);

@@ -305,6 +305,7 @@ impl World {
         match completion {
             Completion::Filled(d) => actor.armed[d.source().index()] = matches!(outcome, Ok(1..)),
             Completion::Held => actor.armed[Side::Client.index()] = matches!(outcome, Ok(1..)),
+            Completion::Watched => actor.armed[Side::Client.index()] = outcome == Err(Errno::ECANCELED),
             Completion::Aborted(side) => actor.armed[side.index()] = false,
             _ => {}
         }
@@ -421,6 +422,7 @@ impl World {
         match op {
             Op::Close(side, how) => return self.close(at, side, how),
             Op::Stop(direction) => actor.cancel(|op| op == Op::Fill(direction)),
+            Op::Unwatch => actor.cancel(|op| op == Op::Watch),
             Op::Abort(side) if self.mutant == Mutant::ClosesInFlight => {
                 return self.lie_about_abort(at, side);
             }
