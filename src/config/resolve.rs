@@ -121,7 +121,7 @@ impl<'a> Resolver<'a> {
         let mut own = Vec::new();
         for line in &section.binds {
             for bind in &line.binds {
-                let id = line.id.unwrap_or_else(|| ids.next());
+                let id = ids.of(line.id);
                 own.push(BindId(index(self.binds.len())));
                 let custom_id = line.id.is_some();
                 self.binds.push(Bind { proxy: owner, id, custom_id, ..bind.clone() });
@@ -158,7 +158,7 @@ impl<'a> Resolver<'a> {
             }
         }
         let numbered = |line: &ServerLine, ids: &mut Ids| Server {
-            id: line.id.unwrap_or_else(|| ids.next()),
+            id: ids.of(line.id),
             custom_id: line.id.is_some(),
             maxconn: line.server.maxconn.max(line.server.minconn),
             ..line.server.clone()
@@ -247,7 +247,7 @@ fn proxy_ids(sections: &[Section], report: &mut Report) -> Vec<u32> {
             report.alert(line, line.span(1), text).form(Form::ParsingTight).help("choose another number");
         }
     }
-    sections.iter().map(|section| section.id.as_ref().map_or_else(|| ids.next(), |(id, _)| *id)).collect()
+    sections.iter().map(|section| ids.of(section.id.as_ref().map(|(id, _)| *id))).collect()
 }
 
 fn balance(section: &Section) -> Balance {

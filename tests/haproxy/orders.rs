@@ -131,6 +131,12 @@ scenario!(
     three,
     by_address
 );
+scenario!(
+    source_consistent_with_given_ids,
+    config("", &backend("balance source\n  hash-type consistent", ["id 10", "", "id 20"])),
+    three,
+    by_address
+);
 scenario!(source_consistent_wt6, plain("balance source\n  hash-type consistent wt6"), three, by_address);
 scenario!(hash_src, plain("balance hash src"), three, by_address);
 scenario!(hash_src_consistent, plain("balance hash src\n  hash-type consistent djb2"), three, by_address);

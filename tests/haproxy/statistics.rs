@@ -159,6 +159,43 @@ scenario!(statistics_in_json, config(), two, |world| {
     world.note("json", nothing);
 });
 
+const NUMBERED: &str = "global
+  stats socket unix@stats.sock
+defaults
+  mode tcp
+  timeout connect 1s
+  timeout client 1s
+  timeout server 1s
+frontend f
+  id 7
+  option socket-stats
+  bind 127.0.0.1:{front} id 9
+  bind unix@1.sock
+  bind unix@2.sock id 2
+  bind unix@3.sock
+frontend g
+  bind unix@4.sock
+backend b
+  id 4
+  server s1 127.0.0.1:{s1} id 10
+  server s2 127.0.0.1:{s2}
+  server s3 127.0.0.1:{s2} id 20
+  server s4 127.0.0.1:{s2}
+  server s5 127.0.0.1:{s2} id 6
+  server s6 127.0.0.1:{s2}
+backend c
+";
+
+scenario!(given_and_automatic_ids, NUMBERED, two, |world| {
+    let text = answer(world, "show stat");
+    let names: Vec<&str> = text.lines().next().unwrap_or_default().split(',').collect();
+    let at = |name| names.iter().position(|&column| column == name).expect("a column");
+    for line in text.lines().skip(1).filter(|line| !line.is_empty()) {
+        let cells: Vec<&str> = line.split(',').collect();
+        world.note("ids", format!("{} {} {} {}", cells[0], cells[1], cells[at("iid")], cells[at("sid")]));
+    }
+});
+
 scenario!(typed_info, config(), two, |world| {
     note_typed(world, "show info typed");
     note_json(world, "show info json", "{\"field\":");

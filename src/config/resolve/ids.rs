@@ -1,4 +1,4 @@
-//! Numeric ids: the ones the file gives, and the lowest free ones for the rest.
+//! Numeric ids: the ones the file gives, and automatic ones for the rest.
 
 use std::collections::HashMap;
 
@@ -27,12 +27,16 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// The lowest automatic one that no line has taken.
-    pub fn next(&mut self) -> u32 {
-        while self.taken.contains_key(&self.next) {
-            self.next += 1;
-        }
+    /// That of the next one in the file: its own, or the next automatic one that no line has taken. As in HAProxy
+    /// the automatic ones count it either way: they decide where a server stands on the ring of a hash.
+    pub fn of(&mut self, own: Option<u32>) -> u32 {
+        let id = own.unwrap_or_else(|| {
+            while self.taken.contains_key(&self.next) {
+                self.next += 1;
+            }
+            self.next
+        });
         self.next += 1;
-        self.next - 1
+        id
     }
 }

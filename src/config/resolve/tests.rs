@@ -44,15 +44,15 @@ fn without_a_line_the_defaults_are_haproxys() {
 }
 
 #[test]
-fn automatic_ids_skip_the_given_ones() {
+fn automatic_ids_skip_the_given_ones_and_count_them() {
     let text = "listen a\n bind :1\n bind :2 id 1\n bind :3,:4\n server s 10.0.0.1:2 id 2\n server t 10.0.0.1:3\n server u 10.0.0.1:4\n\
                 listen b\n id 3\n bind :5\nbackend c";
     let config = config(text);
     assert_eq!(config.proxies.iter().map(|p| p.id).collect::<Vec<_>>(), [2, 3, 4]);
-    assert_eq!(config.proxies[0].servers.iter().map(|s| s.id).collect::<Vec<_>>(), [2, 1, 3]);
+    assert_eq!(config.proxies[0].servers.iter().map(|s| s.id).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(
         config.binds.iter().map(|b| (b.proxy.0, b.id)).collect::<Vec<_>>(),
-        [(0, 2), (0, 1), (0, 3), (0, 4), (1, 1)]
+        [(0, 2), (0, 1), (0, 4), (0, 5), (1, 1)]
     );
     assert_eq!(config.proxies[0].binds, [BindId(0), BindId(1), BindId(2), BindId(3)]);
 }
