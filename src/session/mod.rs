@@ -344,8 +344,8 @@ impl Session {
             Step::Finished if self.relays.iter().all(Relay::finished) => self.finish(ops),
             Step::Finished => Verdict::Live,
             Step::Broken(Side::Client) => {
-                // The server learns at once that nobody waits for the rest.
-                self.reset_on_close[Side::Server.index()] = true;
+                // The server learns at once that nobody waits for the rest; there is none once it has ended.
+                self.reset_on_close[Side::Server.index()] |= !self.relay(Direction::ToClient).source_ended();
                 self.end(Cause::ClientAbort, Stage::Data, ops)
             }
             Step::Broken(Side::Server) => self.end(Cause::ServerAbort, Stage::Data, ops),

@@ -64,6 +64,15 @@ scenario!(client_resets_while_server_sends, config("", S1), one, |world| {
     world.note_log_letters();
 });
 
+scenario!(client_resets_after_the_server_has_ended, config("", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    server.finish();
+    world.note_end("client", &mut client, SOON);
+    client.reset();
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
+
 scenario!(server_resets_in_data, config("", S1), one, |world| {
     let (mut client, server) = world.relayed();
     server.reset();
