@@ -331,6 +331,10 @@ impl Session {
     /// Does what a relay's step says.
     fn take(&mut self, step: Step, ops: &mut impl Submit) -> Verdict {
         match step {
+            Step::Next(Op::Shutdown(Direction::ToServer)) if self.is_reset(Side::Server) => {
+                // A server with `option nolinger` is not told but reset, and its answer is not awaited.
+                self.end(Cause::Normal, Stage::Ended, ops)
+            }
             Step::Next(Op::Shutdown(d)) if self.relay(d.other()).finished() => {
                 // The close that follows says it too: one system call less for every session.
                 self.relay_mut(d).on_shutdown();
@@ -344,8 +348,8 @@ impl Session {
             Step::Finished if self.relays.iter().all(Relay::finished) => self.finish(ops),
             Step::Finished => Verdict::Live,
             Step::Broken(Side::Client) => {
-                // The server learns at once that nobody waits for the rest; there is none once it has ended.
-                self.reset_on_close[Side::Server.index()] |= !self.relay(Direction::ToClient).source_ended();
+                // The server learns at once that nobody waits for the rest.
+                self.reset_on_close[Side::Server.index()] = true;
                 self.end(Cause::ClientAbort, Stage::Data, ops)
             }
             Step::Broken(Side::Server) => self.end(Cause::ServerAbort, Stage::Data, ops),
@@ -388,10 +392,16 @@ impl Session {
             return Verdict::Live;
         }
         for side in Side::BOTH {
-            let how = if self.reset_on_close[side.index()] { CloseHow::Reset } else { CloseHow::Fin };
+            let how = if self.is_reset(side) { CloseHow::Reset } else { CloseHow::Fin };
             ops.submit(Op::Close(side, how));
         }
         Verdict::Ended(self.end)
+    }
+
+    /// As in HAProxy a reset is for a server that may still work, and for a client that awaits nothing more.
+    fn is_reset(&self, side: Side) -> bool {
+        let heard_out = self.relay(Direction::out_of(side)).source_ended();
+        self.reset_on_close[side.index()] && (heard_out == (side == Side::Client))
     }
 
     fn connect(&mut self, ops: &mut impl Submit) {

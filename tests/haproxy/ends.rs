@@ -73,6 +73,37 @@ scenario!(client_resets_after_the_server_has_ended, config("", S1), one, |world|
     world.note_log();
 });
 
+scenario!(client_closes_first_nolinger, config("  option nolinger\n", S1), one, |world| {
+    let (client, mut server) = world.relayed();
+    client.close();
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
+
+scenario!(client_half_closes_first_nolinger, config("  option nolinger\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    client.finish();
+    world.note_end("client", &mut client, SOON);
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
+
+scenario!(server_half_closes_first_nolinger, config("  option nolinger\n", S1), one, |world| {
+    let (mut client, mut server) = world.relayed();
+    server.finish();
+    world.note_end("client", &mut client, SOON);
+    client.close();
+    world.note_end("server", &mut server, SOON);
+    world.note_log();
+});
+
+scenario!(server_resets_nolinger, config("  option nolinger\n", S1), one, |world| {
+    let (mut client, server) = world.relayed();
+    server.reset();
+    world.note_end("client", &mut client, SOON);
+    world.note_log();
+});
+
 scenario!(server_resets_in_data, config("", S1), one, |world| {
     let (mut client, server) = world.relayed();
     server.reset();

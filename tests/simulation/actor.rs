@@ -118,7 +118,10 @@ impl Actor {
         let expected = match self.blame.first() {
             Some(&first) if self.established => vec![first],
             None if self.established => {
-                self.check_complete()?;
+                // A server with nolinger is reset where others hear that the client has ended.
+                if !self.policy.nolinger[Side::Server.index()] {
+                    self.check_complete()?;
+                }
                 vec![Cause::Normal]
             }
             // Before it is connected a session may learn of several troubles and act on a later one.

@@ -296,6 +296,8 @@ impl World {
             outcome = Ok(len);
         }
         match (completion, outcome) {
+            // It has made up its mind.
+            _ if actor.session.phase() == Phase::Ending => {}
             (Completion::Filled(d), Err(e)) if e != Errno::ECANCELED => actor.blame(d.source()),
             (Completion::Drained(d), Err(e)) if e != Errno::ECANCELED => actor.blame(d.sink()),
             (Completion::Connected, _) => actor.last_connect = outcome,
