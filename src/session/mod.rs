@@ -400,7 +400,8 @@ impl Session {
 
     /// As in HAProxy a reset is for a server that may still work, and for a client that awaits nothing more.
     fn is_reset(&self, side: Side) -> bool {
-        let heard_out = self.relay(Direction::out_of(side)).source_ended();
+        let source = self.relay(Direction::out_of(side));
+        let heard_out = source.source_ended() && !source.expired();
         self.reset_on_close[side.index()] && (heard_out == (side == Side::Client))
     }
 

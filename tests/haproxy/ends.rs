@@ -104,6 +104,11 @@ scenario!(server_resets_nolinger, config("  option nolinger\n", S1), one, |world
     world.note_log();
 });
 
+scenario!(both_silent_nolinger, config("  option nolinger\n  timeout client 500\n", S1), one, |world| {
+    let (client, server) = world.relayed();
+    world.note_ends(client, server);
+});
+
 scenario!(server_resets_in_data, config("", S1), one, |world| {
     let (mut client, server) = world.relayed();
     server.reset();
