@@ -237,10 +237,13 @@ impl<'a> Arguments<'a> {
         let source = self.source_address(supplies);
         while let Some(word @ ("usesrc" | "interface")) = self.peek() {
             self.at += 1;
-            self.alert_last(
-                format!("'source' : '{word}' is not supported here."),
-                "connections leave from the address alone; route them by it (ip rule)",
-            );
+            let help = match word {
+                "usesrc" => {
+                    "servers see this machine's address; leave it out, and find the client in the log by its port"
+                }
+                _ => "connections leave from the address alone; route them by it (ip rule from ADDRESS)",
+            };
+            self.alert_last(format!("'source' : '{word}' is not supported here."), help);
             self.next();
         }
         source

@@ -100,7 +100,7 @@ impl Global {
             "pidfile" => global.pidfile = words.next().map(PathBuf::from),
             "user" => global.uid = words.account("user", supplies),
             "group" => global.gid = words.account("group", supplies),
-            "node" => global.node = words.next().map(str::to_owned),
+            "node" => global.node = node(words).or(global.node.take()),
             "description" => global.description = Some(words.rest().join(" ")),
             "cpu-map" => cpu_map::parse(words, &mut global.cpu_map),
             "nbproc" => refuse_processes(words),
@@ -204,6 +204,17 @@ fn hand_over(words: &mut Arguments<'_>, wanted: &mut bool) {
             "write 'off' to let an old process keep its sessions until they end, as HAProxy does",
         ),
     }
+}
+
+/// A node has the name of a host.
+fn node(words: &mut Arguments<'_>) -> Option<String> {
+    let name = words.next()?;
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return Some(name.to_owned());
+    }
+    words
+        .alert_last(format!("'node' : '{name}' is no node name."), "write letters, digits, '-', '_' and '.'");
+    None
 }
 
 /// HAProxy has had one process since 2.5; older files still say so.

@@ -272,7 +272,7 @@ impl ServerOptions {
             Some(methods) => self.init_addr = methods,
             None => words.alert_last(
                 format!("'init-addr' : invalid method in '{word}'."),
-                "write last, libc, none or IP addresses, separated by commas",
+                "write last, libc or IP addresses, separated by commas",
             ),
         }
     }
@@ -287,9 +287,9 @@ impl ServerOptions {
         for method in &self.init_addr {
             match method {
                 InitAddr::Ip(ip) => return Some(*ip),
-                InitAddr::None => {
-                    why.push_str("; a server without address ('none') needs resolvers, which are not built")
-                }
+                InitAddr::None => why.push_str(
+                    "; 'none' needs a resolver that finds the address later, which is not supported here",
+                ),
                 InitAddr::Last => {}
                 InitAddr::Libc => match supplies.hosts.of(name) {
                     Ok(ip) => return Some(ip),

@@ -79,6 +79,26 @@ const DIFFERENCES: &[Difference] = &[
     },
 ];
 
+/// Words that differ wherever they appear in a field.
+struct Wording {
+    field: &'static str,
+    /// What haproxy 2.6 says.
+    haproxy: &'static str,
+    /// What Pronk and HAProxy 3.5 say.
+    pronk: &'static str,
+    /// Configuration manual, section.
+    section: &'static str,
+    reason: &'static str,
+}
+
+const WORDINGS: &[Wording] = &[Wording {
+    field: "message",
+    haproxy: r#"info: "Connection refused""#,
+    pronk: r#"info: "ECONNREFUSED returned by OS (Connection refused)""#,
+    section: "5.2, check",
+    reason: "3.5 names the error of the operating system",
+}];
+
 /// What Pronk must show where haproxy 2.6 showed `seen`.
 pub fn apply(scenario: &str, mut seen: Seen) -> Seen {
     for row in DIFFERENCES.iter().filter(|row| row.scenario == scenario) {
@@ -88,6 +108,14 @@ pub fn apply(scenario: &str, mut seen: Seen) -> Seen {
         };
         println!("{scenario}: {} differs as intended (section {}): {}", row.field, row.section, row.reason);
         *value = row.pronk.to_owned();
+    }
+    for row in WORDINGS {
+        for (_, value) in
+            seen.iter_mut().filter(|(field, value)| *field == row.field && value.contains(row.haproxy))
+        {
+            println!("{scenario}: worded as intended (section {}): {}", row.section, row.reason);
+            *value = value.replace(row.haproxy, row.pronk);
+        }
     }
     seen
 }

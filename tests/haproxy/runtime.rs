@@ -83,8 +83,6 @@ fn message(line: &str) -> String {
     let text = text.split_once(", check duration: ").map_or(text.to_owned(), |(head, tail)| {
         format!("{head} … {}", tail.split_once("ms").map_or(tail, |(_, tail)| tail))
     });
-    // The words of 3.5.
-    let text = text.replace("ECONNREFUSED returned by OS (Connection refused)", "Connection refused");
     format!("{priority}> {text}")
 }
 

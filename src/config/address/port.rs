@@ -48,10 +48,14 @@ fn offset(port: &str, text: &str, usage: Usage) -> Result<Port, AddressError> {
 
 fn range(port: &str, text: &str, usage: Usage) -> Result<Port, AddressError> {
     if usage != Usage::Bind {
-        return Err(AddressError::new(
-            format!("port range not permitted here in '{text}'"),
-            "one port is needed here; ranges belong on bind lines",
-        ));
+        let help = match usage {
+            Usage::Source => {
+                "ports are chosen freely for each server, so that one address is enough for 64 Ki connections to \
+                 each; leave them out"
+            }
+            _ => "one port is needed here; ranges belong on bind lines",
+        };
+        return Err(AddressError::new(format!("port range not permitted here in '{text}'"), help));
     }
     let (low, high) = port.split_once('-').unwrap_or((port, ""));
     let (low, high) = (number(low, text)?, number(high, text)?);

@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("fullconn", DLB, OPT, "Load at which servers' dynamic limits are full.", SHOWN),
     row("backlog", DFL, OPT, "Connections waiting to be accepted.", SHOWN),
     row("retries", DLB, OPT, "Attempts to connect after the first.", SHOWN),
-    row("source", DLB, ANY, "Address to connect to servers from.", SHOWN),
+    row("source", DLB, ANY, "Address to connect to servers from; without usesrc or interface.", SHOWN),
     row("log", DFLB, SOME, "Where sessions are logged.", SHOWN),
     row("log-tag", DFLB, ONE, "Program name in syslog lines.", SHOWN),
     row("description", FLB, SOME, "Text shown by the stats page.", SHOWN),

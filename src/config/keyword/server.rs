@@ -62,8 +62,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("disabled", SD, NONE, "Starts in maintenance.", SHOWN),
     row("enabled", SD, NONE, "Starts in service.", SHOWN),
     row("id", S, ONE, "Numeric id in statistics.", SHOWN),
-    row("source", SD, ONE, "Address to connect from.", SHOWN),
-    row("init-addr", SD, ONE, "Where its address comes from at start.", SHOWN),
+    row("source", SD, ONE, "Address to connect from; without port range, usesrc or interface.", SHOWN),
+    row("init-addr", SD, ONE, "Where its address comes from at start: last, libc or an IP address.", SHOWN),
     row(
         "cookie",
         SD,
