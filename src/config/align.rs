@@ -54,7 +54,7 @@ pub fn align(running: &Config, read: Config) -> Result<Config, Full> {
         put(&mut proxies, at, proxy);
     }
     keep_numbers(running, &mut proxies, &mut binds);
-    Ok(Config { global: read.global, proxies, binds, log_targets })
+    Ok(Config { global: read.global, proxies, binds, log_targets, lists: read.lists })
 }
 
 /// Where everything that was read belongs.

@@ -1,5 +1,7 @@
 //! What the lines of a configuration say, section by section, before references are resolved.
 
+use std::sync::Arc;
+
 use super::diagnostic::Report;
 use super::global::LogTargets;
 use super::lexer::{Line, Word};
@@ -7,6 +9,7 @@ use super::model::{Config, Global, ProxyKind, Tune};
 use super::proxy::{Section, Settings, Surroundings};
 use super::resolve;
 use super::supplies::{Supplies, Wants};
+use crate::rules::{List, number};
 
 /// The line that opens a defaults or proxy section.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,7 @@ pub struct Draft {
     logs: LogTargets,
     defaults: Vec<Section>,
     proxies: Vec<Section>,
+    lists: Vec<Arc<List>>,
     /// Whether the section opened last is a proxy.
     in_proxy: bool,
 }
@@ -40,6 +44,7 @@ impl Draft {
             logs: LogTargets::default(),
             defaults: Vec::new(),
             proxies: Vec::new(),
+            lists: Vec::new(),
             in_proxy: false,
         }
     }
@@ -83,6 +88,7 @@ impl Draft {
             global_logs: &self.global.logs,
             logs: &mut self.logs,
             supplies: &mut self.supplies,
+            lists: &mut self.lists,
             report,
         };
         section.line(line, &mut around);
@@ -90,7 +96,9 @@ impl Draft {
 
     /// Resolves every reference. None when there is an alert.
     pub fn finish(self, report: &mut Report) -> (Option<Config>, Wants) {
+        let Draft { mut lists, supplies, .. } = self;
+        number(&mut lists);
         let config = resolve::config(self.global, self.logs.0, &self.proxies, report);
-        (config, self.supplies.into_wants())
+        (config.map(|config| Config { lists, ..config }), supplies.into_wants())
     }
 }

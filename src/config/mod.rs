@@ -19,6 +19,7 @@ pub mod environment;
 mod global;
 pub mod keyword;
 pub mod lexer;
+pub mod lists;
 mod log_line;
 pub mod model;
 mod proxy;

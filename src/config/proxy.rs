@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::arguments::Arguments;
 use super::balance_line::{self, Asked};
@@ -17,7 +18,7 @@ use super::model::{
 use super::server::{self, ServerLine, ServerOptions};
 use super::supplies::Supplies;
 use super::support;
-use crate::rules::Acl;
+use crate::rules::{Acl, List};
 
 mod option;
 mod place;
@@ -94,6 +95,7 @@ pub(super) struct Surroundings<'a> {
     pub global_logs: &'a [LogTargetId],
     pub logs: &'a mut LogTargets,
     pub supplies: &'a mut Supplies,
+    pub lists: &'a mut Vec<Arc<List>>,
     pub report: &'a mut Report,
 }
 
@@ -175,8 +177,8 @@ impl Section {
             "http-request" => stats::service(&mut self.settings.exporter, line, around.report),
             "stats" => stats::line(&mut self.settings.stats, row, line, around.report),
             "log" => self.log(line, around),
-            "acl" => self.acl(line, around.report),
-            "use_backend" => self.use_backend(line, around.report),
+            "acl" => self.acl(line, around),
+            "use_backend" => self.use_backend(line, around),
             "bind" => {
                 let section = self.line.keyword();
                 self.binds.extend(bind::parse_bind(line, section, around.supplies, around.report));

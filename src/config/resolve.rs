@@ -47,7 +47,7 @@ pub(super) fn config(
         }
     }
     check::size(sections, &proxies, &binds, &log_targets, report);
-    (report.alerts() == 0).then_some(Config { global, proxies, binds, log_targets })
+    (report.alerts() == 0).then_some(Config { global, proxies, binds, log_targets, lists: Vec::new() })
 }
 
 struct Resolver<'a> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::address::HostName;
 
@@ -14,6 +15,8 @@ pub struct Wants {
     pub users: BTreeSet<String>,
     /// Group names.
     pub groups: BTreeSet<String>,
+    /// Names of files with the values of ACLs.
+    pub files: BTreeSet<String>,
 }
 
 /// What was fetched.
@@ -25,6 +28,8 @@ pub struct Supplies {
     pub users: Answers<String, u32>,
     /// Gids, likewise.
     pub groups: Answers<String, u32>,
+    /// Texts of files; an error says in HAProxy's words why there is none.
+    pub files: Answers<String, Arc<str>>,
 }
 
 impl Supplies {
@@ -33,11 +38,13 @@ impl Supplies {
         self.hosts.fall_back_on(&former.hosts);
         self.users.fall_back_on(&former.users);
         self.groups.fall_back_on(&former.groups);
+        self.files.fall_back_on(&former.files);
     }
 
     /// What was asked for in vain.
     pub fn into_wants(self) -> Wants {
-        Wants { hosts: self.hosts.missed, users: self.users.missed, groups: self.groups.missed }
+        let Supplies { hosts, users, groups, files } = self;
+        Wants { hosts: hosts.missed, users: users.missed, groups: groups.missed, files: files.missed }
     }
 }
 
@@ -66,6 +73,17 @@ impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
                 *answer = Ok(known.clone());
             }
         }
+    }
+
+    /// The answer; before anybody has looked into the question, the empty one. So a line that asks for one
+    /// thing after the other asks for everything at once.
+    pub fn of_or_empty(&mut self, question: &Q) -> Result<A, String>
+    where
+        A: Default,
+    {
+        let known = self.given.contains_key(question);
+        let answer = self.of(question);
+        if known { answer } else { Ok(A::default()) }
     }
 
     /// The answer; a question that nobody has looked into yet becomes a want and an error.

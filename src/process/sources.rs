@@ -1,9 +1,11 @@
 //! Reading what the configuration is made of: files, directories, the environment, host names.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::bond;
 use super::error::strerror;
@@ -99,7 +101,27 @@ pub fn fetch(wants: Wants, ipv4_first: bool) -> Supplies {
         let answer = account(user::group_id(&name));
         supplies.groups.add(name, answer);
     }
+    for name in wants.files {
+        let answer = pattern_file(&name);
+        supplies.files.add(name, answer);
+    }
     supplies
+}
+
+/// The text of a file that an ACL names: `PATH`, `file@PATH`, or `opt@PATH`, which may be absent.
+fn pattern_file(name: &str) -> Result<Arc<str>, String> {
+    let optional = name.strip_prefix("opt@");
+    let path = optional.or(name.strip_prefix("file@")).unwrap_or(name);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && optional.is_some() => return Ok("".into()),
+        Err(_) => return Err(format!("failed to open pattern file <{path}>")),
+    };
+    let mut bytes = Vec::new();
+    match file.read_to_end(&mut bytes) {
+        Ok(_) => Ok(String::from_utf8_lossy(&bytes).into()),
+        Err(error) => Err(format!("error encountered while reading  <{path}> : {}", strerror(&error))),
+    }
 }
 
 /// A name that is not there is, as for HAProxy, no failure of the system.

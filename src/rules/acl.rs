@@ -1,38 +1,39 @@
 //! Reading `fetch [flags] values` of an `acl` line or of `{ … }` (configuration manual, section 7.1).
 
-use ipnet::IpNet;
+use std::sync::Arc;
 
-use super::{Acl, Fetch, Matching, Mistake, Pattern};
+use super::style::{Method, parse_range, range_text};
+use super::{Acl, Fetch, Matching, Mistake, Reading, Style};
 
 /// The fetches that this proxy evaluates, for help texts.
 const FETCHES: &str = "src, src_port, dst, dst_port, path, path_beg, path_end, path_sub, path_len, \
                        always_true and always_false";
 
-/// How the values of one ACL are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    Found,
-    Integer,
-    Address,
-    Length,
-    Text(Matching),
-}
-
 /// Reads the words after `acl NAME`; an empty name makes an anonymous ACL.
 ///
 /// No value at all gives an ACL that never matches, as in HAProxy: the caller warns unless `--` ends
 /// the words.
-pub fn parse_acl(name: &str, words: &[&str]) -> Result<Acl, Mistake> {
-    let (fetch, natural) = parse_keyword(words.first().copied().unwrap_or(""))?;
+pub fn parse_acl(name: &str, words: &[&str], reading: &mut Reading<'_>) -> Result<Acl, Mistake> {
+    let keyword = words.first().copied().unwrap_or("");
+    let (fetch, natural) = parse_keyword(keyword)?;
     let flags = parse_flags(fetch, natural, words)?;
-    let patterns = match flags.method {
-        Method::Found => vec![Pattern::Found],
-        Method::Integer => parse_integers(words, flags.values, Pattern::Range)?,
-        Method::Length => parse_integers(words, flags.values, Pattern::Length)?,
-        Method::Address => parse_addresses(words, flags.values)?,
-        Method::Text(matching) => parse_texts(words, flags, matching),
-    };
-    Ok(Acl { name: name.to_owned(), fetch, patterns })
+    let style = Style { method: flags.method, ignore_case: flags.ignore_case };
+    let mut lists = Vec::new();
+    for at in flags.files {
+        let file = words.get(at).copied().unwrap_or("");
+        lists.push(reading.file(file, style).map_err(|error| {
+            Mistake::new(at, format!("{error}."))
+                .help("the file holds one value a line, as on the line itself")
+        })?);
+    }
+    if let Some((_, at)) = flags.id.filter(|(id, _)| reading.has(*id)) {
+        return Err(Mistake::new(at, "the id is already used.").help("choose another number"));
+    }
+    let texts = texts(words, flags.values, style)?;
+    lists.push(reading.line(keyword, flags.id.map(|(id, _)| id), texts));
+    let mut acl = Acl { name: name.to_owned(), fetch, style, lists, patterns: Arc::default() };
+    acl.refresh(reading.lists);
+    Ok(acl)
 }
 
 /// The ACL keywords that stand for a fetch and its method: name, both, and how HAProxy writes them.
@@ -84,29 +85,45 @@ fn unknown_fetch(word: &str) -> Mistake {
 struct Flags {
     method: Method,
     ignore_case: bool,
+    /// Indices of the names of files.
+    files: Vec<usize>,
+    /// `-u`, and its index.
+    id: Option<(u32, usize)>,
     /// Index of the first value.
     values: usize,
 }
 
 fn parse_flags(fetch: Fetch, natural: Method, words: &[&str]) -> Result<Flags, Mistake> {
-    let mut flags = Flags { method: natural, ignore_case: false, values: 1 };
+    let mut flags = Flags { method: natural, ignore_case: false, files: Vec::new(), id: None, values: 1 };
     while let Some(word) = words.get(flags.values).filter(|word| is_flag(word)) {
+        let at = flags.values;
         match *word {
             "--" => {
                 flags.values += 1;
                 break;
             }
+            "-i" | "-m" if !flags.files.is_empty() => return Err(late_flag(word, at)),
             "-i" => flags.ignore_case = true,
             "-n" => {}
-            "-m" => {
-                flags.values += 1;
-                flags.method = parse_method(fetch, words.get(flags.values).copied(), flags.values)?;
-            }
-            other => return Err(refused_flag(other, flags.values)),
+            "-m" => flags.method = parse_method(fetch, words.get(at + 1).copied(), at + 1)?,
+            "-f" => flags.files.push(at + 1),
+            "-u" => flags.id = Some((parse_id(words, at + 1)?, at + 1)),
+            other => return Err(refused_flag(other, at)),
         }
-        flags.values += 1;
+        flags.values += if matches!(*word, "-m" | "-f" | "-u") { 2 } else { 1 };
     }
+    flags.values = flags.values.min(words.len());
     Ok(flags)
+}
+
+fn late_flag(flag: &str, word: usize) -> Mistake {
+    Mistake::new(word, format!("'{flag}' must only be specified before patterns and files."))
+        .help("write it before '-f'")
+}
+
+fn parse_id(words: &[&str], at: usize) -> Result<u32, Mistake> {
+    let id = words.get(at).and_then(|word| word.parse().ok());
+    id.ok_or_else(|| Mistake::new(at, "the argument of -u must be an integer."))
 }
 
 /// A negative number is a value, not a flag.
@@ -116,8 +133,8 @@ fn is_flag(word: &str) -> bool {
 
 fn refused_flag(flag: &str, word: usize) -> Mistake {
     match flag {
-        "-f" | "-M" | "-u" => Mistake::new(word, format!("flag '{flag}' is not supported here."))
-            .help("pattern files and maps are not built: write the values on the line"),
+        "-M" => Mistake::new(word, format!("flag '{flag}' is not supported here."))
+            .help("maps are not built: give '-f' a file with one value a line"),
         _ => Mistake::new(
             word,
             format!(
@@ -162,88 +179,60 @@ fn parse_method(fetch: Fetch, name: Option<&str>, word: usize) -> Result<Method,
     Ok(method)
 }
 
-fn parse_texts(words: &[&str], flags: Flags, matching: Matching) -> Vec<Pattern> {
-    let text =
-        |value: &&str| Pattern::Text { matching, ignore_case: flags.ignore_case, text: (*value).to_owned() };
-    words[flags.values..].iter().map(text).collect()
-}
-
-fn parse_addresses(words: &[&str], first: usize) -> Result<Vec<Pattern>, Mistake> {
-    let network = |at: usize| {
-        let word = words[at];
-        parse_network(word).map(Pattern::Network).ok_or_else(|| {
-            Mistake::new(at, format!("'{word}' is not a valid IPv4 or IPv6 address.")).help(
-                "write an address such as 10.1.2.3 or a network such as 10.0.0.0/8; names are not resolved",
-            )
-        })
-    };
-    (first..words.len()).map(network).collect()
-}
-
-/// `addr`, `addr/bits` or `addr/255.255.0.0`.
-fn parse_network(word: &str) -> Option<IpNet> {
-    let Some((address, mask)) = word.split_once('/') else {
-        return word.parse().ok().map(|address: std::net::IpAddr| IpNet::from(address));
-    };
-    let address = address.parse().ok()?;
-    match mask.parse::<std::net::IpAddr>() {
-        Ok(mask) => IpNet::with_netmask(address, mask).ok(),
-        Err(_) => IpNet::new(address, mask.parse().ok()?).ok(),
+/// The values from word `first` on, each of which `style` can read, as they are kept.
+fn texts(words: &[&str], first: usize, style: Style) -> Result<Vec<String>, Mistake> {
+    let values = words.get(first..).unwrap_or(&[]);
+    match style.method {
+        Method::Integer | Method::Length => numbers(values, first),
+        Method::Address => (first..).zip(values).map(|(at, word)| address(word, at, style)).collect(),
+        Method::Found | Method::Text(_) => Ok(values.iter().map(|word| (*word).to_owned()).collect()),
     }
 }
 
-/// Numbers, ranges `a:b` `a:` `:b`, and numbers after `eq`, `ge`, `gt`, `le` or `lt`.
-fn parse_integers(
-    words: &[&str],
-    first: usize,
-    make: fn(i64, i64) -> Pattern,
-) -> Result<Vec<Pattern>, Mistake> {
+fn address(word: &str, at: usize, style: Style) -> Result<String, Mistake> {
+    match style.read(word) {
+        Ok(_) => Ok(word.to_owned()),
+        Err(error) => Err(Mistake::new(at, format!("{error}.")).help(
+            "write an address such as 10.1.2.3 or a network such as 10.0.0.0/8; names are not resolved",
+        )),
+    }
+}
+
+/// Numbers and ranges, numbers after `ge`, `gt`, `le` or `lt` as the ranges that they mean. On what is a range
+/// already, operators have no effect.
+fn numbers(words: &[&str], first: usize) -> Result<Vec<String>, Mistake> {
     let mut operator = "eq";
-    let mut patterns = Vec::new();
-    for (at, word) in words.iter().enumerate().skip(first) {
+    let mut texts = Vec::new();
+    for (at, word) in (first..).zip(words) {
         if matches!(*word, "eq" | "ge" | "gt" | "le" | "lt") {
             operator = word;
             continue;
         }
-        let (low, high) = parse_range(word, at)?;
-        let (low, high) = match operator {
-            "ge" => (low, i64::MAX),
-            "gt" => (low.saturating_add(1), i64::MAX),
-            "le" => (i64::MIN, high),
-            "lt" => (i64::MIN, high.saturating_sub(1)),
-            _ => (low, high),
-        };
-        patterns.push(make(low, high));
+        let (number, _) = parse_range(word).map_err(|error| Mistake::new(at, format!("{error}.")))?;
+        texts.push(match operator {
+            _ if word.contains(':') => (*word).to_owned(),
+            "ge" => range_text(number, i64::MAX),
+            "gt" => range_text(number.saturating_add(1), i64::MAX),
+            "le" => range_text(i64::MIN, number),
+            "lt" => range_text(i64::MIN, number.saturating_sub(1)),
+            _ => (*word).to_owned(),
+        });
     }
-    Ok(patterns)
-}
-
-fn parse_range(word: &str, at: usize) -> Result<(i64, i64), Mistake> {
-    let number =
-        |text: &str| text.parse::<i64>().map_err(|_| Mistake::new(at, format!("'{word}' is not a number.")));
-    let Some((low, high)) = word.split_once(':') else {
-        let value = number(word)?;
-        return Ok((value, value));
-    };
-    let low = if low.is_empty() { i64::MIN } else { number(low)? };
-    let high = if high.is_empty() { i64::MAX } else { number(high)? };
-    if low > high || word == ":" {
-        return Err(Mistake::new(at, format!("'{word}' is not a valid number range.")));
-    }
-    Ok((low, high))
+    Ok(texts)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Pattern, reading};
     use super::*;
 
     fn parse(line: &str) -> Result<Acl, Mistake> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        parse_acl("a", &words)
+        reading::alone(|reading| parse_acl("a", &words, reading))
     }
 
     fn patterns(line: &str) -> Vec<Pattern> {
-        parse(line).expect("a valid acl").patterns
+        parse(line).expect("a valid acl").patterns.to_vec()
     }
 
     fn message(line: &str) -> String {
@@ -289,7 +278,11 @@ mod tests {
         assert!(message("path,lower /x").starts_with("unknown converter"));
         assert!(message("path -m reg x").contains("'reg'"));
         assert!(message("src -m beg 10").contains("'beg'"));
-        assert!(message("path -f /etc/list").contains("'-f'"));
+        assert!(message("path -M -f /etc/list").contains("'-M'"));
+        assert_eq!(message("path -f /etc/list"), "failed to open pattern file </etc/list>.");
+        assert_eq!(message("path -f"), "failed to open pattern file <>.");
+        assert_eq!(message("path -u x"), "the argument of -u must be an integer.");
+        assert!(message("path -f /etc/list -i").starts_with("'-i' must only be specified before"));
         assert_eq!(message("src -m foo"), "unknown matching method 'foo' when parsing ACL expression.");
         assert!(message("src -q").starts_with("'-q' is not a valid ACL option."));
         assert_eq!(message(""), "missing fetch method in ACL expression ''.");

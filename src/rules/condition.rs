@@ -1,10 +1,6 @@
 //! Reading `if …` and `unless …` (configuration manual, section 7.2).
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use ipnet::IpNet;
-
-use super::{Acl, Condition, Fetch, Mistake, Pattern, Term, parse_acl};
+use super::{Acl, Condition, Mistake, Reading, Term, parse_acl};
 
 /// Predefined ACLs of HAProxy that need what is not evaluated here.
 const PREDEFINED_ELSEWHERE: [&str; 14] = [
@@ -24,8 +20,13 @@ const PREDEFINED_ELSEWHERE: [&str; 14] = [
     "WAIT_END",
 ];
 
-/// Reads `if …` or `unless …`, the keyword included, against the section's ACLs so far.
-pub fn parse_condition(words: &[&str], acls: &[Acl]) -> Result<Condition, Mistake> {
+/// Reads `if …` or `unless …`, the keyword included, against the section's ACLs so far, to which it adds the
+/// predefined ones that it names.
+pub fn parse_condition(
+    words: &[&str],
+    acls: &mut Vec<Acl>,
+    reading: &mut Reading<'_>,
+) -> Result<Condition, Mistake> {
     let unless = words.first() == Some(&"unless");
     let mut any_of = vec![Vec::new()];
     let mut negated = false;
@@ -43,7 +44,7 @@ pub fn parse_condition(words: &[&str], acls: &[Acl]) -> Result<Condition, Mistak
             at += 1;
             continue;
         }
-        let (found, next) = parse_term(name, words, at, acls)?;
+        let (found, next) = parse_term(name, words, at, acls, reading)?;
         let group = any_of.last_mut().expect("a group is there from the start");
         group.push(Term { negated, acls: found });
         negated = false;
@@ -63,27 +64,37 @@ fn check_complete(words: &[&str], any_of: &[Vec<Term>], negated: bool) -> Result
 }
 
 /// The ACLs meant by the word at `at` and the index after them.
-fn parse_term(name: &str, words: &[&str], at: usize, acls: &[Acl]) -> Result<(Vec<Acl>, usize), Mistake> {
+fn parse_term(
+    name: &str,
+    words: &[&str],
+    at: usize,
+    acls: &mut Vec<Acl>,
+    reading: &mut Reading<'_>,
+) -> Result<(Vec<Acl>, usize), Mistake> {
     if name == "{" {
-        return parse_anonymous(words, at);
+        return parse_anonymous(words, at, reading);
     }
     let named: Vec<Acl> = acls.iter().filter(|acl| acl.name == name).cloned().collect();
     if !named.is_empty() {
         return Ok((named, at + 1));
     }
-    match predefined(name) {
-        Some(acl) => Ok((vec![acl], at + 1)),
-        None => Err(unknown_acl(name, at)),
-    }
+    let meaning = predefined(name).ok_or_else(|| unknown_acl(name, at))?;
+    let acl = parse_acl(name, meaning, reading)?;
+    acls.push(acl.clone());
+    Ok((vec![acl], at + 1))
 }
 
-fn parse_anonymous(words: &[&str], open: usize) -> Result<(Vec<Acl>, usize), Mistake> {
+fn parse_anonymous(
+    words: &[&str],
+    open: usize,
+    reading: &mut Reading<'_>,
+) -> Result<(Vec<Acl>, usize), Mistake> {
     let inside = &words[open + 1..];
     let length = inside
         .iter()
         .position(|word| *word == "}")
         .ok_or_else(|| Mistake::new(words.len(), "missing closing '}' in condition."))?;
-    let acl = parse_acl("", &inside[..length])
+    let acl = parse_acl("", &inside[..length], reading)
         .map_err(|mistake| Mistake { word: mistake.word + open + 1, ..mistake })?;
     Ok((vec![acl], open + length + 2))
 }
@@ -99,28 +110,23 @@ fn unknown_acl(name: &str, at: usize) -> Mistake {
     mistake.help("an 'acl' line must define it above this one, in the same section")
 }
 
-fn predefined(name: &str) -> Option<Acl> {
-    let (fetch, patterns) = match name {
-        "TRUE" => (Fetch::Always(true), vec![Pattern::Found]),
-        "FALSE" => (Fetch::Always(false), vec![Pattern::Found]),
-        "LOCALHOST" => (Fetch::Src, loopback()),
-        _ => return None,
-    };
-    Some(Acl { name: name.to_owned(), fetch, patterns })
-}
-
-fn loopback() -> Vec<Pattern> {
-    let v4 = IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8);
-    vec![Pattern::Network(v4), Pattern::Network(IpNet::from(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST)))]
+fn predefined(name: &str) -> Option<&'static [&'static str]> {
+    match name {
+        "TRUE" => Some(&["always_true"]),
+        "FALSE" => Some(&["always_false"]),
+        "LOCALHOST" => Some(&["src", "127.0.0.0/8", "::1"]),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::reading;
     use super::*;
 
     fn parse(line: &str) -> Result<Condition, Mistake> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        parse_condition(&words, &[])
+        reading::alone(|reading| parse_condition(&words, &mut Vec::new(), reading))
     }
 
     fn message(line: &str) -> (usize, String) {

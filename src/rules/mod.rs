@@ -5,16 +5,23 @@
 //! match when they are no HTTP request (configuration manual, section 7).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 mod acl;
 mod condition;
 mod fetch;
+mod list;
 mod pattern;
+mod reading;
+mod style;
 
 pub use acl::{acl_keywords, parse_acl};
 pub use condition::parse_condition;
 pub use fetch::{Fetch, Sample, fetch_names};
+pub use list::{List, ListId, Origin, Place, number};
 pub use pattern::{Matching, Pattern};
+pub use reading::Reading;
+pub use style::Style;
 
 /// What a condition may look at.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +41,12 @@ pub struct Acl {
     pub name: String,
     /// What is looked at.
     pub fetch: Fetch,
-    /// Values, any of which may match; none: it never matches.
-    pub patterns: Vec<Pattern>,
+    /// How its values are read.
+    pub style: Style,
+    /// Where its values are kept.
+    pub lists: Vec<ListId>,
+    /// Those values, any of which may match; none: it never matches.
+    pub patterns: Arc<Vec<Pattern>>,
 }
 
 /// `if …` or `unless …`: terms joined by AND, groups joined by OR.
@@ -105,6 +116,26 @@ impl Acl {
             None => false,
         }
     }
+
+    /// What HAProxy calls the type of its values.
+    pub fn type_name(&self) -> &'static str {
+        match self.fetch {
+            Fetch::Always(_) => "bool",
+            _ => self.style.name(),
+        }
+    }
+
+    /// Reads the values in its lists again. Those that cannot be read count as absent: none such gets
+    /// into a list.
+    pub fn refresh(&mut self, lists: &[Arc<List>]) {
+        let kept = self.lists.iter().filter_map(|id| lists.get(id.0 as usize));
+        let read = |text: &str| self.style.read(text).ok().flatten();
+        let patterns = kept.flat_map(|list| list.entries(None)).filter_map(|entry| read(&entry.text));
+        self.patterns = match self.style.is_found() {
+            true => Arc::new(vec![Pattern::Found]),
+            false => Arc::new(patterns.collect()),
+        };
+    }
 }
 
 #[cfg(test)]
@@ -113,14 +144,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn condition(text: &str, acls: &[&str]) -> Condition {
-        let acls: Vec<Acl> = acls.iter().map(|line| acl(line)).collect();
-        let words: Vec<&str> = text.split_whitespace().collect();
-        parse_condition(&words, &acls).expect("a valid condition")
-    }
-
-    fn acl(line: &str) -> Acl {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        parse_acl(words[0], &words[1..]).expect("a valid acl")
+        reading::alone(|reading| {
+            let acl = |line: &&str| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                parse_acl(words[0], &words[1..], reading).expect("a valid acl")
+            };
+            let mut acls: Vec<Acl> = acls.iter().map(acl).collect();
+            let words: Vec<&str> = text.split_whitespace().collect();
+            parse_condition(&words, &mut acls, reading).expect("a valid condition")
+        })
     }
 
     fn client(address: &str, bytes: &'static str) -> Facts<'static> {

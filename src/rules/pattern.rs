@@ -59,6 +59,17 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The more it says, the more precise it is: bits of an address, bytes of a text.
+    pub(super) fn precision(&self) -> usize {
+        match self {
+            Pattern::Network(network) => usize::from(network.prefix_len()),
+            Pattern::Text { text, .. } => text.len(),
+            Pattern::Found | Pattern::Length(..) | Pattern::Range(..) => 0,
+        }
+    }
+}
+
 impl Matching {
     fn compare(self, found: &[u8], text: &[u8], ignore_case: bool) -> bool {
         let Some(spare) = found.len().checked_sub(text.len()) else { return false };

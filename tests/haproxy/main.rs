@@ -11,6 +11,7 @@ mod command_line;
 mod differences;
 mod dynamic;
 mod ends;
+mod lists;
 mod live;
 mod orders;
 mod published;

@@ -40,9 +40,10 @@ async fn add_server(console: &Console, typed: Typed<'_>) -> Answer {
     words.extend(typed.arguments.iter().skip(1).cloned());
     let added = |config: &Config| {
         let proxy = backend_for(config, backend)?;
-        dynamic::add_server(config, proxy, &words).map_err(Answer::refusal)
+        let next = dynamic::add_server(config, proxy, &words).map_err(Answer::refusal)?;
+        Ok((next, "New server registered.".to_owned()))
     };
-    change(console, "New server registered.", added).await
+    change(console, added).await
 }
 
 /// A backend that takes further servers.
@@ -66,11 +67,11 @@ async fn del_server(console: &Console, path: &str) -> Answer {
     let removed = |config: &Config| {
         let place = servers::place(config, path)?;
         match obstacle(console, place) {
-            None => Ok(dynamic::del_server(config, place.0, place.1)),
+            None => Ok((dynamic::del_server(config, place.0, place.1), "Server deleted.".to_owned())),
             Some(obstacle) => Err(Answer::refusal(obstacle.text())),
         }
     };
-    change(console, "Server deleted.", removed).await
+    change(console, removed).await
 }
 
 /// Why a server cannot be deleted yet.
@@ -104,14 +105,17 @@ pub(super) fn obstacle(console: &Console, (proxy, server): Place) -> Option<Obst
     (cell.live() + cell.waiting() > 0).then_some(Obstacle::Sessions)
 }
 
-/// Lets the process follow what `make` makes of its configuration, then says `done`.
-async fn change(console: &Console, done: &str, make: impl Fn(&Config) -> Result<Config, Answer>) -> Answer {
+/// Lets the process follow what `make` makes of its configuration, then says what that said.
+pub(super) async fn change(
+    console: &Console,
+    make: impl Fn(&Config) -> Result<(Config, String), Answer>,
+) -> Answer {
     let powers = console.powers();
     let mut refused = String::new();
     for _ in 0..ATTEMPTS {
         let base = Arc::clone(&powers.shared.borrow().table.load().config);
-        let next = match make(&base) {
-            Ok(next) => Arc::new(next),
+        let (next, done) = match make(&base) {
+            Ok((next, done)) => (Arc::new(next), done),
             Err(refusal) => return refusal,
         };
         match powers.health.order(Order::Replace { base, next }).await {

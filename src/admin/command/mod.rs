@@ -1,6 +1,7 @@
 //! The commands of the stats sockets: a family a file, each with its rows and one `run`.
 
 mod absent;
+mod acls;
 mod basics;
 mod dynamic;
 mod frontends;
@@ -27,6 +28,7 @@ use table::find;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Absent,
+    Acls,
     Basics,
     Dynamic,
     Frontends,
@@ -44,6 +46,7 @@ enum Family {
 /// All commands.
 const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Absent, absent::ROWS),
+    (Family::Acls, acls::ROWS),
     (Family::Basics, basics::ROWS),
     (Family::Dynamic, dynamic::ROWS),
     (Family::Frontends, frontends::ROWS),
@@ -82,6 +85,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
     let typed = Typed { row, arguments };
     match family {
         Family::Absent => absent::run(console, typed),
+        Family::Acls => acls::run(console, typed).await,
         Family::Basics => basics::run(console, typed),
         Family::Dynamic => dynamic::run(console, typed).await,
         Family::Frontends => frontends::run(console, typed).await,

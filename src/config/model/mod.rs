@@ -3,6 +3,10 @@
 //! Nothing here refers to the text it came from; positions live in diagnostics only. Vectors are
 //! indexed by the newtypes below. Times are milliseconds, sizes bytes, unless the name says otherwise.
 
+use std::sync::Arc;
+
+use crate::rules::List;
+
 mod balance;
 mod bind;
 mod global;
@@ -42,6 +46,8 @@ pub struct Config {
     pub binds: Vec<Bind>,
     /// Every distinct log target that a proxy or `global` names.
     pub log_targets: Vec<LogTarget>,
+    /// The values of the ACLs of all proxies, by [`crate::rules::ListId`].
+    pub lists: Vec<Arc<List>>,
 }
 
 impl Config {

@@ -1,10 +1,12 @@
 //! `acl` and `use_backend` lines.
 
-use super::Section;
+use std::sync::Arc;
+
+use super::{Section, Surroundings};
 use crate::config::diagnostic::{Diagnostic, Form, Report, Severity};
 use crate::config::lexer::Line;
 use crate::config::value;
-use crate::rules::{self, Acl, Condition, Mistake};
+use crate::rules::{self, Acl, Condition, Mistake, Place, Reading};
 
 /// A `use_backend` line.
 #[derive(Clone, Debug)]
@@ -17,13 +19,15 @@ pub(crate) struct UseBackendLine {
 
 impl Section {
     /// Reads `acl NAME FETCH …`.
-    pub(super) fn acl(&mut self, line: &Line, report: &mut Report) {
+    pub(super) fn acl(&mut self, line: &Line, around: &mut Surroundings<'_>) {
         let name = line.word(1).unwrap_or("");
-        if !check_name(name, line, report) {
+        if !check_name(name, line, around.report) {
             return;
         }
         let words = texts(line, 2);
-        match rules::parse_acl(name, &words) {
+        let acl = around.reading(line, |reading| rules::parse_acl(name, &words, reading));
+        let report = &mut *around.report;
+        match acl {
             Ok(acl) => {
                 warn_of_no_value(&acl, &words, line, 2, report);
                 self.acls.push(acl);
@@ -35,7 +39,8 @@ impl Section {
     }
 
     /// Reads `use_backend NAME [if|unless CONDITION]`.
-    pub(super) fn use_backend(&mut self, line: &Line, report: &mut Report) {
+    pub(super) fn use_backend(&mut self, line: &Line, around: &mut Surroundings<'_>) {
+        let report = &mut *around.report;
         let Some(name) = line.word(1) else {
             report
                 .alert(line, line.end(), "'use_backend' expects a backend name.")
@@ -50,7 +55,7 @@ impl Section {
         }
         let condition = match line.word(2) {
             None => None,
-            Some("if" | "unless") => match self.condition(line, report) {
+            Some("if" | "unless") => match self.condition(line, around) {
                 Some(condition) => Some(condition),
                 None => return,
             },
@@ -65,9 +70,12 @@ impl Section {
         self.use_backends.push(UseBackendLine { line: line.clone(), condition });
     }
 
-    fn condition(&self, line: &Line, report: &mut Report) -> Option<Condition> {
+    fn condition(&mut self, line: &Line, around: &mut Surroundings<'_>) -> Option<Condition> {
         let words = texts(line, 2);
-        match rules::parse_condition(&words, &self.acls) {
+        let acls = &mut self.acls;
+        let condition = around.reading(line, |reading| rules::parse_condition(&words, acls, reading));
+        let report = &mut *around.report;
+        match condition {
             Ok(condition) => {
                 warn_of_anonymous(&condition, &words, line, report);
                 Some(condition)
@@ -77,6 +85,19 @@ impl Section {
                 None
             }
         }
+    }
+}
+
+impl Surroundings<'_> {
+    /// Lends what the ACLs of a line are read with.
+    fn reading<T>(&mut self, line: &Line, read: impl FnOnce(&mut Reading<'_>) -> T) -> T {
+        let files = &mut self.supplies.files;
+        let place = Place { file: Arc::clone(&line.file), line: line.number };
+        let mut file = |name: &str| match name.strip_prefix("virt@") {
+            Some(_) => Ok("".into()),
+            None => files.of_or_empty(&name.to_owned()),
+        };
+        read(&mut Reading { lists: self.lists, place, file: &mut file })
     }
 }
 
@@ -108,7 +129,7 @@ fn say(mistake: &Mistake, before: &str, line: &Line, offset: usize, report: &mut
 
 /// HAProxy warns unless `--` shows that an ACL without values is meant so.
 fn warn_of_no_value(acl: &Acl, words: &[&str], line: &Line, at: usize, report: &mut Report) {
-    if !acl.patterns.is_empty() || words.contains(&"--") {
+    if !acl.patterns.is_empty() || words.contains(&"--") || words.contains(&"-f") {
         return;
     }
     let keyword = words.first().copied().unwrap_or("");
