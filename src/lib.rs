@@ -21,7 +21,7 @@
 //! cli                                   the command line, called by main
 //! process                               start and stop, signals, the control thread
 //! admin                                 stats sockets, stats page
-//! worker · health · demo · top          a thread per core · the health thread · stand-ins · live view
+//! worker · health · demo · top · tune   a thread per core · the health thread · stand-ins · live view · the host
 //! worker::mailbox                       what the control thread and a worker send each other
 //! session · ring · stats · log          one connection · io_uring · counters' renderings · log thread
 //! sys · impala                          every system call beside the ring · Thrift
@@ -54,6 +54,7 @@
 //! | [`impala`] | Thrift as Impala speaks it |
 //! | [`demo`] | stand-in coordinators and the demonstration on them |
 //! | [`top`] | the live view over a stats socket |
+//! | [`tune`] | the host's settings, judged |
 //! | [`sys`] | sockets, pipes, users, limits, signals |
 //!
 //! # Words
@@ -94,4 +95,5 @@ pub mod sys;
 pub mod table;
 pub mod timers;
 pub mod top;
+pub mod tune;
 pub mod worker;

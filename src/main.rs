@@ -7,6 +7,7 @@ use pronk::config::keyword;
 use pronk::demo;
 use pronk::process::{self, report, version};
 use pronk::top;
+use pronk::tune;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         Ok(Action::Condition(text)) => decide(&text),
         Ok(Action::Demo(arguments)) => demo::run(arguments, process::embedded),
         Ok(Action::Top(arguments)) => top::run(arguments),
+        Ok(Action::Tune(arguments)) => tune::run(arguments),
         Err(mistake) => explain(&mistake),
     }
 }

@@ -26,6 +26,8 @@ pub enum Action {
     Demo(Vec<OsString>),
     /// `pronk top …`, with what follows the word.
     Top(Vec<OsString>),
+    /// `pronk tune …`, with what follows the word.
+    Tune(Vec<OsString>),
 }
 
 /// How much of the version is asked for.
@@ -65,6 +67,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Action, Mi
     }
     if words.next_if(|word| word == "top").is_some() {
         return Ok(Action::Top(words.collect()));
+    }
+    if words.next_if(|word| word == "tune").is_some() {
+        return Ok(Action::Tune(words.collect()));
     }
     let mut invocation = Invocation::default();
     while let Some(word) = words.next() {

@@ -8,7 +8,7 @@ use super::variables::VARIABLES;
 /// What is printed on stderr after the version lines when the command line cannot be followed.
 pub fn usage() -> String {
     let mut out = String::from(
-        "Usage : pronk [-f <file|directory>]... [options] [-- <file>...]\n        pronk demo [--port-beeswax <port>] [--port-hs2 <port>]\n        pronk top [--interval <seconds>] [--once] <stats socket>\n",
+        "Usage : pronk [-f <file|directory>]... [options] [-- <file>...]\n        pronk demo [--port-beeswax <port>] [--port-hs2 <port>]\n        pronk top [--interval <seconds>] [--once] <stats socket>\n        pronk tune --check [--all]\n",
     );
     for flag in FLAGS {
         line(&mut out, &shape(flag), &format!("{}{}", flag.doc, remark(flag.support)));

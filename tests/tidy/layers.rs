@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["session", "ring", "stats", "log"],
     // What control and worker send each other.
     &["worker::mailbox"],
-    &["worker", "health", "demo", "top"],
+    &["worker", "health", "demo", "top", "tune"],
     // The commands of the stats sockets tell the health thread and the workers what to do.
     &["admin"],
     &["process"],

@@ -1,0 +1,13 @@
+//! `pronk tune --check`: what of this host's settings stands between the gateway and its speed.
+//!
+//! A setting is a row of the table: where its value is read, what it should be, how much that is expected to
+//! matter, and the commands that set it and undo it. Nothing is changed: the operator runs what he agrees with.
+
+mod finding;
+mod hardware;
+mod host;
+mod run;
+mod settings;
+
+pub use run::run;
+pub use settings::sysctls;

@@ -1,0 +1,340 @@
+//! The table of settings.
+
+use super::finding::{Finding, Verdict, Weight};
+use super::hardware;
+use super::host::Host;
+
+struct Setting {
+    name: &'static str,
+    weight: Weight,
+    /// What it is for, and what it is expected to bring.
+    why: &'static str,
+    source: Source,
+}
+
+/// Where the value comes from.
+enum Source {
+    /// `/proc/sys`.
+    Sysctl(Want),
+    /// More than one file; None when the host has nothing of the kind.
+    Reading(fn(&Host) -> Option<Verdict>),
+}
+
+/// Which values of a sysctl will do.
+enum Want {
+    AtLeast(u64),
+    Is(&'static str),
+    /// All but `unwanted`; `better` is the one that is recommended.
+    Not {
+        unwanted: &'static str,
+        better: &'static str,
+    },
+    /// Two numbers that are at least so far apart.
+    Span(&'static str, u32),
+}
+
+const fn sysctl(name: &'static str, weight: Weight, want: Want, why: &'static str) -> Setting {
+    Setting { name, weight, why, source: Source::Sysctl(want) }
+}
+
+const fn reading(
+    name: &'static str,
+    weight: Weight,
+    read: fn(&Host) -> Option<Verdict>,
+    why: &'static str,
+) -> Setting {
+    Setting { name, weight, why, source: Source::Reading(read) }
+}
+
+const SETTINGS: &[Setting] = &[
+    sysctl(
+        "kernel.io_uring_disabled",
+        Weight::Needed,
+        Want::Is("0"),
+        "2 forbids io_uring to everybody and 1 to all but a group: the workers cannot start",
+    ),
+    reading(
+        "RLIMIT_NOFILE (hard)",
+        Weight::Needed,
+        descriptors,
+        "two descriptors a session, four with bulk: maxconn is lowered to what the limit allows",
+    ),
+    reading(
+        "RLIMIT_MEMLOCK",
+        Weight::Needed,
+        locked_memory,
+        "before Linux 6.12 the receive buffers of a worker count as locked memory",
+    ),
+    sysctl(
+        "net.core.somaxconn",
+        Weight::Needed,
+        Want::AtLeast(65535),
+        "a burst of clients beyond it is dropped and comes again after one second; 'backlog' cannot exceed it",
+    ),
+    sysctl(
+        "net.ipv4.tcp_max_syn_backlog",
+        Weight::Needed,
+        Want::AtLeast(65535),
+        "half-open connections of a burst; beyond it SYN cookies, or drops",
+    ),
+    sysctl(
+        "net.ipv4.ip_local_port_range",
+        Weight::Needed,
+        Want::Span("1024 65535", 60_000),
+        "each connection to one coordinator's port takes a port of this range; 'source' adds addresses",
+    ),
+    sysctl(
+        "net.ipv4.tcp_tw_reuse",
+        Weight::Needed,
+        Want::Is("1"),
+        "without it a port rests for 60 s after a session that Pronk closed: 470 sessions a second to one coordinator",
+    ),
+    sysctl(
+        "net.netfilter.nf_conntrack_max",
+        Weight::Needed,
+        Want::AtLeast(1_048_576),
+        "a full table of tracked connections drops packets; two entries a session (better: notrack for these ports)",
+    ),
+    sysctl(
+        "fs.pipe-user-pages-soft",
+        Weight::Needed,
+        Want::AtLeast(262_144),
+        "64 pages for each bulk transfer under way of an unprivileged user; beyond it bulk is copied, not spliced",
+    ),
+    sysctl(
+        "net.ipv4.tcp_congestion_control",
+        Weight::Measured,
+        Want::Not { unwanted: "bbr", better: "cubic" },
+        "BBR paces every packet: a byte of bulk took 3 to 5 times the CPU on loopback",
+    ),
+    sysctl(
+        "net.ipv4.tcp_slow_start_after_idle",
+        Weight::Advice,
+        Want::Is("0"),
+        "a client that thought for a second gets its next result at full speed; shows where the way is long",
+    ),
+    reading(
+        "idle states",
+        Weight::Measured,
+        hardware::idle_states,
+        "one round-tripping connection took 140 us a trip on a sleeping virtual machine and 22 us awake",
+    ),
+    reading(
+        "CPU frequency governor",
+        Weight::Advice,
+        hardware::governor,
+        "a core that is slow to speed up answers the first trips after a pause late",
+    ),
+    reading(
+        "clock source",
+        Weight::Measured,
+        hardware::clock_source,
+        "only with tsc (or kvm-clock, hyperv) is reading the clock no system call",
+    ),
+    reading(
+        "receive queues",
+        Weight::Advice,
+        hardware::receive_queues,
+        "one queue means one core for all packets that arrive; tuning/steer spreads them in software",
+    ),
+    reading(
+        "NUMA balancing",
+        Weight::Advice,
+        hardware::numa_balancing,
+        "workers are pinned and their memory is local: looking for better places only costs page faults",
+    ),
+];
+
+/// Names and recommended values of the sysctls, as `tuning/90-pronk.conf` sets those that are needed.
+pub fn sysctls() -> impl Iterator<Item = (&'static str, String)> {
+    SETTINGS.iter().filter_map(|setting| match &setting.source {
+        Source::Sysctl(want) => Some((setting.name, want.recommended())),
+        Source::Reading(_) => None,
+    })
+}
+
+/// What there is to say about this host, in the order of the table.
+pub(super) fn check(host: &Host) -> Vec<Finding> {
+    SETTINGS.iter().filter_map(|setting| setting.check(host)).collect()
+}
+
+impl Setting {
+    fn check(&self, host: &Host) -> Option<Finding> {
+        let verdict = match &self.source {
+            Source::Sysctl(want) => want.judge(self.name, &host.text(&sysctl_path(self.name))?),
+            Source::Reading(read) => read(host)?,
+        };
+        Some(Finding { name: self.name, weight: self.weight, why: self.why, verdict })
+    }
+}
+
+fn sysctl_path(name: &str) -> String {
+    format!("/proc/sys/{}", name.replace('.', "/"))
+}
+
+impl Want {
+    fn judge(&self, name: &str, value: &str) -> Verdict {
+        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        if self.accepts(&value) {
+            return Verdict::Fits(value);
+        }
+        let set = |value: &str| match value.contains(' ') {
+            true => format!("sysctl -w {name}='{value}'"),
+            false => format!("sysctl -w {name}={value}"),
+        };
+        Verdict::Differs { set: set(&self.recommended()), undo: set(&value), wanted: self.to_string(), value }
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        match *self {
+            Want::AtLeast(least) => value.parse::<u64>().is_ok_and(|value| value >= least),
+            Want::Is(wanted) => value == wanted,
+            Want::Not { unwanted, .. } => value != unwanted,
+            Want::Span(_, least) => {
+                let mut numbers = value.split(' ').filter_map(|word| word.parse::<u32>().ok());
+                let (low, high) = (numbers.next(), numbers.next());
+                low.zip(high).is_some_and(|(low, high)| high.saturating_sub(low) >= least)
+            }
+        }
+    }
+
+    fn recommended(&self) -> String {
+        match *self {
+            Want::AtLeast(least) => least.to_string(),
+            Want::Is(value) | Want::Not { better: value, .. } | Want::Span(value, _) => value.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Want {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Want::AtLeast(least) => write!(f, "at least {least}"),
+            Want::Is(value) => f.write_str(value),
+            Want::Not { unwanted, better } => write!(f, "not {unwanted}, but {better}"),
+            Want::Span(_, least) => write!(f, "{least} ports or more"),
+        }
+    }
+}
+
+/// A column of `/proc/self/limits`: the name, then the soft and the hard limit. Unlimited is u64::MAX.
+fn limit(host: &Host, name: &str) -> Option<(u64, u64)> {
+    let limits = host.text("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
+    let mut words = line.split_whitespace().map(|word| word.parse().unwrap_or(u64::MAX));
+    words.next().zip(words.next())
+}
+
+fn shown(limit: u64) -> String {
+    if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() }
+}
+
+fn descriptors(host: &Host) -> Option<Verdict> {
+    const WANTED: u64 = 1_048_576;
+    let (_, hard) = limit(host, "Max open files")?;
+    if hard >= WANTED {
+        return Some(Verdict::Fits(shown(hard)));
+    }
+    Some(Verdict::Differs {
+        value: shown(hard),
+        wanted: format!("at least {WANTED}"),
+        set: format!("LimitNOFILE={WANTED} in the unit, or ulimit -Hn {WANTED} as root"),
+        undo: format!("LimitNOFILE={hard}, or ulimit -Hn {hard}"),
+    })
+}
+
+/// Linux 6.12 accounts registered buffers to the process's cgroup.
+fn locked_memory(host: &Host) -> Option<Verdict> {
+    const WANTED: u64 = 64 << 20;
+    let (soft, _) = limit(host, "Max locked memory")?;
+    let release = host.text("/proc/sys/kernel/osrelease")?;
+    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
+    let newer = (numbers.next()?, numbers.next()?) >= (6, 12);
+    if newer || soft >= WANTED {
+        return Some(Verdict::Fits(shown(soft)));
+    }
+    Some(Verdict::Differs {
+        value: shown(soft),
+        wanted: "unlimited".to_owned(),
+        set: "LimitMEMLOCK=infinity in the unit, or ulimit -l unlimited as root".to_owned(),
+        undo: format!("LimitMEMLOCK={soft}, or ulimit -l {}", soft / 1024),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host of files.
+    fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
+        let root = tempfile::tempdir().expect("a folder");
+        for (path, text) in files {
+            let path = root.path().join(path.trim_start_matches('/'));
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+            std::fs::write(path, format!("{text}\n")).expect("a file");
+        }
+        let host = Host::at(root.path());
+        (root, host)
+    }
+
+    fn said(files: &[(&str, &str)]) -> Vec<String> {
+        let (_root, host) = host(files);
+        check(&host).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_host_without_such_files_is_not_judged() {
+        assert_eq!(said(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_sysctl_that_fits_is_one_line() {
+        let files = [
+            ("/proc/sys/net/core/somaxconn", "65535"),
+            ("/proc/sys/net/ipv4/ip_local_port_range", "1024\t65535"),
+            ("/proc/sys/net/ipv4/tcp_congestion_control", "reno"),
+        ];
+        let expected = [
+            "fits     net.core.somaxconn = 65535\n",
+            "fits     net.ipv4.ip_local_port_range = 1024 65535\n",
+            "fits     net.ipv4.tcp_congestion_control = reno\n",
+        ];
+        assert_eq!(said(&files), expected);
+    }
+
+    #[test]
+    fn a_sysctl_that_differs_tells_how_to_set_it_and_to_undo_that() {
+        let files = [("/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999")];
+        let [finding] = &said(&files)[..] else { panic!("one finding") };
+        assert!(finding.starts_with(
+            "differs  net.ipv4.ip_local_port_range = 32768 60999, wanted: 60000 ports or more\n"
+        ));
+        assert!(finding.contains("set:  sysctl -w net.ipv4.ip_local_port_range='1024 65535'\n"));
+        assert!(finding.contains("undo: sysctl -w net.ipv4.ip_local_port_range='32768 60999'\n"));
+    }
+
+    #[test]
+    fn limits_are_read_by_name() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+                      Max open files            1024                 4096                 files\n\
+                      Max locked memory         8388608              unlimited            bytes";
+        let old = [("/proc/self/limits", limits), ("/proc/sys/kernel/osrelease", "6.1.0-18-amd64")];
+        let said_of_old = said(&old);
+        assert!(
+            said_of_old[0].starts_with("differs  RLIMIT_NOFILE (hard) = 4096, wanted: at least 1048576\n")
+        );
+        assert!(said_of_old[1].starts_with("differs  RLIMIT_MEMLOCK = 8388608, wanted: unlimited\n"));
+        let new = [("/proc/self/limits", limits), ("/proc/sys/kernel/osrelease", "6.12.3")];
+        assert_eq!(said(&new)[1], "fits     RLIMIT_MEMLOCK = 8388608\n");
+    }
+
+    #[test]
+    fn every_recommended_value_is_accepted() {
+        for setting in SETTINGS {
+            let Source::Sysctl(want) = &setting.source else { continue };
+            assert!(want.accepts(&want.recommended()), "{}", setting.name);
+            let nonsense = want.judge(setting.name, "bbr");
+            assert!(matches!(nonsense, Verdict::Differs { .. }), "{}: {nonsense:?}", setting.name);
+        }
+    }
+}
