@@ -3,6 +3,7 @@
 use super::address::Usage;
 use super::arguments::Arguments;
 use super::diagnostic::Report;
+use super::guid;
 use super::keyword::Places;
 use super::lexer::Line;
 use super::model::{Bind, CliLevel, ListenAddress, ProxyId, SocketPermissions, StatsSocket};
@@ -24,6 +25,7 @@ pub(super) struct BindLine {
 struct BindOptions {
     name: Option<String>,
     id: Option<u32>,
+    guid_prefix: Option<String>,
     maxconn: Option<u32>,
     backlog: Option<u32>,
     interface: Option<String>,
@@ -62,7 +64,8 @@ pub(super) fn parse_bind(
             "write a 'bind' line for each address",
         );
     }
-    let binds = addresses.into_iter().map(|address| options.bind(address, line)).collect();
+    let binds = addresses.into_iter().enumerate();
+    let binds = binds.map(|(number, address)| options.bind(number, address, line)).collect();
     Some(BindLine { line: line.clone(), id: options.id, binds })
 }
 
@@ -98,6 +101,7 @@ impl BindOptions {
             "tfo" => self.tfo = true,
             "defer-accept" => self.defer_accept = true,
             "expose-fd listeners" => self.expose_fd_listeners = true,
+            "guid-prefix" => self.guid_prefix = guid::parse(option, words),
             "name" => self.name = words.next().map(str::to_owned),
             "interface" => self.interface = words.next().map(str::to_owned),
             "user" => self.permissions.uid = words.account("user", supplies),
@@ -121,12 +125,13 @@ impl BindOptions {
         }
     }
 
-    fn bind(&self, address: ListenAddress, line: &Line) -> Bind {
+    fn bind(&self, number: usize, address: ListenAddress, line: &Line) -> Bind {
         Bind {
             proxy: ProxyId(0),
             name: self.name.clone(),
             id: 0,
             custom_id: false,
+            guid: self.guid_prefix.as_ref().map(|prefix| format!("{prefix}-{number}")),
             removed: false,
             address,
             maxconn: self.maxconn,

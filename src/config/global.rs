@@ -97,6 +97,7 @@ impl Global {
             "chroot" => global.chroot = words.next().map(PathBuf::from),
             "server-state-file" => global.server_state_file = words.next().map(PathBuf::from),
             "server-state-base" => global.server_state_base = words.next().map(PathBuf::from),
+            "stats-file" => global.stats_file = words.next().map(PathBuf::from),
             "pidfile" => global.pidfile = words.next().map(PathBuf::from),
             "user" => global.uid = words.account("user", supplies),
             "group" => global.gid = words.account("group", supplies),

@@ -17,6 +17,7 @@ pub mod dump;
 pub mod dynamic;
 pub mod environment;
 mod global;
+pub mod guid;
 pub mod keyword;
 pub mod lexer;
 pub mod lists;

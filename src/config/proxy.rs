@@ -9,6 +9,7 @@ use super::balance_line::{self, Asked};
 use super::bind::{self, BindLine};
 use super::diagnostic::Report;
 use super::global::LogTargets;
+use super::guid;
 use super::keyword::{Ignored, Keyword, Places, Support};
 use super::lexer::{Line, Modifier};
 use super::log_line;
@@ -80,6 +81,7 @@ pub(super) struct Section {
     /// Inherited and own settings.
     pub settings: Settings,
     pub id: Option<(u32, Line)>,
+    pub guid: Option<(String, Line)>,
     pub description: Option<String>,
     pub binds: Vec<BindLine>,
     pub servers: Vec<ServerLine>,
@@ -108,6 +110,7 @@ impl Section {
             line: line.clone(),
             settings,
             id: None,
+            guid: None,
             description: None,
             binds: Vec::new(),
             servers: Vec::new(),
@@ -199,6 +202,10 @@ impl Section {
             "id" => {
                 let id = Arguments::after(line, 1, around.report).count("id", 1);
                 self.id = id.map(|id| (id, line.clone()));
+            }
+            "guid" => {
+                let guid = guid::parse("guid", &mut Arguments::after(line, 1, around.report));
+                self.guid = guid.map(|guid| (guid, line.clone()));
             }
             "description" => {
                 self.description = Some(Arguments::after(line, 1, around.report).rest().join(" "))

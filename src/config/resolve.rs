@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::advice;
 use super::balance_line::Asked;
 use super::diagnostic::{Diagnostic, Form, Report, Severity, Span};
+use super::guid;
 use super::lexer::Line;
 use super::model::{
     Balance, Bind, BindId, Config, Global, LogStyle, LogTarget, Mode, Proxy, ProxyId, Server, Timeouts,
@@ -46,6 +47,7 @@ pub(super) fn config(
             advice::section(section, proxy, &proxies, report);
         }
     }
+    guid::check_unique(sections, report);
     check::size(sections, &proxies, &binds, &log_targets, report);
     (report.alerts() == 0).then_some(Config { global, proxies, binds, log_targets, lists: Vec::new() })
 }
@@ -72,6 +74,7 @@ impl<'a> Resolver<'a> {
             name: section.name.clone(),
             id: self.ids[at],
             custom_id: section.id.is_some(),
+            guid: section.guid.as_ref().map(|(guid, _)| guid.clone()),
             removed: false,
             kind,
             mode: section.mode(),

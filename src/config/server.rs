@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::address::{self, Address, Host, Port, Usage};
 use super::arguments::Arguments;
 use super::diagnostic::{Form, Report};
+use super::guid;
 use super::keyword::{self, Ignored, Places, Support};
 use super::lexer::Line;
 use super::model::{Check, Origin, Server, ServerAddress};
@@ -40,6 +41,7 @@ pub(super) struct ServerOptions {
     checked: bool,
     check: Check,
     id: Option<u32>,
+    guid: Option<String>,
     cookie: bool,
     init_addr: Vec<InitAddr>,
 }
@@ -69,6 +71,7 @@ impl Default for ServerOptions {
             checked: false,
             check: Check::default(),
             id: None,
+            guid: None,
             cookie: false,
             init_addr: vec![InitAddr::Last, InitAddr::Libc],
         }
@@ -224,6 +227,7 @@ impl ServerOptions {
             "enabled" => self.disabled = false,
             "weight" => self.weight = words.integer(option, 0..=256).unwrap_or(self.weight),
             "id" => self.id = words.count(option, 1).or(self.id),
+            "guid" => self.guid = guid::parse(option, words),
             "source" => self.source = words.source(supplies).unwrap_or(self.source),
             "init-addr" => self.apply_init_addr(words),
             "maxconn" => self.maxconn = words.limit(option),
@@ -310,6 +314,7 @@ impl ServerOptions {
             name: name.to_owned(),
             id: 0,
             custom_id: false,
+            guid: self.guid.clone(),
             origin: Origin::File,
             host: written.to_owned(),
             address,

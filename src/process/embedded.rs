@@ -19,7 +19,7 @@ pub fn embedded(text: &str) -> ExitCode {
     load::tell(&said, &invocation);
     let Some(config) = config else { return ExitCode::FAILURE };
     match launch::conduct(
-        Loaded { config, warnings: 0, supplies: config::Supplies::default(), states: Vec::new() },
+        Loaded { config, warnings: 0, supplies: config::Supplies::default(), states: Default::default() },
         &invocation,
         began,
     ) {

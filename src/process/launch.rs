@@ -19,6 +19,7 @@ use super::listeners::Tables;
 use super::load::{Loaded, NO_LISTENER};
 use super::predecessors::{Farewell, Predecessors};
 use super::reload::Origin;
+use super::states::States;
 use super::succession::Succession;
 use super::takeover::Inheritance;
 use super::threads::{self, Material};
@@ -26,7 +27,6 @@ use super::{privileges, report, runtime};
 use crate::admin::handover::Holdings;
 use crate::config::Supplies;
 use crate::config::model::Config;
-use crate::health::Remembered;
 use crate::log;
 use crate::sys::{cpu, signal};
 use crate::worker::MOST_WORKERS;
@@ -222,7 +222,7 @@ fn start(
     opened: Opened,
     promise: Option<Promise>,
     bond: Option<Bond>,
-    states: Vec<Remembered>,
+    states: States,
     warnings: u32,
     began: Instant,
     origin: Option<Origin>,

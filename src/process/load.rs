@@ -11,7 +11,6 @@ use crate::config::conditional::{self, World};
 use crate::config::diagnostic::{Banner, render};
 use crate::config::model::{Config, Global};
 use crate::config::{self, Diagnostic, Environment, Severity, Supplies};
-use crate::health::Remembered;
 use crate::process::error::strerror;
 
 /// HAProxy's words.
@@ -29,8 +28,8 @@ pub struct Loaded {
     pub warnings: usize,
     /// What was looked up for it.
     pub supplies: Supplies,
-    /// States that its servers had in the process before.
-    pub states: Vec<Remembered>,
+    /// What the process before left in files.
+    pub states: States,
 }
 
 /// A configuration as its files have it.
@@ -48,9 +47,9 @@ pub fn load(invocation: &Invocation) -> Option<Loaded> {
     tell(&diagnostics, invocation);
     let mut config = config?;
     override_with(&mut config, invocation);
-    let States { servers: states, warnings: about_states } = states::read(&config);
-    about_states.iter().for_each(|text| report::warning(&format!("config : {text}")));
-    let warnings = warnings(&diagnostics) + about_states.len();
+    let states = states::read(&config);
+    states.warnings.iter().for_each(|text| report::warning(&format!("config : {text}")));
+    let warnings = warnings(&diagnostics) + states.warnings.len();
     if config.global.zero_warning && warnings > 0 {
         report::alert(ZERO_WARNING);
         return None;

@@ -1,5 +1,5 @@
-//! Server states of the process before, from the files that the configuration names
-//! (configuration manual, `load-server-state-from-file`).
+//! Server states and counters of the process before, from the files that the configuration names
+//! (configuration manual, `load-server-state-from-file` and `stats-file`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::strerror;
 use crate::config::model::{Config, Proxy, ProxyId, ServerStates};
 use crate::health::Remembered;
+use crate::stats::file::{self, Fault, Kept};
 use crate::table::saved::{self, Corrupt, Row};
 
 /// What the files hold of the configured servers, and warnings about files that cannot be used.
@@ -14,6 +15,8 @@ use crate::table::saved::{self, Corrupt, Row};
 pub struct States {
     /// In the order of the files.
     pub servers: Vec<Remembered>,
+    /// What counters begin with.
+    pub counters: Vec<Kept>,
     /// In HAProxy's words.
     pub warnings: Vec<String>,
 }
@@ -43,6 +46,9 @@ pub fn read(config: &Config) -> States {
         let name = proxy.server_state_file_name.as_deref().unwrap_or(&proxy.name);
         let rows = states.local(&proxy.name, &placed(config, Path::new(name)));
         states.keep(id, proxy, &rows);
+    }
+    if let Some(path) = &config.global.stats_file {
+        states.count(path);
     }
     states
 }
@@ -87,6 +93,22 @@ impl States {
         };
         self.warnings.push(warning);
         Vec::new()
+    }
+
+    fn count(&mut self, path: &Path) {
+        let shown = path.display();
+        let Ok(text) = fs::read(path) else {
+            return self.warnings.push(format!("config: Can't load stats-file '{shown}': cannot open file."));
+        };
+        let (kept, faults) = file::read(&String::from_utf8_lossy(&text));
+        self.counters = kept;
+        self.warnings.extend(faults.into_iter().map(|fault| match fault {
+            Fault::Format => format!("config: Invalid stats-file format in file '{shown}'."),
+            Fault::Header(number) => {
+                format!("config: Ignored stats-file header line '{number}' in file '{shown}'.")
+            }
+            Fault::Line(number) => format!("config: Ignored stats-file line {number} in file '{shown}'."),
+        }));
     }
 
     /// Rows about servers that are no more are left out, as in HAProxy.

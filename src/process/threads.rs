@@ -15,14 +15,16 @@ use super::limits::Budget;
 use super::report::{self, Severity};
 use super::runtime::ring_refused;
 use super::sources;
+use super::states::States;
 use crate::config::model::{BindId, Config, Global};
-use crate::health::{self, HealthThread, Remembered};
+use crate::health::{self, HealthThread};
 use crate::load::Load;
 use crate::log::{self, LogHandle};
 use crate::stats::counters::WorkerCounters;
+use crate::stats::file::{self, Kept};
 use crate::stats::{Limits, Rates, Sources};
 use crate::sys::cpu;
-use crate::table::TablePublisher;
+use crate::table::{Snapshot, TablePublisher};
 use crate::worker::mailbox::{Crew, Returns, crew};
 use crate::worker::{self, Clock, Peers, Setup};
 
@@ -38,8 +40,8 @@ pub struct Material {
     pub listeners: Vec<Vec<(BindId, OwnedFd)>>,
     /// Opened log targets.
     pub logs: log::Targets,
-    /// States that servers had in the process before.
-    pub states: Vec<Remembered>,
+    /// What the process before left in files.
+    pub states: States,
     /// Warnings of the configuration.
     pub warnings: u32,
     /// When the process started.
@@ -80,13 +82,20 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     let (log, sinks) = log::start(Arc::clone(&config), logs, workers, &hostname)?;
     let load = Arc::new(Load::new(&config, workers));
     let mut publisher = TablePublisher::new(Arc::clone(&config), &load);
-    for text in health::restore(&mut publisher, &load, &states) {
+    for text in health::restore(&mut publisher, &load, &states.servers) {
         report::warning(&format!("config : {text}"));
+    }
+    for (proxy, server, fails, downs) in file::checks(&publisher.shared().load_full(), &states.counters) {
+        publisher.begin_with(proxy, server, |entry| {
+            (entry.state.check.fails, entry.state.check.downs) = (fails, downs);
+        });
     }
     let (clock, started_at) = clock()?;
     // One more than workers: the control thread's own, for the clients of the stats page.
     let new_counters = || Arc::new(WorkerCounters::new(&config, load.server_capacity()));
     let counters: Vec<_> = (0..=workers).map(|_| new_counters()).collect();
+    let mut rates = Rates::new(&config);
+    let kept_sessions = keep(&states.counters, &counters, &mut rates, publisher.snapshot());
     let (send, events) = unbounded_channel();
     let peers = Arc::new(Peers::new(workers));
     let (crew, mailboxes, returns) = crew(workers).map_err(|error| no_thread("worker", error))?;
@@ -113,7 +122,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         table: publisher.shared(),
         load: Arc::clone(&load),
         counters,
-        rates: Rates::new(&config),
+        rates,
         start: clock.start,
         started_at,
         dropped_logs: log.losses(),
@@ -124,11 +133,20 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         boot_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         standings: Default::default(),
         stopping: false,
-        forgotten_sessions: 0,
+        forgotten_sessions: -kept_sessions,
         config,
     };
     let health = health::start(publisher, log.clone(), load, clock.start, console())?;
     Ok(Threads { crew, returns, events, health, log, sources, peers })
+}
+
+/// Lets the counters of the control thread begin with what was kept. How many sessions of frontends that were.
+fn keep(kept: &[Kept], counters: &[Arc<WorkerCounters>], rates: &mut Rates, table: &Snapshot) -> i64 {
+    let Some(own) = counters.last().filter(|_| !kept.is_empty()) else { return 0 };
+    file::begin(own, table, kept);
+    rates.begin(counters, table);
+    let sessions = table.config.proxies().map(|(id, _)| own.frontend(id).sessions.value()).sum::<u64>();
+    sessions.cast_signed()
 }
 
 fn clock() -> Result<(Clock, SystemTime), StartError> {

@@ -19,6 +19,11 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
+    /// Begins at `n`. Only while nobody counts here yet.
+    pub fn begin(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
     /// Back to zero. Only while the owning worker counts nothing here.
     fn clear(&self) {
         self.0.store(0, Relaxed);
@@ -120,7 +125,8 @@ pub struct BackendCounters {
     pub client_aborts: Counter,
     /// Transfers aborted by the server (`srv_abrt`).
     pub server_aborts: Counter,
-    /// When the last session was assigned, milliseconds since the process started, plus one; 0: never.
+    /// When the last session was assigned, milliseconds since the process started, plus one; 0: never;
+    /// negative: before it started, so a file said.
     pub last_session_ms: Counter,
     /// `qtime`.
     pub queue_time: TimeAverage,
@@ -131,6 +137,18 @@ pub struct BackendCounters {
 }
 
 impl BackendCounters {
+    /// Lets the last session be one of a process before this one.
+    pub fn session_ago(&self, seconds: u64) {
+        let ago_ms = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+        self.last_session_ms.begin((1 - ago_ms).cast_unsigned());
+    }
+
+    /// When the last session was assigned, milliseconds since the process started.
+    pub fn last_session(&self) -> Option<i64> {
+        let at = self.last_session_ms.value().cast_signed();
+        (at != 0).then(|| at - 1)
+    }
+
     fn clear(&self) {
         let counters = [
             &self.sessions,

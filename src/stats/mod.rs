@@ -14,6 +14,7 @@ mod columns;
 pub mod counters;
 mod csv;
 mod fields;
+pub mod file;
 #[cfg(test)]
 mod fixture;
 mod info;

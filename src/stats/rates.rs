@@ -101,6 +101,13 @@ impl Rates {
         }
     }
 
+    /// Takes the counters as they are for the beginning: nothing has happened yet.
+    pub fn begin(&mut self, counters: &[Arc<WorkerCounters>], table: &Snapshot) {
+        self.sampled_ms = 0;
+        self.sample(1, 0, counters, table);
+        self.all_mut().for_each(|past| (past.rate, past.max) = (0, 0));
+    }
+
     /// For what a later configuration added; its past is empty.
     fn make_room(&mut self, table: &Snapshot) {
         let proxies = table.config.proxies.len().max(self.backends.len());
@@ -127,10 +134,14 @@ impl Rates {
 
     /// `clear counters`: the largest rates begin anew.
     pub fn forget_maxima(&mut self) {
+        self.all_mut().for_each(|past| past.max = 0);
+    }
+
+    /// All but that of the processor's time.
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Past> {
         let alone = [&mut self.connections, &mut self.sessions, &mut self.bytes_out];
         let proxies = self.frontend_connections.iter_mut().chain(&mut self.frontend_sessions);
-        let all = alone.into_iter().chain(proxies).chain(&mut self.backends).chain(&mut self.servers);
-        all.for_each(|rate| rate.max = 0);
+        alone.into_iter().chain(proxies).chain(&mut self.backends).chain(&mut self.servers)
     }
 
     fn at(&self, past: &Past, total: u64, now_ms: u64) -> Rate {

@@ -61,8 +61,8 @@ pub struct Sources {
     pub standings: Standings,
     /// A soft stop is under way.
     pub stopping: bool,
-    /// Sessions that `clear counters all` took out of the counters.
-    pub forgotten_sessions: u64,
+    /// Sessions that `clear counters all` took out of the counters, less those that a file put in.
+    pub forgotten_sessions: i64,
 }
 
 impl Sources {
@@ -93,7 +93,7 @@ impl Sources {
     pub fn sessions(&self) -> u64 {
         let ids = (0..).map(ProxyId).take(self.config.proxies.len());
         let of = |id| self.counters.iter().map(|worker| worker.frontend(id).sessions.value()).sum::<u64>();
-        self.forgotten_sessions + ids.map(of).sum::<u64>()
+        ids.map(of).sum::<u64>().saturating_add_signed(self.forgotten_sessions)
     }
 
     /// Sum over all workers of one process gauge.

@@ -167,12 +167,9 @@ impl Subject<'_> {
 
     /// `lastsess`: seconds since the last session; -1: never.
     pub(super) fn last_session(&self) -> Value {
-        let last = self.backend_counters().map(|counters| counters.last_session_ms.value()).max();
-        match last {
-            None | Some(0) => Value::Signed(-1),
-            // Kept plus one, so that 0 can mean never.
-            Some(at) => Value::Signed((self.now_ms.saturating_sub(at - 1) / 1000) as i64),
-        }
+        let last = self.backend_counters().filter_map(BackendCounters::last_session).max();
+        let age_ms = |at| self.now_ms.cast_signed().saturating_sub(at).max(0);
+        Value::Signed(last.map_or(-1, |at| age_ms(at) / 1000))
     }
 
     /// Sessions per second; listeners have no such column.

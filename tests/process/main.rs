@@ -9,6 +9,7 @@ mod support;
 
 mod background;
 mod command_line;
+mod counters;
 mod dynamic;
 mod frontends;
 mod in_place;

@@ -18,7 +18,6 @@ pub(super) const ROWS: &[Row] = &[
     missing("del ssl", Admin),
     missing("disable dynamic-cookie", Admin),
     missing("dump ssl", Admin),
-    missing("dump stats-file", Admin),
     missing("enable dynamic-cookie", Admin),
     missing("get var", Admin),
     missing("httpclient", Admin),

@@ -12,6 +12,7 @@ use crate::worker::mailbox::{Command, Forget};
 
 pub(super) const ROWS: &[Row] = &[
     row("clear counters", "[all]", "count maxima, or everything, anew", Operator),
+    row("dump stats-file", "", "counters, to be kept for 'stats-file'", User),
     row("show activity", "", "what each worker carries and has done", Operator),
     row("show info", "[desc|json|typed|float]*", "what the process is and does", User),
     row("show schema json", "", "what the JSON of info and stat looks like", User),
@@ -33,6 +34,7 @@ pub(super) async fn run(console: &mut Console, typed: Typed<'_>) -> Answer {
             "" => Answer::listing(stats::activity(&sources)),
             column => Answer::missing(&format!("{} {column}", typed.row.words)),
         },
+        "dump stats-file" => Answer::listing(stats::file::dump(&sources)),
         "show info" => Answer::listing(style(typed.arguments).info(&sources)),
         "show schema json" => Answer::listing(stats::schema()),
         _ => match (typed.word(0), typed.word(1)) {
@@ -91,7 +93,7 @@ async fn clear(console: &Console, all: bool) -> Answer {
         if all { own.forget() } else { own.forget_maxima() }
     }
     if all {
-        sources.forgotten_sessions = sessions;
+        sources.forgotten_sessions = sessions.cast_signed();
     }
     Answer::done()
 }

@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("thread", BS, ONE, "Threads that serve it.", WORKERS),
     row("shards", B, ONE, "Number of sockets.", WORKERS),
     row("label", BS, ONE, "Name for rules of other sections.", SILENT),
-    row("guid-prefix", B, ONE, "Name in files of counters.", SILENT),
+    row("guid-prefix", B, ONE, "Beginning of names in files of counters.", SHOWN),
     row("accept-proxy", BS, NONE, "Expect a PROXY header.", PROXY_PROTOCOL),
     row("accept-netscaler-cip", BS, ONE, "Expect a NetScaler header.", PROXY_PROTOCOL),
     row("namespace", BS, ONE, "Network namespace.", NAMESPACES),

@@ -157,7 +157,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("pp2-never-send-local", G, NONE, "Never send PROXY LOCAL.", told("no PROXY headers are sent")),
     row("expose-experimental-directives", G, NONE, "Allow experimental keywords.", SILENT),
     row("expose-deprecated-directives", G, NONE, "Allow deprecated keywords.", SILENT),
-    row("stats-file", G, ONE, "File of counters to start from.", STATE_FILES),
+    row("stats-file", G, ONE, "File of counters to start from.", SHOWN),
     row("shm-stats-file", G, ONE, "Shared file of counters.", STATE_FILES),
     row("shm-stats-file-max-objects", G, ONE, "Size of the shared file.", STATE_FILES),
     row("anonkey", G, ONE, "Key for anonymised dumps.", told("dumps are not anonymised")),

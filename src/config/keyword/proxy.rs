@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("srvtcpka-idle", DLB, ONE, "Silence before probing servers.", SOCKET_OPTION),
     row("srvtcpka-intvl", DLB, ONE, "Time between probes to servers.", SOCKET_OPTION),
     row("rate-limit sessions", DFL, ONE, "Most new sessions per second.", SHOWN),
-    row("guid", FLB, ONE, "Name in files of counters.", told("counters are not read from files")),
+    row("guid", FLB, ONE, "Name in files of counters.", Support::Honoured("tests/config/accept/guids.cfg")),
     row("be-unpublished", LB, NONE, "Hide a backend from rules.", PUBLISHING),
     row("force-be-switch", FL, SOME, "Choose a hidden backend all the same.", PUBLISHING),
     // Rules and stickiness.

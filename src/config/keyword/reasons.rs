@@ -43,7 +43,7 @@ pub(super) const AGENT: Support =
     missing("agent checks are not built", "set weights in the file, and take servers out with 'disabled'");
 /// Counters that outlive a process.
 pub(super) const STATE_FILES: Support =
-    missing("counters are not carried over a restart", "remove it: counters begin at 0 with each process");
+    missing("counters are not shared between processes", "use 'stats-file' with 'guid'");
 /// E-mail alerts.
 pub(super) const MAIL: Support = missing(
     "e-mail alerts are not sent",

@@ -148,7 +148,7 @@ pub(super) const ROWS: &[Keyword] = &[
         missing("a server's place depends on its id", "remove it and set 'id'"),
     ),
     row("shard", SD, ONE, "Part of a stick table.", STICKINESS),
-    row("guid", S, ONE, "Name in files of counters.", told("counters are not read from files")),
+    row("guid", S, ONE, "Name in files of counters.", SHOWN),
     row("from", SD, ONE, "Which named defaults it starts from.", NAMED_DEFAULTS),
     row("name", SD, ONE, "Name of these defaults.", NAMED_DEFAULTS),
     // Sockets.

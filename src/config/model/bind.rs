@@ -16,6 +16,8 @@ pub struct Bind {
     pub id: u32,
     /// The file gives the id.
     pub custom_id: bool,
+    /// `guid-prefix` and the number of the address on its line, from 0.
+    pub guid: Option<String>,
     /// Only of the past: nobody listens there any more.
     pub removed: bool,
     /// Where to listen.
@@ -52,6 +54,7 @@ impl Bind {
             name: None,
             id,
             custom_id: false,
+            guid: None,
             removed: false,
             address,
             maxconn: None,

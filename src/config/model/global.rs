@@ -63,6 +63,8 @@ pub struct Global {
     pub server_state_file: Option<PathBuf>,
     /// `server-state-base`: where relative names of state files begin.
     pub server_state_base: Option<PathBuf>,
+    /// `stats-file`.
+    pub stats_file: Option<PathBuf>,
     /// `hard-stop-after`.
     pub hard_stop_after_ms: Option<u32>,
     /// `spread-checks`, percent 0 to 50.
@@ -106,6 +108,7 @@ impl Default for Global {
             stats_maxconn: 10,
             server_state_file: None,
             server_state_base: None,
+            stats_file: None,
             hard_stop_after_ms: None,
             spread_checks_percent: 0,
             max_spread_checks_ms: None,

@@ -68,6 +68,8 @@ pub struct Proxy {
     pub id: u32,
     /// The file gives the id.
     pub custom_id: bool,
+    /// `guid`.
+    pub guid: Option<String>,
     /// Only of the past: a later configuration has it no more. Also `disabled` and without binds; its sessions
     /// may run on.
     pub removed: bool,
@@ -134,6 +136,7 @@ impl Proxy {
             name: name.into(),
             id: 0,
             custom_id: false,
+            guid: None,
             removed: false,
             kind,
             mode: Mode::Tcp,

@@ -12,6 +12,8 @@ pub struct Server {
     pub id: u32,
     /// The file gives the id.
     pub custom_id: bool,
+    /// `guid`.
+    pub guid: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
     /// As written, for host names and the stats page.
@@ -107,6 +109,7 @@ impl Server {
             name: name.into(),
             id,
             custom_id: false,
+            guid: None,
             origin: Origin::File,
             host: address.ip().to_string(),
             address: ServerAddress::Tcp(address),
