@@ -37,7 +37,7 @@ pub fn align(running: &Config, read: Config) -> Result<Config, Full> {
     let mut log_targets = read.log_targets;
     let mut proxies = Vec::with_capacity(running.proxies.len());
     for gone in &running.proxies {
-        proxies.push(removed_proxy(gone, running, &mut log_targets)?);
+        proxies.push(kept_proxy(gone, running, &mut log_targets)?);
     }
     let mut binds: Vec<Bind> =
         running.binds.iter().map(|bind| Bind { removed: true, ..bind.clone() }).collect();
@@ -54,7 +54,14 @@ pub fn align(running: &Config, read: Config) -> Result<Config, Full> {
         put(&mut proxies, at, proxy);
     }
     keep_numbers(running, &mut proxies, &mut binds);
-    Ok(Config { global: read.global, proxies, binds, log_targets, lists: read.lists })
+    Ok(Config {
+        global: read.global,
+        proxies,
+        binds,
+        log_targets,
+        lists: read.lists,
+        templates: read.templates,
+    })
 }
 
 /// Where everything that was read belongs.
@@ -155,6 +162,15 @@ fn socket_key(bind: &Bind) -> SocketKey<'_> {
         tcp_user_timeout_ms: bind.tcp_user_timeout_ms,
         permissions: &bind.permissions,
     }
+}
+
+/// A backend that a command added stays, until the file has one of its name.
+fn kept_proxy(known: &Proxy, running: &Config, targets: &mut Vec<LogTarget>) -> Result<Proxy, Full> {
+    let past = removed_proxy(known, running, targets)?;
+    Ok(match known.added && !known.removed {
+        true => Proxy { logs: past.logs, ..known.clone() },
+        false => past,
+    })
 }
 
 /// What stays of a proxy that is gone: all that its sessions may still ask for. Its servers too until the next

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::diagnostic::Report;
 use super::global::LogTargets;
 use super::lexer::{Line, Word};
-use super::model::{Config, Global, ProxyKind, Tune};
+use super::model::{Config, Global, ProxyKind, Template, Tune};
 use super::proxy::{Section, Settings, Surroundings};
 use super::resolve;
 use super::supplies::{Supplies, Wants};
@@ -99,6 +99,8 @@ impl Draft {
         let Draft { mut lists, supplies, .. } = self;
         number(&mut lists);
         let config = resolve::config(self.global, self.logs.0, &self.proxies, report);
-        (config.map(|config| Config { lists, ..config }), supplies.into_wants())
+        let templates = self.defaults.iter().filter(|section| !section.name.is_empty());
+        let templates: Vec<Template> = templates.map(resolve::template).collect();
+        (config.map(|config| Config { lists, templates, ..config }), supplies.into_wants())
     }
 }

@@ -8,6 +8,7 @@ pub mod address;
 mod advice;
 pub mod align;
 mod arguments;
+pub mod backends;
 mod balance_line;
 mod bind;
 pub mod conditional;

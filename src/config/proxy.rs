@@ -82,6 +82,8 @@ pub(super) struct Section {
     pub settings: Settings,
     pub id: Option<(u32, Line)>,
     pub guid: Option<(String, Line)>,
+    /// `be-unpublished`.
+    pub unpublished: bool,
     pub description: Option<String>,
     pub binds: Vec<BindLine>,
     pub servers: Vec<ServerLine>,
@@ -111,6 +113,7 @@ impl Section {
             settings,
             id: None,
             guid: None,
+            unpublished: false,
             description: None,
             binds: Vec::new(),
             servers: Vec::new(),
@@ -203,6 +206,7 @@ impl Section {
                 let id = Arguments::after(line, 1, around.report).count("id", 1);
                 self.id = id.map(|id| (id, line.clone()));
             }
+            "be-unpublished" => self.unpublished = true,
             "guid" => {
                 let guid = guid::parse("guid", &mut Arguments::after(line, 1, around.report));
                 self.guid = guid.map(|guid| (guid, line.clone()));

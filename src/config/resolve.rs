@@ -8,8 +8,8 @@ use super::diagnostic::{Diagnostic, Form, Report, Severity, Span};
 use super::guid;
 use super::lexer::Line;
 use super::model::{
-    Balance, Bind, BindId, Config, Global, LogStyle, LogTarget, Mode, Proxy, ProxyId, Server, Timeouts,
-    UseBackend,
+    Balance, Bind, BindId, Config, Global, LogStyle, LogTarget, Mode, Proxy, ProxyId, ProxyKind, Server,
+    Template, Timeouts, UseBackend,
 };
 use super::proxy::{LogStyleLine, Section};
 use super::server::ServerLine;
@@ -49,7 +49,7 @@ pub(super) fn config(
     }
     guid::check_unique(sections, report);
     check::size(sections, &proxies, &binds, &log_targets, report);
-    (report.alerts() == 0).then_some(Config { global, proxies, binds, log_targets, lists: Vec::new() })
+    (report.alerts() == 0).then_some(Config { global, proxies, binds, log_targets, ..Config::default() })
 }
 
 struct Resolver<'a> {
@@ -67,46 +67,15 @@ impl<'a> Resolver<'a> {
 
     fn proxy(&mut self, at: usize) -> Proxy {
         let section = &self.sections[at];
-        let settings = &section.settings;
         let kind = section.kind.expect("defaults sections are kept apart");
         let own = ProxyId(index(at));
         Proxy {
-            name: section.name.clone(),
             id: self.ids[at],
-            custom_id: section.id.is_some(),
-            guid: section.guid.as_ref().map(|(guid, _)| guid.clone()),
-            removed: false,
-            kind,
-            mode: section.mode(),
-            disabled: settings.disabled,
-            description: section.description.clone(),
             binds: self.section_binds(section, own),
-            maxconn: settings.maxconn,
-            session_rate: settings.session_rate,
-            fullconn: settings.fullconn,
-            backlog: settings.backlog,
             default_backend: self.default_backend(section, own),
             use_backends: self.use_backends(section),
-            acls: section.acls.clone(),
-            balance: balance(section),
-            hash_type: settings.hash_type,
             servers: self.servers(section),
-            server_states: settings.server_states,
-            server_state_file_name: section.server_state_file_name.clone(),
-            retries: settings.retries.unwrap_or(RETRIES_DEFAULT),
-            redispatch_every: settings.redispatch_every,
-            timeouts: timeouts(settings.timeouts),
-            options: settings.options,
-            logs: settings.logs.clone(),
-            log_style: log_style(section),
-            log_tag: settings.log_tag.clone(),
-            source: settings.source,
-            stats: settings.stats.clone().filter(|_| section.mode() == Mode::Http),
-            exporter: settings
-                .exporter
-                .as_ref()
-                .filter(|_| section.mode() == Mode::Http)
-                .map(|(exporter, _)| exporter.clone()),
+            ..plain(section, kind)
         }
     }
 
@@ -233,6 +202,45 @@ impl<'a> Resolver<'a> {
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("write a 'backend {name}' section, or name one that is there"),
         }
+    }
+}
+
+/// A named defaults section, for backends that commands add.
+pub(super) fn template(section: &Section) -> Template {
+    Template { settings: plain(section, ProxyKind::Backend), has_mode: section.settings.mode.is_some() }
+}
+
+/// What a section says of itself alone.
+fn plain(section: &Section, kind: ProxyKind) -> Proxy {
+    let settings = &section.settings;
+    let served_here = section.mode() == Mode::Http;
+    Proxy {
+        custom_id: section.id.is_some(),
+        guid: section.guid.as_ref().map(|(guid, _)| guid.clone()),
+        unpublished: section.unpublished,
+        mode: section.mode(),
+        disabled: settings.disabled,
+        description: section.description.clone(),
+        maxconn: settings.maxconn,
+        session_rate: settings.session_rate,
+        fullconn: settings.fullconn,
+        backlog: settings.backlog,
+        acls: section.acls.clone(),
+        balance: balance(section),
+        hash_type: settings.hash_type,
+        server_states: settings.server_states,
+        server_state_file_name: section.server_state_file_name.clone(),
+        retries: settings.retries.unwrap_or(RETRIES_DEFAULT),
+        redispatch_every: settings.redispatch_every,
+        timeouts: timeouts(settings.timeouts),
+        options: settings.options,
+        logs: settings.logs.clone(),
+        log_style: log_style(section),
+        log_tag: settings.log_tag.clone(),
+        source: settings.source,
+        stats: settings.stats.clone().filter(|_| served_here),
+        exporter: settings.exporter.as_ref().filter(|_| served_here).map(|(exporter, _)| exporter.clone()),
+        ..Proxy::new(section.name.clone(), kind)
     }
 }
 

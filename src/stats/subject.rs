@@ -201,8 +201,12 @@ impl Subject<'_> {
             }),
             Entity::Listener(_, bind) => Value::text(self.listener_status(bind)),
             Entity::Server(entry, _) => status::server(&entry.state),
-            Entity::Backend(backend) if backend.is_down() => Value::text("DOWN"),
-            Entity::Backend(_) => Value::text("UP"),
+            Entity::Backend(backend) => Value::text(match (backend.is_down(), self.proxy.unpublished) {
+                (false, false) => "UP",
+                (true, false) => "DOWN",
+                (false, true) => "UP (UNPUB)",
+                (true, true) => "DOWN (UNPUB)",
+            }),
         }
     }
 

@@ -201,11 +201,13 @@ impl Worker {
 
 fn chosen_backend(config: &Config, frontend: ProxyId, facts: &Facts<'_>) -> Option<ProxyId> {
     let proxy = &config.proxies[usize::from(frontend.0)];
-    let rule = proxy.use_backends.iter().find(|rule| {
+    // A section's own servers need no rule that could lead to them.
+    let seen = |backend: ProxyId| backend == frontend || !config.proxies[usize::from(backend.0)].unpublished;
+    let rule = proxy.use_backends.iter().filter(|rule| seen(rule.backend)).find(|rule| {
         let condition = rule.condition.as_ref();
         condition.is_none_or(|condition| condition.holds(facts))
     });
-    rule.map(|rule| rule.backend).or(proxy.default_backend)
+    rule.map(|rule| rule.backend).or(proxy.default_backend.filter(|&backend| seen(backend)))
 }
 
 /// How a server is reached, from the table as it is now.

@@ -7,6 +7,7 @@ mod flow;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backends;
 mod background;
 mod command_line;
 mod counters;

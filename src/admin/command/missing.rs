@@ -10,11 +10,9 @@ const fn missing(words: &'static str, level: CliLevel) -> Row {
 pub(super) const ROWS: &[Row] = &[
     missing("abort ssl", Admin),
     missing("acme", Admin),
-    missing("add backend", Admin),
     missing("add ssl", Admin),
     missing("commit ssl", Admin),
     missing("debug", Admin),
-    missing("del backend", Admin),
     missing("del ssl", Admin),
     missing("disable dynamic-cookie", Admin),
     missing("dump ssl", Admin),
@@ -22,7 +20,6 @@ pub(super) const ROWS: &[Row] = &[
     missing("get var", Admin),
     missing("httpclient", Admin),
     missing("new ssl", Admin),
-    missing("publish backend", Admin),
     missing("set anon", Admin),
     missing("set dynamic-cookie-key", Admin),
     missing("set profiling", Admin),
@@ -39,6 +36,5 @@ pub(super) const ROWS: &[Row] = &[
     missing("show tasks", Operator),
     missing("show trace", User),
     missing("trace", Admin),
-    missing("unpublish backend", Admin),
     missing("update ssl", Admin),
 ];

@@ -2,6 +2,7 @@
 
 mod absent;
 mod acls;
+mod backends;
 mod basics;
 mod dynamic;
 mod frontends;
@@ -29,6 +30,7 @@ use table::find;
 enum Family {
     Absent,
     Acls,
+    Backends,
     Basics,
     Dynamic,
     Frontends,
@@ -47,6 +49,7 @@ enum Family {
 const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Absent, absent::ROWS),
     (Family::Acls, acls::ROWS),
+    (Family::Backends, backends::ROWS),
     (Family::Basics, basics::ROWS),
     (Family::Dynamic, dynamic::ROWS),
     (Family::Frontends, frontends::ROWS),
@@ -86,6 +89,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
     match family {
         Family::Absent => absent::run(console, typed),
         Family::Acls => acls::run(console, typed).await,
+        Family::Backends => backends::run(console, typed).await,
         Family::Basics => basics::run(console, typed),
         Family::Dynamic => dynamic::run(console, typed).await,
         Family::Frontends => frontends::run(console, typed).await,

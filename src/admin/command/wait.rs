@@ -1,11 +1,13 @@
 //! `wait`: for some time, or until a server may be deleted (management manual, `wait`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::super::answer::Answer;
 use super::super::console::Console;
+use super::backends;
 use super::dynamic::{Obstacle, obstacle};
 use super::servers::{self, parts};
 use super::{Row, Typed, row};
@@ -15,7 +17,7 @@ use crate::log::Level;
 
 pub(super) const ROWS: &[Row] = &[row(
     "wait",
-    "{-h|<delay>} [srv-removable <backend>/<server>]",
+    "{-h|<delay>} [srv-removable <backend>/<server>|be-removable <backend>]",
     "wait for some time or until a condition holds",
     User,
 )];
@@ -27,6 +29,7 @@ const USAGE: &str = "Usage: wait {-h|<delay>} [<condition>]
 Waits for the delay, in milliseconds unless it has a unit (us, ms, s, m, h, d).
 With a condition it waits at most that long, until the condition holds or cannot hold any more:
   srv-removable <backend>/<server>   'del server' would take the server away
+  be-removable <backend>             'del backend' would take the backend away
 ";
 
 /// What is waited for.
@@ -35,14 +38,17 @@ enum Goal<'a> {
     /// The end of the delay.
     Delay,
     /// A server, `backend/server`, that can be deleted.
-    Removable(&'a str),
+    Server(&'a str),
+    /// A backend that can be deleted.
+    Backend(&'a str),
 }
 
 /// Where a goal stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Progress {
     Reached,
-    NotYet,
+    /// For this reason.
+    NotYet(&'static str),
     /// It is out of reach.
     Never(String),
 }
@@ -59,12 +65,12 @@ pub(super) async fn run(console: &Console, typed: Typed<'_>) -> Answer {
     while !console.is_deserted() {
         match progress(console, goal) {
             Progress::Reached => return done(),
-            Progress::Never(why) => return Answer::refusal(why),
-            Progress::NotYet if Instant::now() < end => {
+            Progress::Never(why) => return Answer::refusal(format!("Failed. {why}")),
+            Progress::NotYet(_) if Instant::now() < end => {
                 sleep_until(end.min(Instant::now() + LOOK)).await;
             }
-            Progress::NotYet if goal == Goal::Delay => return done(),
-            Progress::NotYet => return Answer::refusal("Wait delay expired."),
+            Progress::NotYet(_) if goal == Goal::Delay => return done(),
+            Progress::NotYet(why) => return Answer::refusal(format!("Wait delay expired. {why}")),
         }
     }
     Answer::refusal("Interrupted.")
@@ -88,25 +94,40 @@ fn delay(word: &str) -> Result<Duration, Answer> {
 fn goal<'a>(typed: &'a Typed<'_>) -> Result<Goal<'a>, Answer> {
     match typed.word(1) {
         "" => Ok(Goal::Delay),
-        "srv-removable" => parts(typed.word(2)).map(|_| Goal::Removable(typed.word(2))),
+        "srv-removable" => parts(typed.word(2)).map(|_| Goal::Server(typed.word(2))),
+        "be-removable" => Ok(Goal::Backend(typed.word(2))),
         other => Err(Answer::refusal(format!(
-            "Unsupported condition '{other}' ('srv-removable <backend>/<server>' is possible)."
+            "Unsupported condition '{other}' ('srv-removable <backend>/<server>' and 'be-removable <backend>' are \
+             possible)."
         ))),
     }
 }
 
 fn progress(console: &Console, goal: Goal<'_>) -> Progress {
-    let Goal::Removable(path) = goal else { return Progress::NotYet };
-    let place = servers::place(&console.powers().shared.borrow().config, path);
-    let place = match place {
-        Ok(place) => place,
-        Err(refusal) => return Progress::Never(refusal.text.trim_end().to_owned()),
-    };
-    match obstacle(console, place) {
-        None => Progress::Reached,
-        Some(Obstacle::Sessions) => Progress::NotYet,
-        Some(Obstacle::Service) => Progress::Never(Obstacle::Service.text().to_owned()),
+    let config = Arc::clone(&console.powers().shared.borrow().config);
+    match goal {
+        Goal::Delay => Progress::NotYet(""),
+        Goal::Server(path) => match servers::place(&config, path) {
+            Err(refusal) => never(&refusal),
+            Ok(place) => match obstacle(console, place) {
+                None => Progress::Reached,
+                Some(Obstacle::Sessions) => Progress::NotYet(Obstacle::Sessions.text()),
+                Some(Obstacle::Service) => Progress::Never(Obstacle::Service.text().to_owned()),
+            },
+        },
+        Goal::Backend(name) => match backends::find(&config, name) {
+            Err(refusal) => never(&refusal),
+            Ok(backend) => match backends::obstacle(console, &config, backend) {
+                None => Progress::Reached,
+                Some((true, why)) => Progress::NotYet(why),
+                Some((false, why)) => Progress::Never(why.to_owned()),
+            },
+        },
     }
+}
+
+fn never(refusal: &Answer) -> Progress {
+    Progress::Never(refusal.text.trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -128,13 +149,16 @@ mod tests {
     fn what_cannot_come_is_not_waited_for() {
         let mut console = console(User);
         for (line, answer) in [
-            ("wait 1d srv-removable be/s1", "Only servers in maintenance mode can be deleted."),
-            ("wait 1d srv-removable be/nope", "No such server."),
-            ("wait 1d srv-removable nope/s1", "No such backend."),
+            ("wait 1d srv-removable be/s1", "Failed. Only servers in maintenance mode can be deleted."),
+            ("wait 1d srv-removable be/nope", "Failed. No such server."),
+            ("wait 1d srv-removable nope/s1", "Failed. No such backend."),
+            ("wait 1d be-removable be", "Failed. Backend must be unpublished prior to its deletion."),
+            ("wait 1d be-removable fe", "Failed. No such backend."),
             ("wait 1d srv-removable be", "Require 'backend/server'."),
             (
                 "wait 1d sun-shine",
-                "Unsupported condition 'sun-shine' ('srv-removable <backend>/<server>' is possible).",
+                "Unsupported condition 'sun-shine' ('srv-removable <backend>/<server>' and 'be-removable <backend>' \
+                 are possible).",
             ),
         ] {
             assert_eq!(ask(&mut console, line), format!("{answer}\n\n"), "{line}");

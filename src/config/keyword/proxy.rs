@@ -14,7 +14,7 @@ const SHOWN_STATES: Support = Support::Honoured("tests/config/accept/server-stat
 const MANY_TWO: Arity = Arity { min: 2, max: Arity::MANY };
 const TEMPLATES: Support = missing("server lists are written out", "write one 'server' line for each server");
 const PUBLISHING: Support =
-    missing("every backend is always available to 'use_backend'", "remove the rule that names it");
+    missing("a hidden backend stays hidden from every rule", "use 'publish backend' when it is to be chosen");
 const HASHING: Support = missing(
     "consistent hashing is not bounded by load",
     "use 'balance leastconn', or set 'maxconn' on the servers",
@@ -60,7 +60,13 @@ pub(super) const ROWS: &[Keyword] = &[
     row("srvtcpka-intvl", DLB, ONE, "Time between probes to servers.", SOCKET_OPTION),
     row("rate-limit sessions", DFL, ONE, "Most new sessions per second.", SHOWN),
     row("guid", FLB, ONE, "Name in files of counters.", Support::Honoured("tests/config/accept/guids.cfg")),
-    row("be-unpublished", LB, NONE, "Hide a backend from rules.", PUBLISHING),
+    row(
+        "be-unpublished",
+        LB,
+        NONE,
+        "Hide a backend from rules.",
+        Support::Honoured("tests/config/accept/guids.cfg"),
+    ),
     row("force-be-switch", FL, SOME, "Choose a hidden backend all the same.", PUBLISHING),
     // Rules and stickiness.
     row("tcp-request connection", DFL, SOME, "Rules on new connections.", RULES),

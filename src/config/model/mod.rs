@@ -19,7 +19,7 @@ pub use balance::{Balance, HashFunction, HashInput, HashType};
 pub use bind::{Bind, ListenAddress, SocketPermissions};
 pub use global::{Global, Tune};
 pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
-pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Timeouts, UseBackend};
+pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Template, Timeouts, UseBackend};
 pub use server::{Check, Origin, Server, ServerAddress};
 pub use stats::{CliLevel, Exporter, StatsPage, StatsSocket};
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub binds: Vec<Bind>,
     /// Every distinct log target that a proxy or `global` names.
     pub log_targets: Vec<LogTarget>,
+    /// Every named defaults section.
+    pub templates: Vec<Template>,
     /// The values of the ACLs of all proxies, by [`crate::rules::ListId`].
     pub lists: Vec<Arc<List>>,
 }

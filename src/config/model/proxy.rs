@@ -59,6 +59,15 @@ pub enum Mode {
     Http,
 }
 
+/// A named defaults section, as the settings of a backend that a command may add.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// Under the section's name.
+    pub settings: Proxy,
+    /// Whether the section says a mode.
+    pub has_mode: bool,
+}
+
 /// One frontend, backend or listen section with its defaults applied.
 #[derive(Clone, Debug)]
 pub struct Proxy {
@@ -70,6 +79,10 @@ pub struct Proxy {
     pub custom_id: bool,
     /// `guid`.
     pub guid: Option<String>,
+    /// `be-unpublished`, or by command: no rule leads to its backend.
+    pub unpublished: bool,
+    /// A command added it.
+    pub added: bool,
     /// Only of the past: a later configuration has it no more. Also `disabled` and without binds; its sessions
     /// may run on.
     pub removed: bool,
@@ -137,6 +150,8 @@ impl Proxy {
             id: 0,
             custom_id: false,
             guid: None,
+            unpublished: false,
+            added: false,
             removed: false,
             kind,
             mode: Mode::Tcp,
