@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -67,8 +68,9 @@ struct Progress {
 impl Demo {
     fn prepare(options: DemoOptions, screen: Screen) -> Result<Demo, String> {
         let sender = Sender::choose(options.client)?;
-        let beeswax = free_address("--port-beeswax", options.beeswax_port)?;
-        let hs2 = free_address("--port-hs2", options.hs2_port)?;
+        // Both are held until the stand-ins have theirs: the kernel gives no port twice.
+        let (beeswax, _held) = free_address("--port-beeswax", options.beeswax_port)?;
+        let (hs2, _held_too) = free_address("--port-hs2", options.hs2_port)?;
         let cluster = Cluster::default();
         let start = |number: usize| {
             let options = Options { cluster: cluster.clone(), ..Options::default() };
@@ -128,7 +130,7 @@ impl Demo {
     /// haproxy.cfg of the gateway.
     fn configuration(&self) -> String {
         let log = match &self.options.log {
-            Some(file) => format!("    log file@{} local0\n    option tcplog\n", file.display()),
+            Some(file) => format!("    log {} local0\n    option tcplog\n", word_of_file(file)),
             None => String::new(),
         };
         let section = |name: &str, bind: SocketAddr, address: fn(&StandIn) -> SocketAddr| {
@@ -155,6 +157,9 @@ impl Demo {
                 progress.fail(&format!("the gateway does not accept at {} within 15 s", self.hs2));
             }
             None => return,
+        }
+        if progress.ended_within(Duration::ZERO) {
+            return;
         }
         let failed = progress.failed.load(Ordering::Relaxed);
         match self.options.lasting {
@@ -255,15 +260,21 @@ impl Progress {
     }
 }
 
+/// A log target in one word of haproxy.cfg, whatever is in the name of the file.
+fn word_of_file(file: &Path) -> String {
+    format!("'file@{}'", file.display().to_string().replace('\'', r"'\''"))
+}
+
 /// 127.0.0.1 and this port, or a free one for 0. The error names the option.
-fn free_address(option: &str, port: u16) -> Result<SocketAddr, String> {
+fn free_address(option: &str, port: u16) -> Result<(SocketAddr, TcpListener), String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).map_err(|error| {
         format!(
             "port {port} cannot be had: {error}\n  choose another with {option} PORT, or 0 for a free one"
         )
     })?;
-    listener.local_addr().map_err(|error| format!("{option}: {error}"))
+    let address = listener.local_addr().map_err(|error| format!("{option}: {error}"))?;
+    Ok((address, listener))
 }
 
 /// As an operator's `kill`: the gateway returns. The demonstration's own sessions are closed by now.
@@ -284,7 +295,21 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let error = free_address("--port-hs2", port).unwrap_err();
         assert!(error.contains("--port-hs2 PORT") && error.contains(&port.to_string()), "{error}");
-        assert_ne!(free_address("--port-hs2", 0).unwrap().port(), 0);
+        assert_ne!(free_address("--port-hs2", 0).unwrap().0.port(), 0);
+    }
+
+    #[test]
+    fn the_name_of_the_log_stays_one_word() {
+        let file = Path::new(r#"/tmp/it's a "$log" \#1.log"#);
+        let options = DemoOptions {
+            beeswax_port: 0,
+            hs2_port: 0,
+            log: Some(file.to_path_buf()),
+            ..DemoOptions::default()
+        };
+        let text = Demo::prepare(options, Screen::of_stdout()).unwrap().configuration();
+        let line = text.lines().find(|line| line.contains("log ")).unwrap();
+        assert!(text.contains(r#"log 'file@/tmp/it'\''s a "$log" \#1.log' local0"#), "{line}");
     }
 
     #[test]
