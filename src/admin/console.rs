@@ -42,6 +42,7 @@ pub struct Console {
     patience: Duration,
     over: bool,
     deserted: Rc<Cell<bool>>,
+    payload: bool,
 }
 
 impl Console {
@@ -58,6 +59,7 @@ impl Console {
             patience: patience(ms),
             over: false,
             deserted: Rc::default(),
+            payload: false,
         }
     }
 
@@ -89,6 +91,11 @@ impl Console {
     /// Whether nobody is there any more to be answered.
     pub fn is_deserted(&self) -> bool {
         self.deserted.get()
+    }
+
+    /// Whether lines of data follow the command.
+    pub fn has_payload(&self) -> bool {
+        self.payload
     }
 
     /// What this client may do.
@@ -152,7 +159,8 @@ impl Console {
         if line.text.trim().is_empty() && !self.is_one_shot() {
             return self.sign();
         }
-        // None of the commands here takes a payload: it is read so that it is not taken for commands.
+        // None of the commands here takes it: it is read so that it is not taken for commands.
+        self.payload = line.payload.is_some();
         for command in &commands(&line.text) {
             if self.over {
                 break;
@@ -243,9 +251,9 @@ mod tests {
     #[test]
     fn unknown_commands_are_answered_as_in_haproxy() {
         let answer = ask(&mut console(CliLevel::Admin), "show inof");
-        assert!(
-            answer.starts_with("Unknown command, but maybe one of the following ones is a better match:\n")
-        );
+        assert!(answer.starts_with(
+            "Unknown command: 'show', but maybe one of the following ones is a better match:\n"
+        ));
         let answer = ask(&mut console(CliLevel::Admin), "");
         assert!(answer.starts_with("Unknown command. Please enter one of the following commands only:\n"));
     }

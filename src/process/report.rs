@@ -93,9 +93,10 @@ pub fn raw(text: &str) {
     print(text);
 }
 
-/// Something that happened while running, which needs no introduction.
+/// Something that happened while running, which needs no introduction and is no part of the start, even if others
+/// are still starting.
 pub fn event(severity: Severity, text: &str) {
-    print(&line(severity, text));
+    to_stderr(&line(severity, text));
 }
 
 fn say(severity: Severity, text: &str) {
@@ -111,7 +112,6 @@ pub fn line(severity: Severity, text: &str) -> String {
     format!("{severity:<10} ({}) : {text}\n", std::process::id())
 }
 
-/// Whole lines in one write, so that threads do not mix theirs. A closed stderr has no reader to tell.
 fn print(text: &str) {
     if let Ok(mut startup) = STARTUP.lock()
         && startup.0
@@ -119,6 +119,11 @@ fn print(text: &str) {
     {
         startup.1.push_str(text);
     }
+    to_stderr(text);
+}
+
+/// Whole lines in one write, so that threads do not mix theirs. A closed stderr has no reader to tell.
+fn to_stderr(text: &str) {
     if !SILENT.load(Relaxed) {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }

@@ -165,6 +165,7 @@ fn limits(budget: Budget, workers: usize) -> Limits {
         maxsock: budget.descriptors,
         ulimit_n: budget.nofile,
         maxpipes: u32::try_from(workers).unwrap_or(u32::MAX).saturating_mul(budget.pipes),
+        tls_sessions: 0,
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn sources_of(config: Config) -> (Sources, TablePublisher) {
         start: Instant::now(),
         started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_220_933),
         dropped_logs: Arc::default(),
-        limits: Limits { maxconn: 500, maxsock: 1036, ulimit_n: 1036, maxpipes: 125 },
+        limits: Limits { maxconn: 500, maxsock: 1036, ulimit_n: 1036, maxpipes: 125, ..Limits::default() },
         workers: 2,
         hostname: "vm".to_owned(),
         warnings: 1,

@@ -109,9 +109,9 @@ fn rates(sources: &Sources, now_ms: u64) -> Vec<InfoValue> {
         number("SessRateLimit", sources.load.sessions().limit().unwrap_or(0)),
         number("MaxSessRate", sessions.max),
     ];
+    values.extend(zeros(["SslRate"]));
+    values.push(number("SslRateLimit", sources.limits.tls_sessions));
     values.extend(zeros([
-        "SslRate",
-        "SslRateLimit",
         "MaxSslRate",
         "SslFrontendKeyRate",
         "SslFrontendMaxKeyRate",

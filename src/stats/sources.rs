@@ -26,6 +26,8 @@ pub struct Limits {
     pub ulimit_n: u64,
     /// `Maxpipes`.
     pub maxpipes: u32,
+    /// `SslRateLimit`: TLS sessions per second, as a command asked for; 0: no limit.
+    pub tls_sessions: u32,
 }
 
 /// Handles to all that is counted, built once and kept by the control thread.

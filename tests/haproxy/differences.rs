@@ -131,6 +131,7 @@ pub fn apply(scenario: &str, mut seen: Seen) -> Seen {
 #[test]
 fn every_difference_belongs_to_a_scenario() {
     let sources = [
+        include_str!("answers.rs"),
         include_str!("dynamic.rs"),
         include_str!("ends.rs"),
         include_str!("lists.rs"),

@@ -68,7 +68,7 @@ fn commands_are_one_shot_unless_prompted() {
     assert!(
         running
             .ask("frobnicate")
-            .starts_with("Unknown command. Please enter one of the following commands only:\n")
+            .starts_with("Unknown command: 'frobnicate'. Please enter one of the following commands only:\n")
     );
     assert!(running.ask("help").starts_with("The following commands are valid at this level:\n"));
     assert!(running.ask("show tasks").contains("'show tasks' is not available"));

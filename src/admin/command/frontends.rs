@@ -21,7 +21,8 @@ pub(super) const ROWS: &[Row] = &[
 
 const RATES: &str = "'set rate-limit' only supports :
    - 'connections global' : connections that the process accepts per second
-   - 'sessions global' : sessions that the process begins per second";
+   - 'sessions global' : sessions that the process begins per second
+   - 'ssl-sessions global' : TLS sessions, of which there are none";
 
 pub(super) async fn run(console: &Console, typed: Typed<'_>) -> Answer {
     match typed.row.words {
@@ -98,13 +99,14 @@ fn limit_process(console: &Console, text: &str) -> Answer {
 }
 
 fn limit_rate(console: &Console, typed: Typed<'_>) -> Answer {
+    if (typed.word(0), typed.word(1)) == ("ssl-sessions", "global") {
+        return limit_tls(console, typed.word(2));
+    }
     let sources = console.powers().shared.borrow();
     let meter = match (typed.word(0), typed.word(1)) {
         ("connections", "global") => sources.load.connections(),
         ("sessions", "global") => sources.load.sessions(),
-        (other @ ("ssl-sessions" | "http-compression"), "global") => {
-            return Answer::missing(&format!("set rate-limit {other}"));
-        }
+        ("http-compression", "global") => return Answer::missing("set rate-limit http-compression"),
         _ => return Answer::refusal(RATES),
     };
     match number(typed.word(2), "Expects an integer value.") {
@@ -113,6 +115,17 @@ fn limit_rate(console: &Console, typed: Typed<'_>) -> Answer {
     }
     drop(sources);
     retry(console)
+}
+
+/// There are no TLS sessions that could be too many: it is kept to be shown.
+fn limit_tls(console: &Console, text: &str) -> Answer {
+    match number(text, "Expects an integer value.") {
+        Err(refusal) => refusal,
+        Ok(limit) => {
+            console.powers().shared.borrow_mut().limits.tls_sessions = limit;
+            Answer::done()
+        }
+    }
 }
 
 /// Whoever waits for a limit looks again.
@@ -190,7 +203,9 @@ mod tests {
         assert!(info.contains("\nConnRateLimit: 5\n") && info.contains("\nSessRateLimit: 6\n"));
         assert_eq!(say("set rate-limit sessions global -3"), "Value out of range.\n\n");
         assert!(say("set rate-limit bogus global 1").starts_with("'set rate-limit' only supports :\n"));
-        assert!(say("set rate-limit ssl-sessions global 1").contains("is not available"));
+        assert!(say("set rate-limit http-compression global 1").contains("is not available"));
+        assert_eq!(say("set rate-limit ssl-sessions global 9"), "\n");
+        assert!(say("show info").contains("\nSslRateLimit: 9\n"));
     }
 
     #[test]

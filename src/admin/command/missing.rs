@@ -1,7 +1,22 @@
 //! Commands that HAProxy has and this version has not: each is refused by its name.
 
+use super::super::answer::Answer;
+use super::super::console::{Console, Mode};
 use super::{Row, row};
 use crate::config::model::CliLevel::{self, Admin, Operator, User};
+
+/// HAProxy itself follows some of them in certain modes only.
+pub(super) fn run(console: &Console, words: &str) -> Answer {
+    match words {
+        "set var" if !console.has(Mode::Experimental) => {
+            Answer::refusal("This command is restricted to experimental mode only.")
+        }
+        "httpclient" if !console.has(Mode::Expert) => {
+            Answer::refusal("This command is restricted to expert mode only.")
+        }
+        _ => Answer::missing(words),
+    }
+}
 
 const fn missing(words: &'static str, level: CliLevel) -> Row {
     row(words, "", "", level)
@@ -14,27 +29,25 @@ pub(super) const ROWS: &[Row] = &[
     missing("commit ssl", Admin),
     missing("debug", Admin),
     missing("del ssl", Admin),
-    missing("disable dynamic-cookie", Admin),
     missing("dump ssl", Admin),
-    missing("enable dynamic-cookie", Admin),
-    missing("get var", Admin),
-    missing("httpclient", Admin),
+    missing("httpclient", User),
     missing("new ssl", Admin),
     missing("set anon", Admin),
-    missing("set dynamic-cookie-key", Admin),
     missing("set profiling", Admin),
     missing("set ssl", Admin),
-    missing("set var", Admin),
+    missing("set ssl ocsp-response", User),
+    missing("set ssl tls-key", User),
+    missing("set var", User),
     missing("show anon", User),
     missing("show default-server", Operator),
     missing("show defaults", Operator),
     missing("show dev", Operator),
-    missing("show events", Operator),
+    missing("show events", User),
     missing("show libs", Operator),
-    missing("show profiling", Operator),
+    missing("show profiling", Admin),
     missing("show ssl", Operator),
-    missing("show tasks", Operator),
+    missing("show tasks", User),
     missing("show trace", User),
-    missing("trace", Admin),
+    missing("trace", Operator),
     missing("update ssl", Admin),
 ];

@@ -6,6 +6,7 @@ mod backends;
 mod basics;
 mod dynamic;
 mod frontends;
+mod maps;
 mod missing;
 mod process;
 mod reload;
@@ -34,6 +35,7 @@ enum Family {
     Basics,
     Dynamic,
     Frontends,
+    Maps,
     Process,
     Reload,
     Servers,
@@ -53,6 +55,7 @@ const FAMILIES: &[(Family, &[Row])] = &[
     (Family::Basics, basics::ROWS),
     (Family::Dynamic, dynamic::ROWS),
     (Family::Frontends, frontends::ROWS),
+    (Family::Maps, maps::ROWS),
     (Family::Process, process::ROWS),
     (Family::Reload, reload::ROWS),
     (Family::Servers, servers::ROWS),
@@ -93,6 +96,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
         Family::Basics => basics::run(console, typed),
         Family::Dynamic => dynamic::run(console, typed).await,
         Family::Frontends => frontends::run(console, typed).await,
+        Family::Maps => maps::run(console, typed),
         Family::Process => process::run(console, typed).await,
         Family::Reload => reload::run(console, typed).await,
         Family::Servers => servers::run(console, typed).await,
@@ -100,7 +104,7 @@ pub async fn run(console: &mut Console, command: &[String]) -> Answer {
         Family::States => states::run(console, typed),
         Family::Statistics => statistics::run(console, typed).await,
         Family::Wait => wait::run(console, typed).await,
-        Family::Missing => Answer::missing(row.words),
+        Family::Missing => missing::run(console, row.words),
     }
 }
 

@@ -69,11 +69,12 @@ pub(super) fn help(command: &[String]) -> String {
 /// The answer to what is no command.
 pub(super) fn unknown(command: &[String]) -> Answer {
     let similar = help(command);
-    let introduction = match similar == help(&[]) {
-        true => "Unknown command. Please enter one of the following commands only:",
-        false => "Unknown command, but maybe one of the following ones is a better match:",
+    let named = command.first().map_or(String::new(), |word| format!(": '{word}'"));
+    let hint = match similar == help(&[]) {
+        true => ". Please enter one of the following commands only",
+        false => ", but maybe one of the following ones is a better match",
     };
-    Answer::told(format!("{introduction}\n{similar}"))
+    Answer::told(format!("Unknown command{named}{hint}:\n{similar}"))
 }
 
 /// Same beginning, or a word that differs from the row's last by little.
