@@ -1,6 +1,7 @@
 //! One client of a stats socket: command lines in, answers out. Knows no socket.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub struct Console {
     over: bool,
     deserted: Rc<Cell<bool>>,
     payload: bool,
+    waiting: VecDeque<Vec<String>>,
 }
 
 impl Console {
@@ -60,6 +62,7 @@ impl Console {
             over: false,
             deserted: Rc::default(),
             payload: false,
+            waiting: VecDeque::new(),
         }
     }
 
@@ -153,26 +156,26 @@ impl Console {
         self.timed = !self.timed;
     }
 
-    /// The answers to one line; an empty line ends each.
-    pub async fn answer(&mut self, line: Line) -> String {
-        let mut out = String::new();
-        if line.text.trim().is_empty() && !self.is_one_shot() {
-            return self.sign();
-        }
-        // None of the commands here takes it: it is read so that it is not taken for commands.
+    /// Takes a line in: its commands wait to be followed.
+    pub fn hear(&mut self, line: &Line) {
+        // No command here takes the payload: it is read so that it is not taken for commands.
         self.payload = line.payload.is_some();
-        for command in &commands(&line.text) {
-            if self.over {
-                break;
-            }
-            let answer = command::run(self, command).await;
-            out.push_str(&answer.marked(self.severity_output));
-            if !self.over {
-                out.push('\n');
-                out.push_str(&self.sign());
-            }
+        self.waiting = commands(&line.text).into();
+    }
+
+    /// Follows the next command of the line: its answer, which an empty line ends. None: there is no other one.
+    pub async fn follow(&mut self) -> Option<String> {
+        let command = self.waiting.pop_front().filter(|_| !self.over)?;
+        if command.is_empty() && !self.is_one_shot() {
+            return Some(self.sign());
         }
-        out
+        let answer = command::run(self, &command).await;
+        let mut out = answer.marked(self.severity_output);
+        if !self.over {
+            out.push('\n');
+            out.push_str(&self.sign());
+        }
+        Some(out)
     }
 
     fn sign(&self) -> String {

@@ -103,7 +103,14 @@ pub fn console(level: CliLevel) -> Console {
     Console::new(powers, level)
 }
 
-/// The answer to one line.
+/// The answers to one line.
 pub fn ask(console: &mut Console, line: &str) -> String {
-    local(console.answer(Line::from(line)))
+    local(async {
+        console.hear(&Line::from(line));
+        let mut answers = String::new();
+        while let Some(answer) = console.follow().await {
+            answers.push_str(&answer);
+        }
+        answers
+    })
 }

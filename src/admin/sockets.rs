@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::Powers;
 use super::console::Console;
-use super::dialogue::{Dialogue, LONGEST_LINE, Line, Next};
+use super::dialogue::{Dialogue, LONGEST_LINE, Next};
 use super::handover::{self, Taker};
 use super::listener::{Listener, Peer, Stream};
 use super::upgrade::{self, Foreman, giver};
@@ -129,8 +130,12 @@ async fn converse(stream: &mut impl Peer, console: &mut Console) -> io::Result<O
                 if line.text == upgrade::COMMAND {
                     return Ok(Some(Wanted::Sessions));
                 }
-                let answer = answer(stream, console, line).await;
-                write(stream, answer.as_bytes(), console.patience()).await?;
+                console.hear(&line);
+                while let Some(answer) = follow(stream, console).await {
+                    write(stream, answer.as_bytes(), console.patience()).await?;
+                    // Others are served between the commands of one line.
+                    yield_now().await;
+                }
                 if console.is_over() || (console.is_one_shot() && !dialogue.has_line()) {
                     break;
                 }
@@ -153,10 +158,10 @@ async fn converse(stream: &mut impl Peer, console: &mut Console) -> io::Result<O
     finish(stream).await.map(|()| None)
 }
 
-/// The answer to a line. A command that takes its time ends early when nobody waits for it any more.
-async fn answer(stream: &impl Peer, console: &mut Console, line: Line) -> String {
+/// The answer to the next command. One that takes its time ends early when nobody waits for it any more.
+async fn follow(stream: &impl Peer, console: &mut Console) -> Option<String> {
     let deserted = console.desertion();
-    let mut answer = pin!(console.answer(line));
+    let mut answer = pin!(console.follow());
     loop {
         match timeout(LOOK, &mut answer).await {
             Ok(answer) => return answer,

@@ -13,6 +13,7 @@ mod command_line;
 mod counters;
 mod dynamic;
 mod frontends;
+mod hostility;
 mod in_place;
 mod master;
 mod reload;

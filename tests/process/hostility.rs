@@ -1,0 +1,194 @@
+//! Clients of the stats socket that misbehave, or are very many: none of them harms traffic, another client, or
+//! the process.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use crate::run::Running;
+use crate::support::echo::Threads;
+use crate::support::port::Port;
+use crate::support::storm::Storm;
+use crate::support::{PATIENCE, wait_for};
+
+const SERVERS: usize = 500;
+
+/// A gateway with many servers, so that answers are long, and clients that use it all the time.
+struct Target {
+    running: Running,
+    storm: Storm,
+    _echo: Threads,
+    _port: Port,
+}
+
+impl Target {
+    fn begin(global: &str) -> Target {
+        let (echo, port) = (Threads::echo(), Port::reserve());
+        let mut sections = format!(
+            "listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\nbackend many\n",
+            port.number,
+            echo.port()
+        );
+        for number in 0..SERVERS {
+            sections.push_str(&format!("  server s{number} 127.0.0.1:9 disabled\n"));
+        }
+        let running = Running::start(&format!("  nbthread 1\n{global}"), &sections);
+        let storm = Storm::begin(port.address(), 5);
+        Target { running, storm, _echo: echo, _port: port }
+    }
+
+    fn client(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.running.socket()).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a deadline");
+        stream
+    }
+
+    /// Traffic goes on, nothing failed, and the process answers.
+    fn is_well(&self) {
+        self.storm.pass(50);
+        assert_eq!(self.storm.failures(), Vec::<String>::new());
+        assert!(self.running.ask("show info").contains("\nStopping: 0\n"));
+    }
+}
+
+#[test]
+fn a_half_closed_client_gets_the_whole_of_a_long_answer_and_then_the_end() {
+    let target = Target::begin("");
+    let mut client = target.client();
+    client.write_all(b"show stat;show servers state;show stat\n").expect("sent");
+    client.shutdown(Shutdown::Write).expect("half-closed");
+    let (mut answer, mut piece) = (Vec::new(), [0; 1000]);
+    loop {
+        match client.read(&mut piece).expect("no reset") {
+            0 => break,
+            count => answer.extend_from_slice(&piece[..count]),
+        }
+        // It reads in pieces: the rest must wait for it.
+        thread::yield_now();
+    }
+    let answer = String::from_utf8(answer).expect("text");
+    let last = format!("many,s{},", SERVERS - 1);
+    assert_eq!(answer.matches(&last).count(), 2, "{}", answer.len());
+    assert!(answer.ends_with("\n\n") && answer.contains("\n# be_id be_name "));
+    target.is_well();
+}
+
+/// Whether the other side has closed, without reading what it said before.
+fn is_closed(client: &UnixStream) -> bool {
+    let mut polled = [PollFd::new(client, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default())).expect("a poll");
+    polled[0].revents().contains(PollFlags::HUP)
+}
+
+#[test]
+fn clients_that_never_read_cost_little_and_are_given_up() {
+    let target = Target::begin("  stats timeout 1s\n");
+    target.is_well();
+    let before = target.running.proxy.resident_kib();
+    let deaf: Vec<UnixStream> = (0..9).map(|_| target.client()).collect();
+    for mut client in deaf.iter() {
+        // A whole line, as long as may be: answered at once it would be hundreds of megabytes.
+        client.write_all(&b"show stat;".repeat(1_600)).expect("sent");
+        client.write_all(b"\n").expect("sent");
+    }
+    target.is_well();
+    let grown = target.running.proxy.resident_kib().saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+    let given_up = || deaf.iter().all(is_closed).then_some(());
+    assert!(wait_for(PATIENCE, given_up).is_some(), "{:?}", deaf.iter().map(is_closed).collect::<Vec<_>>());
+    target.is_well();
+}
+
+#[test]
+fn an_endless_line_is_refused_before_it_is_kept() {
+    let target = Target::begin("");
+    target.is_well();
+    let before = target.running.proxy.resident_kib();
+    for _ in 0..8 {
+        let mut client = target.client();
+        // The other side may close before all of it is sent.
+        let sent = client.write_all(&vec![b'x'; 1 << 20]);
+        let closed = |kind| matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
+        assert!(sent.as_ref().is_ok() || sent.is_err_and(|error| closed(error.kind())));
+        let mut answer = Vec::new();
+        let read = client.read_to_end(&mut answer);
+        assert!(read.is_ok() || read.is_err_and(|error| closed(error.kind())));
+        let text = String::from_utf8_lossy(&answer);
+        assert!(text.starts_with("A command line may be 16384 bytes long at most."), "{text}");
+    }
+    let grown = target.running.proxy.resident_kib().saturating_sub(before);
+    assert!(grown < 16 * 1024, "{grown} KiB more");
+    target.is_well();
+}
+
+/// A connection that does not wait for a place in the kernel's queue; None: the queue is full.
+fn knock(target: &Target) -> Option<std::os::fd::OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a socket");
+    let address = SocketAddrUnix::new(target.running.socket()).expect("a path");
+    connect(&socket, &address).is_ok().then_some(socket)
+}
+
+#[test]
+fn a_thousand_silent_connections_hold_up_nobody_for_long() {
+    let target = Target::begin("  stats timeout 2s\n");
+    let crowd: Vec<_> = (0..1_000).filter_map(|_| knock(&target)).collect();
+    assert!(crowd.len() > 50, "{}", crowd.len());
+    target.storm.pass(300);
+    assert_eq!(target.storm.failures(), Vec::<String>::new());
+    drop(crowd);
+    // Who has left is passed over at once.
+    target.is_well();
+}
+
+#[test]
+fn thousands_of_statistics_a_minute_harm_no_traffic() {
+    const CLIENTS: usize = 3;
+    const EACH: usize = 300;
+    let target = Target::begin("");
+    let before = target.running.proxy.resident_kib();
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    let answer = target.running.ask("show stat");
+                    assert!(answer.contains("many,s499,") && answer.ends_with("\n\n"));
+                }
+            });
+        }
+        target.storm.pass(500);
+    });
+    let grown = target.running.proxy.resident_kib().saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+    target.is_well();
+}
+
+#[test]
+fn commands_without_end_over_one_connection_let_others_in() {
+    let target = Target::begin("");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stopped = || stop.load(std::sync::atomic::Ordering::SeqCst);
+    thread::scope(|scope| {
+        let mut talker = target.client();
+        let mut reader = talker.try_clone().expect("a copy");
+        talker.write_all(b"prompt\n").expect("sent");
+        scope.spawn(move || {
+            while !stopped() && talker.write_all(b"show stat;show info\n").is_ok() {}
+            // No error matters any more.
+            let _ = talker.shutdown(Shutdown::Both);
+        });
+        scope.spawn(move || while reader.read(&mut [0; 65_536]).is_ok_and(|count| count > 0) {});
+        for _ in 0..20 {
+            assert_eq!(target.running.ask("show cli level"), "admin\n\n");
+        }
+        target.storm.pass(200);
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+    target.is_well();
+    assert!(target.running.proxy.resident_kib() < 512 * 1024);
+}
