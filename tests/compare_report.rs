@@ -62,6 +62,25 @@ fn advantage_is_above_one_when_ahead() {
     assert_eq!(stats::advantage(5.0, 10.0, Better::Neither), None);
 }
 
+/// By hand: the logarithms of 2, 2.2 and 1.8 have mean 0.6898 and deviation 0.1004; t is 4.303.
+#[test]
+fn the_interval_is_that_of_the_ratios_pair_by_pair() {
+    let interval = |ours: &[f64], theirs: &[f64], better| {
+        stats::advantage_interval(ours, theirs, better).map(|(low, high)| format!("{low:.3}-{high:.3}"))
+    };
+    let (ours, theirs) = ([1.0, 10.0, 5.0], [2.0, 22.0, 9.0]);
+    assert_eq!(interval(&ours, &theirs, Better::Lower).as_deref(), Some("1.553-2.558"));
+    assert_eq!(interval(&theirs, &ours, Better::Higher).as_deref(), Some("1.553-2.558"));
+    assert_eq!(interval(&ours, &theirs, Better::Neither), None);
+    assert_eq!(
+        interval(&ours[..2], &theirs[..2], Better::Lower),
+        None,
+        "two rounds tell nothing of the noise"
+    );
+    assert_eq!(interval(&ours, &theirs[..2], Better::Lower), None, "a round without its pair");
+    assert_eq!(interval(&[1.0, 0.0, 1.0], &theirs, Better::Lower), None, "no ratio of nothing");
+}
+
 #[test]
 fn advantage_is_against_the_better_mode() {
     let report = sample();
@@ -85,7 +104,9 @@ fn table_shows_medians_ratios_and_aims() {
     };
     let cost = row("s/GiB");
     assert_eq!(cost[..4], ["bulk-1", "proxy", "CPU,", "s/GiB"]);
-    assert_eq!(cost[4..], ["0.050", "0.200", "0.125", "0.300", "20.0", "2.50x", "6.00x", "2.00x", "met"]);
+    let expected =
+        ["0.050", "0.200", "0.125", "0.300", "20.0", "2.50x", "2.50-2.50", "6.00x", "2.00x", "met"];
+    assert_eq!(cost[4..], expected);
     assert!(row("load's core").contains(&"-".to_owned()));
 }
 
@@ -93,12 +114,14 @@ fn table_shows_medians_ratios_and_aims() {
 fn table_names_what_is_missing() {
     let mut report = sample();
     report.failures.push("round 1/1, idle, nginx: it said nothing".to_owned());
+    report.not_run.push("idle-100k: too few descriptors".to_owned());
     report.add("idle", Metric::ResidentPerSession, 1, 1.8);
     let text = table::text(&report);
     assert!(text.contains("NOT MEASURED: round 1/1, idle, nginx"), "{text}");
+    assert!(text.contains("NOT RUN: idle-100k: too few"), "{text}");
     let line = text.lines().find(|line| line.contains("RSS")).expect("the row is printed");
     let cells: Vec<&str> = line.split_whitespace().skip(6).collect();
-    assert_eq!(cells, ["-", "1.80", "-", "-", "-", "-", "-", "10.00x"]);
+    assert_eq!(cells, ["-", "1.80", "-", "-", "-", "-", "-", "-", "10.00x"]);
 }
 
 #[test]
@@ -116,7 +139,7 @@ fn markdown_has_one_cell_a_column() {
     let text = table::markdown(&sample(), &["bulk-cpu.svg".to_owned()]);
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
     assert_eq!(rows.len(), 5, "head, rule and three rows:\n{text}");
-    assert!(rows.iter().all(|row| row.matches('|').count() == 11), "{text}");
+    assert!(rows.iter().all(|row| row.matches('|').count() == 12), "{text}");
     assert!(text.contains("![bulk-cpu.svg](bulk-cpu.svg)"));
 }
 
@@ -124,8 +147,30 @@ fn markdown_has_one_cell_a_column() {
 fn json_reads_back_what_it_wrote() {
     let mut report = sample();
     report.failures.push("idle: why".to_owned());
+    report.not_run.push("idle-100k: why".to_owned());
+    report.add_memory("nginx", vec![(1000.0, 12.5), (5000.0, 62.25)]);
     report.add("idle", Metric::ResidentPerSession, 3, 10.4);
     assert_eq!(json::read(&json::write(&report)), Ok(report));
+}
+
+#[test]
+fn rows_of_a_workload_stand_together() {
+    let mut report = sample();
+    report.add("bulk-1", Metric::SyscallsPerUnit, 0, 1.5);
+    let names: Vec<&str> = report.rows.iter().map(|row| row.workload.as_str()).collect();
+    assert_eq!(names, ["bulk-1", "bulk-1", "bulk-1", "short"]);
+    assert_eq!(report.rows[2].values[0], [1.5]);
+}
+
+#[test]
+fn memory_is_that_with_the_most_sessions() {
+    let mut report = sample();
+    let points = |most: f64| vec![(1000.0, 3.0), (most, 9.0)];
+    [5000.0, 100_000.0, 4000.0].into_iter().for_each(|most| report.add_memory("pronk", points(most)));
+    report.add_memory("nginx", points(5000.0));
+    let most: Vec<_> =
+        report.memory.iter().map(|growth| (growth.peer.as_str(), growth.points[1].0)).collect();
+    assert_eq!(most, [("pronk", 100_000.0), ("nginx", 5000.0)]);
 }
 
 #[test]

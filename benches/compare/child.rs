@@ -55,6 +55,15 @@ impl Guard {
         }
     }
 
+    /// Ends it as Ctrl-C would, and waits for that.
+    pub fn interrupt(&mut self, limit: Duration) -> Result<(), Failure> {
+        self.signal(Signal::INT);
+        if self.ended_within(limit) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{} did not end within {} s of SIGINT", self.name, limit.as_secs())))
+    }
+
     /// The last lines of its output.
     fn last_words(&self) -> String {
         let text = std::fs::read_to_string(&self.output).unwrap_or_default();

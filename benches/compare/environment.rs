@@ -9,13 +9,15 @@ use crate::failure::{Attempt, Failure};
 use crate::options::Options;
 use crate::peers::Peer;
 
+const MOST_DESCRIPTORS: u64 = 400_000;
+
 /// Raises the limit of descriptors to what is allowed and tells it; spawned proxies inherit it.
 pub fn raise_descriptors() -> Result<u64, Failure> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
         .attempting("raising RLIMIT_NOFILE")?;
-    // Nobody here needs more, and proxies size their tables by it.
-    Ok(limit.maximum.unwrap_or(100_000).min(100_000))
+    // Nobody here needs more.
+    Ok(limit.maximum.unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS))
 }
 
 /// Name and value of each thing worth knowing.
@@ -39,6 +41,7 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
         ("descriptors", descriptors.to_string()),
         ("method", method(options)),
         ("logs", on_off(options.logs).to_owned()),
+        ("checks of HAProxy and Pronk", on_off(options.checks).to_owned()),
         (
             "steady interval",
             format!("{} s after {} s", scale.steady.as_secs_f64(), scale.warm_up.as_secs_f64()),

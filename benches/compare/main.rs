@@ -16,6 +16,7 @@ mod peers;
 mod plot;
 mod report;
 mod run;
+mod syscalls;
 mod workload;
 
 use std::path::Path;

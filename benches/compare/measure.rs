@@ -1,4 +1,4 @@
-//! What a process costs, read from /proc: CPU of all its threads, resident memory, and its children's.
+//! What a process costs, read from /proc: CPU and context switches of all its threads, memory, and its children's.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,8 +10,15 @@ use crate::failure::{Attempt, Failure};
 pub struct CpuReading {
     at: Instant,
     load: Ran,
-    threads: HashMap<u32, Ran>,
+    threads: HashMap<u32, Thread>,
     ticks: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Thread {
+    ran: Ran,
+    /// Given up its core by itself or by force.
+    switches: u64,
 }
 
 /// What schedstat says of a thread: time on a core, and time it was ready but had none.
@@ -43,6 +50,10 @@ pub struct CpuSpent {
     /// How long each was kept from its core by somebody else.
     pub proxy_waited: Duration,
     pub load_waited: Duration,
+    /// How often a thread of the proxy left its core.
+    pub switches: u64,
+    /// System calls of the proxy, in a run that counts them.
+    pub syscalls: Option<u64>,
 }
 
 /// USER_HZ, which Linux fixes at 100 for every program.
@@ -59,8 +70,9 @@ impl CpuReading {
             for task in tasks.flatten() {
                 // A thread that ends while it is read is in the process's ticks.
                 let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
+                let Ok(status) = fs::read_to_string(task.path().join("status")) else { continue };
                 let thread = task.file_name().to_string_lossy().parse().unwrap_or(0);
-                threads.insert(thread, Ran::read(&text)?);
+                threads.insert(thread, Thread { ran: Ran::read(&text)?, switches: switches(&status) });
             }
         }
         let own =
@@ -71,11 +83,13 @@ impl CpuReading {
     /// CPU since `earlier`. Threads that ended in between leave only their ticks of 10 ms:
     /// those count when they say clearly more than the threads that are left.
     pub fn since(&self, earlier: &CpuReading) -> CpuSpent {
-        let mut proxy = Ran::default();
-        for (id, ran) in &self.threads {
-            let ran = ran.since(earlier.threads.get(id).copied().unwrap_or_default());
+        let (mut proxy, mut switches) = (Ran::default(), 0);
+        for (id, thread) in &self.threads {
+            let before = earlier.threads.get(id).copied().unwrap_or_default();
+            let ran = thread.ran.since(before.ran);
             proxy.on_core_ns += ran.on_core_ns;
             proxy.waited_ns += ran.waited_ns;
+            switches += thread.switches.saturating_sub(before.switches);
         }
         let ticks = self.ticks.saturating_sub(earlier.ticks) * TICK_NS;
         let on_core = if ticks > proxy.on_core_ns + 3 * TICK_NS { ticks } else { proxy.on_core_ns };
@@ -86,6 +100,8 @@ impl CpuReading {
             load: Duration::from_nanos(load.on_core_ns),
             proxy_waited: Duration::from_nanos(proxy.waited_ns),
             load_waited: Duration::from_nanos(load.waited_ns),
+            switches,
+            syscalls: None,
         }
     }
 }
@@ -102,7 +118,14 @@ pub fn resident_kib(pid: u32) -> Result<u64, Failure> {
     Ok(kib)
 }
 
-fn family(pid: u32) -> Result<Vec<u32>, Failure> {
+/// KiB of the whole kernel's slab: sockets, their pages' headers, requests in rings.
+pub fn slab_kib() -> Result<u64, Failure> {
+    let text = fs::read_to_string("/proc/meminfo").attempting("reading /proc/meminfo")?;
+    field(text.lines().find(|line| line.starts_with("Slab:")).unwrap_or(""), 1)
+}
+
+/// The process, its children and theirs.
+pub fn family(pid: u32) -> Result<Vec<u32>, Failure> {
     let mut parents = HashMap::new();
     for entry in fs::read_dir("/proc").attempting("listing /proc")?.flatten() {
         let Ok(child) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
@@ -117,6 +140,12 @@ fn family(pid: u32) -> Result<Vec<u32>, Failure> {
         next += 1;
     }
     Ok(family)
+}
+
+/// Both counters of /proc/PID/task/TID/status.
+fn switches(status: &str) -> u64 {
+    let counters = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
+    counters.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum()
 }
 
 fn process_ticks(pid: u32) -> Result<u64, Failure> {

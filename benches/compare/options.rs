@@ -25,6 +25,8 @@ Pronk, HAProxy and nginx on the same work, one core for the proxy, one for load 
     --pronk PATH  --haproxy PATH  --nginx PATH
     --idle N              sessions of the idle workload (default 5000)
     --logs                a tcplog line for each session, to a UDP socket that is read
+    --checks              HAProxy and Pronk check their servers
+    --syscalls            a further round that only counts system calls, with perf (root)
     --congestion NAME     in a network namespace of its own with this congestion control (root)
     --awake               keep both cores from sleeping, with spinners of SCHED_IDLE
     --proxy-core N  --load-core N
@@ -51,6 +53,8 @@ pub struct Options {
     pub kinds: Vec<Kind>,
     pub programs: Programs,
     pub logs: bool,
+    pub checks: bool,
+    pub syscalls: bool,
     pub congestion: Option<String>,
     pub in_namespace: bool,
     pub awake: bool,
@@ -69,6 +73,8 @@ impl Default for Options {
             kinds: Kind::ALL.to_vec(),
             programs: Programs::default(),
             logs: false,
+            checks: false,
+            syscalls: false,
             congestion: None,
             in_namespace: false,
             awake: false,
@@ -120,6 +126,8 @@ impl Options {
             "haproxy" => self.programs.haproxy = Some(path(parser)?),
             "nginx" => self.programs.nginx = Some(path(parser)?),
             "logs" => self.logs = true,
+            "checks" => self.checks = true,
+            "syscalls" => self.syscalls = true,
             "congestion" => self.congestion = Some(text(parser, name)?),
             "in-namespace" => self.in_namespace = true,
             "awake" => self.awake = true,

@@ -9,9 +9,10 @@ use crate::failure::{Attempt, Failure};
 use crate::options::Options;
 use crate::peers::{Peer, Setup};
 use crate::plot;
-use crate::report::metric::Better;
+use crate::report::metric::{Better, Metric};
 use crate::report::number::short;
 use crate::report::{Report, json, table};
+use crate::syscalls;
 use crate::workload::{Sample, Scale, Workload};
 
 /// Measures everything asked for, prints and writes the results. False: something was not measured.
@@ -28,7 +29,8 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
         ..Report::default()
     };
     let _spinners = if options.awake { awake::keep(cores, &folder)? } else { Vec::new() };
-    let setup = Setup { cores, descriptors, logs: options.logs, folder };
+    let Options { logs, checks, .. } = *options;
+    let setup = Setup { cores, descriptors, logs, checks, counting: false, folder };
     measure_all(options, &setup, &peers, &mut report);
     publish(&report, &setup)?;
     Ok(report.failures.is_empty())
@@ -50,46 +52,106 @@ fn find_peers(options: &Options) -> Result<Vec<Peer>, Failure> {
 }
 
 fn measure_all(options: &Options, setup: &Setup, peers: &[Peer], report: &mut Report) {
-    let room = setup.maxconn().saturating_sub(100);
-    let scale = Scale { idle_sessions: options.scale.idle_sessions.min(room), ..options.scale };
+    let mut workloads = options.workloads.clone();
+    workloads.retain(|workload| match workload.missing(setup) {
+        None => true,
+        Some(why) => {
+            report.not_run.push(format!("{}: {why}", workload.name()));
+            false
+        }
+    });
+    let counted: Vec<Workload> = match counting(options) {
+        Ok(true) => workloads.iter().copied().filter(|workload| workload.is_steady()).collect(),
+        Ok(false) => Vec::new(),
+        Err(why) => {
+            report.not_run.push(why);
+            Vec::new()
+        }
+    };
+    let total = (options.rounds * workloads.len() + counted.len()) * peers.len();
+    let mut run = Run { setup, peers, progress: Progress::new(total), report };
     for round in 0..options.rounds {
-        for workload in &options.workloads {
-            for turn in 0..peers.len() {
-                // Each round begins with another proxy, so that none always follows the same one.
-                let place = (turn + round) % peers.len();
-                let label = format!("round {}/{}", round + 1, options.rounds);
-                measure_one(*workload, place, &peers[place], setup, scale, &label, report);
+        // Each round begins with another proxy, so that none always follows the same one.
+        run.round(&format!("round {}/{}", round + 1, options.rounds), round, &workloads, options.scale);
+    }
+    let setup = Setup { counting: true, ..setup.clone() };
+    Run { setup: &setup, ..run }.round("counting", 0, &counted, options.scale);
+}
+
+/// Whether system calls are counted; the error is for the reader of the table.
+fn counting(options: &Options) -> Result<bool, String> {
+    match options.syscalls.then(syscalls::missing).flatten() {
+        Some(why) => Err(format!("system calls: {why}")),
+        None => Ok(options.syscalls),
+    }
+}
+
+/// What is the same for all measurements.
+struct Run<'a> {
+    setup: &'a Setup,
+    peers: &'a [Peer],
+    progress: Progress,
+    report: &'a mut Report,
+}
+
+impl Run<'_> {
+    fn round(&mut self, label: &str, first: usize, workloads: &[Workload], scale: Scale) {
+        for workload in workloads {
+            for turn in 0..self.peers.len() {
+                self.measure(*workload, (turn + first) % self.peers.len(), label, scale);
+            }
+        }
+    }
+
+    fn measure(&mut self, workload: Workload, place: usize, label: &str, scale: Scale) {
+        let peer = &self.peers[place];
+        let (name, proxy) = (workload.name(), peer.kind.name());
+        let outcome = workload.measure(peer, self.setup, scale);
+        let shown = format!("{} {label} {name:<14} {proxy:<15}", self.progress.step());
+        match outcome {
+            Ok(mut sample) => {
+                // Counting slows the proxy: nothing else of such a measurement is true.
+                let wanted = |metric| !self.setup.counting || metric == Metric::SyscallsPerUnit;
+                sample.values.retain(|(metric, _)| wanted(*metric));
+                eprintln!("{shown} {}", in_brief(&sample));
+                sample
+                    .values
+                    .into_iter()
+                    .for_each(|(metric, value)| self.report.add(&name, metric, place, value));
+                if !sample.memory.is_empty() {
+                    self.report.add_memory(proxy, sample.memory);
+                }
+            }
+            Err(failure) => {
+                eprintln!("{shown} FAILED: {failure}");
+                self.report.failures.push(format!("{label}, {name}, {proxy}: {failure}"));
             }
         }
     }
 }
 
-fn measure_one(
-    workload: Workload,
-    place: usize,
-    peer: &Peer,
-    setup: &Setup,
-    scale: Scale,
-    label: &str,
-    report: &mut Report,
-) {
-    let began = Instant::now();
-    let (name, proxy) = (workload.name(), peer.kind.name());
-    match workload.measure(peer, setup, scale) {
-        Ok(sample) => {
-            let seconds = began.elapsed().as_secs_f64();
-            eprintln!("{label} {name:<14} {proxy:<15} {} ({seconds:.1} s)", in_brief(&sample));
-            sample.into_iter().for_each(|(metric, value)| report.add(&name, metric, place, value));
-        }
-        Err(failure) => {
-            eprintln!("{label} {name:<14} {proxy:<15} FAILED: {failure}");
-            report.failures.push(format!("{label}, {name}, {proxy}: {failure}"));
-        }
+/// How far it is, and how long it will still take.
+struct Progress {
+    began: Instant,
+    done: usize,
+    total: usize,
+}
+
+impl Progress {
+    fn new(total: usize) -> Progress {
+        Progress { began: Instant::now(), done: 0, total }
+    }
+
+    /// After one more measurement.
+    fn step(&mut self) -> String {
+        self.done += 1;
+        let left = self.began.elapsed().as_secs_f64() / self.done as f64 * (self.total - self.done) as f64;
+        format!("[{:>3}/{}, {:.0} min left]", self.done, self.total, (left / 60.0).ceil())
     }
 }
 
 fn in_brief(sample: &Sample) -> String {
-    let judged = sample.iter().filter(|(metric, _)| metric.better() != Better::Neither);
+    let judged = sample.values.iter().filter(|(metric, _)| metric.better() != Better::Neither);
     let words: Vec<String> =
         judged.map(|(metric, value)| format!("{} {}", short(*value), metric.label())).collect();
     words.join("; ")

@@ -1,6 +1,7 @@
 //! The load: clients and backend in one thread over one epoll, so that it needs only one core and
 //! a byte's way through the proxy is the only thing that another core has a part in.
 
+mod arrivals;
 mod content;
 pub mod latency;
 mod pace;
@@ -83,8 +84,8 @@ impl Load {
         self.sinks.connect(count, to, &mut self.sources, &self.poll)
     }
 
-    pub fn run_visits(&mut self, count: usize, to: SocketAddrV4) -> Result<(), Failure> {
-        self.visits.run(count, to, &mut self.sources, &self.poll)
+    pub fn run_visits(&mut self, count: usize, trips: u32, to: SocketAddrV4) -> Result<(), Failure> {
+        self.visits.run(count, trips, to, &mut self.sources, &self.poll)
     }
 
     pub fn pace(&mut self, bytes_per_second: f64) -> Result<(), Failure> {
@@ -122,7 +123,7 @@ impl Load {
 
     /// One wait and the events it brought.
     fn turn(&mut self, longest: Duration) -> Result<(), Failure> {
-        let more = self.server.pump()?;
+        let more = self.server.pump()? | self.trips.pump()?;
         let timeout = if more { Duration::ZERO } else { longest.min(LONGEST_WAIT) };
         let mut events = std::mem::take(&mut self.events);
         self.poll.wait(&mut events, timeout).attempting("waiting for events")?;

@@ -1,5 +1,7 @@
-//! Round trips: each connection sends a message, waits for its echo, compares it, sends the next.
+//! Round trips: each connection sends a message, waits for its echo, compares it, sends the next: at once (a closed
+//! loop), or when it is meant to be sent (an open one, whose latency counts from then: no omission is hidden).
 
+use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 use std::time::Instant;
 
@@ -8,6 +10,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
+use super::arrivals::Arrivals;
 use super::latency;
 use super::poll::{Poll, Tag};
 use super::socket::{Moved, Sources, moved};
@@ -23,6 +26,8 @@ struct Trip {
     number: u64,
     waiting: bool,
     sent_at: Instant,
+    /// When the messages behind the one on its way were meant to be sent.
+    due: VecDeque<Instant>,
 }
 
 pub struct Trips {
@@ -30,6 +35,9 @@ pub struct Trips {
     trips: Vec<Trip>,
     waiting: usize,
     running: bool,
+    arrivals: Option<Arrivals>,
+    /// The connection that takes the next arrival.
+    turn: usize,
     answered_once: usize,
     completed: u64,
     latency: Histogram<u64>,
@@ -43,6 +51,8 @@ impl Trips {
             trips: Vec::new(),
             waiting: 0,
             running: false,
+            arrivals: None,
+            turn: 0,
             answered_once: 0,
             completed: 0,
             latency: latency::histogram(),
@@ -100,9 +110,31 @@ impl Trips {
         Ok(())
     }
 
+    /// Starts so many trips a second, over the connections in turn, however long they take.
+    pub fn run_at(&mut self, per_second: f64) {
+        self.arrivals = Some(Arrivals::new(per_second, Instant::now()));
+    }
+
+    /// Sends what is due of an open loop. True: look again at once, the next may be due any moment.
+    pub fn pump(&mut self) -> Result<bool, Failure> {
+        let now = Instant::now();
+        while let Some(due) = self.arrivals.as_mut().and_then(|arrivals| arrivals.due(now)) {
+            let index = self.turn % self.trips.len();
+            self.turn += 1;
+            if self.trips[index].waiting {
+                self.trips[index].due.push_back(due);
+            } else {
+                self.send(index, due)?;
+            }
+        }
+        Ok(self.arrivals.is_some())
+    }
+
     /// Starts no further trip.
     pub fn pause(&mut self) {
         self.running = false;
+        self.arrivals = None;
+        self.trips.iter_mut().for_each(|trip| trip.due.clear());
     }
 
     /// Closes every connection.
@@ -127,15 +159,18 @@ impl Trips {
         self.answered_once += usize::from(trip.number == 1);
         self.completed += 1;
         latency::record(&mut self.latency, now.duration_since(trip.sent_at));
-        if self.running { self.send(index, now) } else { Ok(()) }
+        match trip.due.pop_front().or(self.running.then_some(now)) {
+            Some(due) => self.send(index, due),
+            None => Ok(()),
+        }
     }
 
-    fn send(&mut self, index: usize, now: Instant) -> Result<(), Failure> {
+    fn send(&mut self, index: usize, due: Instant) -> Result<(), Failure> {
         let trip = &mut self.trips[index];
         if trip.waiting {
             return Ok(());
         }
-        if trip.send(now)? {
+        if trip.send(due)? {
             self.waiting += 1;
         }
         Ok(())
@@ -145,12 +180,20 @@ impl Trips {
 impl Trip {
     fn new(socket: OwnedFd, index: usize, size: usize) -> Trip {
         let message = (0..size).map(|offset| (offset * 31 + index * 7) as u8).collect();
-        let reply = vec![0; size + 1];
-        Trip { socket, message, reply, received: 0, number: 0, waiting: false, sent_at: Instant::now() }
+        Trip {
+            socket,
+            message,
+            reply: vec![0; size + 1],
+            received: 0,
+            number: 0,
+            waiting: false,
+            sent_at: Instant::now(),
+            due: VecDeque::new(),
+        }
     }
 
-    /// Sends the next message. False: the connection is not there yet; its event will come.
-    fn send(&mut self, now: Instant) -> Result<bool, Failure> {
+    /// Sends the next message, meant to be sent at `due`. False: the connection is not there yet; its event will come.
+    fn send(&mut self, due: Instant) -> Result<bool, Failure> {
         let number = self.number + 1;
         self.message[..8].copy_from_slice(&number.to_le_bytes());
         match send(&self.socket, &self.message, SendFlags::NOSIGNAL) {
@@ -159,7 +202,7 @@ impl Trip {
             Err(Errno::AGAIN | Errno::NOTCONN) if self.number == 0 => return Ok(false),
             Err(errno) => return Err(Failure::new(format!("sending to the proxy: {errno}"))),
         }
-        (self.number, self.sent_at, self.received, self.waiting) = (number, now, 0, true);
+        (self.number, self.sent_at, self.received, self.waiting) = (number, due, 0, true);
         Ok(true)
     }
 

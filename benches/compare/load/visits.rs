@@ -1,4 +1,4 @@
-//! Short connections: connect, request, reply, finish, await the proxy's end, close; then the next.
+//! Short connections: connect, request and reply once or more, finish, await the proxy's end, close; then the next.
 
 use std::net::SocketAddrV4;
 use std::time::Instant;
@@ -23,12 +23,15 @@ enum Stage {
 struct Visit {
     socket: OwnedFd,
     stage: Stage,
+    /// Requests still to be answered.
+    trips: u32,
     received: usize,
     began: Instant,
 }
 
 pub struct Visits {
     to: Option<SocketAddrV4>,
+    trips: u32,
     request: Vec<u8>,
     visits: Vec<Option<Visit>>,
     running: bool,
@@ -42,6 +45,7 @@ impl Visits {
     pub fn new(size: usize) -> Visits {
         Visits {
             to: None,
+            trips: 1,
             request: (0..size).map(|offset| (offset * 31) as u8).collect(),
             visits: Vec::new(),
             running: false,
@@ -51,20 +55,18 @@ impl Visits {
         }
     }
 
-    /// Keeps `count` connections going at once.
+    /// Keeps `count` connections going at once, each for `trips` requests.
     pub fn run(
         &mut self,
         count: usize,
+        trips: u32,
         to: SocketAddrV4,
         sources: &mut Sources,
         poll: &Poll,
     ) -> Result<(), Failure> {
-        (self.to, self.running) = (Some(to), true);
-        for index in 0..count {
-            self.visits.push(None);
-            self.begin(index, sources, poll)?;
-        }
-        Ok(())
+        (self.to, self.trips, self.running) = (Some(to), trips, true);
+        self.visits.resize_with(count, || None);
+        (0..count).try_for_each(|index| self.begin(index, sources, poll))
     }
 
     /// Begins no further connection.
@@ -82,7 +84,7 @@ impl Visits {
         self.completed
     }
 
-    /// Nanoseconds from connect to the whole reply, since `reset`.
+    /// Nanoseconds from connect to the whole last reply, since `reset`.
     pub fn latency(&self) -> &Histogram<u64> {
         &self.latency
     }
@@ -97,7 +99,8 @@ impl Visits {
         let began = Instant::now();
         let socket = sources.connect(to).attempting(format!("connecting to the proxy at {to}"))?;
         poll.add(&socket, Tag::Visit(index as u32)).attempting("watching a connection")?;
-        self.visits[index] = Some(Visit { socket, stage: Stage::Connecting, received: 0, began });
+        self.visits[index] =
+            Some(Visit { socket, stage: Stage::Connecting, trips: self.trips, received: 0, began });
         Ok(())
     }
 
@@ -146,7 +149,7 @@ impl Visit {
         }
     }
 
-    /// Takes what has come; once the reply is whole, finishes its own direction.
+    /// Takes what has come; once a reply is whole, asks again, or finishes its own direction after the last.
     fn receive(&mut self, scratch: &mut [u8], request: &[u8]) -> Result<Moved, Failure> {
         let result = moved(recv(&self.socket, &mut *scratch, RecvFlags::empty()).map(|(_, length)| length));
         let outcome = result.attempting("receiving a reply")?;
@@ -166,8 +169,13 @@ impl Visit {
             }
         }
         if self.received == request.len() {
-            self.stage = Stage::Finishing;
-            shutdown(&self.socket, Shutdown::Write).attempting("finishing a connection")?;
+            (self.received, self.trips) = (0, self.trips - 1);
+            if self.trips > 0 {
+                self.ask(request)?;
+            } else {
+                self.stage = Stage::Finishing;
+                shutdown(&self.socket, Shutdown::Write).attempting("finishing a connection")?;
+            }
         }
         Ok(outcome)
     }

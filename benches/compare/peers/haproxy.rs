@@ -1,9 +1,8 @@
 //! The haproxy.cfg that Pronk and HAProxy both run.
 
 use std::fmt::Write;
-use std::net::SocketAddrV4;
 
-use super::Route;
+use super::{Route, Setup};
 
 /// When bytes go through a pipe in the kernel and when through the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +24,8 @@ impl Splicing {
 }
 
 /// Text of the configuration.
-pub fn text(routes: &[Route], maxconn: usize, splicing: Splicing, log_port: Option<u16>) -> String {
+pub fn text(routes: &[Route], setup: &Setup, splicing: Splicing, log_port: Option<u16>) -> String {
+    let maxconn = setup.maxconn();
     let mut text = format!("global\n    nbthread 1\n    maxconn {maxconn}\n");
     if let Some(port) = log_port {
         line(&mut text, format_args!("log 127.0.0.1:{port} local0"));
@@ -37,20 +37,17 @@ pub fn text(routes: &[Route], maxconn: usize, splicing: Splicing, log_port: Opti
         text.push_str("    log global\n    option tcplog\n");
     }
     splicing.options().iter().for_each(|option| line(&mut text, format_args!("{option}")));
-    routes.iter().for_each(|route| add_route(&mut text, route));
+    let check = if setup.checks { " check" } else { "" };
+    routes.iter().for_each(|route| add_route(&mut text, route, check));
     text
 }
 
-fn add_route(text: &mut String, Route { name, entry, servers }: &Route) {
+fn add_route(text: &mut String, Route { name, entry, servers }: &Route, check: &str) {
     let _ = write!(text, "\nfrontend {name}_in\n    bind {entry}\n    default_backend {name}\n");
     let _ = write!(text, "\nbackend {name}\n    balance roundrobin\n");
     for (index, server) in servers.iter().enumerate() {
-        add_server(text, name, index, *server);
+        line(text, format_args!("server {name}{} {server}{check}", index + 1));
     }
-}
-
-fn add_server(text: &mut String, name: &str, index: usize, address: SocketAddrV4) {
-    line(text, format_args!("server {name}{} {address}", index + 1));
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {

@@ -96,10 +96,15 @@ pub struct Route {
 }
 
 /// How all proxies are set up, in one run alike.
+#[derive(Clone)]
 pub struct Setup {
     pub cores: Cores,
     pub descriptors: u64,
     pub logs: bool,
+    /// Whether HAProxy and Pronk check their servers.
+    pub checks: bool,
+    /// Whether system calls are counted, which costs the proxy time.
+    pub counting: bool,
     pub folder: PathBuf,
 }
 
@@ -107,6 +112,16 @@ impl Setup {
     /// Sessions that a proxy may hold: two descriptors each, and HAProxy reserves room for pipes.
     pub fn maxconn(&self) -> usize {
         self.descriptors as usize * 3 / 10
+    }
+
+    /// The descriptors with which `maxconn` is so high.
+    pub fn descriptors_for(sessions: usize) -> u64 {
+        (sessions * 10).div_ceil(3) as u64
+    }
+
+    /// The same with at most so many descriptors.
+    pub fn limited(&self, descriptors: usize) -> Setup {
+        Setup { descriptors: self.descriptors.min(descriptors as u64), ..self.clone() }
     }
 }
 
@@ -162,13 +177,12 @@ impl Peer {
         load: &Load,
     ) -> Result<Vec<String>, Failure> {
         let log_port = if setup.logs { Some(load.log_port()?) } else { None };
-        let maxconn = setup.maxconn();
         let splicing = self.kind.splicing();
         let (file, text) = match self.kind {
             Kind::Nginx => {
                 ("nginx.conf", nginx::text(routes, folder, setup.descriptors.saturating_sub(100), log_port))
             }
-            _ => ("haproxy.cfg", haproxy::text(routes, maxconn, splicing, log_port)),
+            _ => ("haproxy.cfg", haproxy::text(routes, setup, splicing, log_port)),
         };
         let path = folder.join(file);
         std::fs::write(&path, text).attempting(format!("writing {}", path.display()))?;

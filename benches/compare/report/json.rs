@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::metric::{Better, Metric};
-use super::{Report, Row, stats};
+use super::{Growth, Report, Row, stats};
 
 /// The whole report; medians and ranges are written beside the values they come from.
 pub fn write(report: &Report) -> String {
@@ -15,6 +15,8 @@ pub fn write(report: &Report) -> String {
         "peers": report.peers,
         "rows": rows,
         "failures": report.failures,
+        "not_run": report.not_run,
+        "memory": report.memory.iter().map(memory_value).collect::<Vec<_>>(),
     });
     format!("{whole:#}\n")
 }
@@ -33,6 +35,7 @@ fn row_value(report: &Report, row: &Row) -> Value {
         },
         "measured": measured,
         "times_better_than_haproxy": report.advantage(row, "haproxy"),
+        "interval_95": report.advantage_interval(row, "haproxy").map(|(low, high)| [low, high]),
         "times_better_than_nginx": report.advantage(row, "nginx"),
     })
 }
@@ -47,6 +50,10 @@ fn summary(values: &[f64]) -> Value {
     })
 }
 
+fn memory_value(growth: &Growth) -> Value {
+    json!({ "peer": growth.peer, "sessions_and_mib": growth.points })
+}
+
 /// Reads what `write` wrote. The error names what is missing.
 pub fn read(text: &str) -> Result<Report, String> {
     let whole: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -55,7 +62,15 @@ pub fn read(text: &str) -> Result<Report, String> {
     let rows = array(&whole, "rows")?.iter().map(row).collect::<Result<_, _>>()?;
     let pair = |value: &Value| Ok((string(value, "name")?, string(value, "value")?));
     let environment = array(&whole, "environment")?.iter().map(pair).collect::<Result<_, String>>()?;
-    Ok(Report { environment, rows, failures: strings(&whole, "failures")?, peers })
+    let (failures, not_run) = (strings(&whole, "failures")?, strings(&whole, "not_run")?);
+    let memory = array(&whole, "memory")?.iter().map(read_memory).collect::<Result<_, _>>()?;
+    Ok(Report { environment, rows, failures, not_run, memory, peers })
+}
+
+fn read_memory(value: &Value) -> Result<Growth, String> {
+    let points = array(value, "sessions_and_mib")?.iter();
+    let points = points.map(|point| Ok((number(&point[0])?, number(&point[1])?)));
+    Ok(Growth { peer: string(value, "peer")?, points: points.collect::<Result<_, String>>()? })
 }
 
 fn read_row(value: &Value, peers: &[String]) -> Result<Row, String> {

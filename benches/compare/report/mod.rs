@@ -9,7 +9,7 @@ pub mod stats;
 pub mod table;
 pub mod target;
 
-use self::metric::Metric;
+use self::metric::{Better, Metric};
 
 /// One run of the comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +21,18 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// What could not be measured, and why.
     pub failures: Vec<String>,
+    /// What this machine cannot do, and why.
+    pub not_run: Vec<String>,
+    /// How the proxies' memory grows with idle sessions.
+    pub memory: Vec<Growth>,
+}
+
+/// One proxy's resident memory on the way up to the most idle sessions of a measurement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Growth {
+    pub peer: String,
+    /// Sessions and MiB.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// One metric of one workload.
@@ -33,13 +45,15 @@ pub struct Row {
 }
 
 impl Report {
-    /// Files a value under its row, which is made when it is the first.
+    /// Files a value under its row, which is made when it is the first, behind those of its workload.
     pub fn add(&mut self, workload: &str, metric: Metric, peer: usize, value: f64) {
         let place = self.rows.iter().position(|row| row.workload == workload && row.metric == metric);
         let place = place.unwrap_or_else(|| {
+            let last = self.rows.iter().rposition(|row| row.workload == workload);
+            let place = last.map_or(self.rows.len(), |last| last + 1);
             let values = vec![Vec::new(); self.peers.len()];
-            self.rows.push(Row { workload: workload.to_owned(), metric, values });
-            self.rows.len() - 1
+            self.rows.insert(place, Row { workload: workload.to_owned(), metric, values });
+            place
         });
         self.rows[place].values[peer].push(value);
     }
@@ -48,16 +62,39 @@ impl Report {
         self.rows.iter().find(|row| row.workload == workload && row.metric == metric)
     }
 
+    /// Keeps the measurement with the most sessions, of those the last.
+    pub fn add_memory(&mut self, peer: &str, points: Vec<(f64, f64)>) {
+        let most = |points: &[(f64, f64)]| points.last().map_or(0.0, |(sessions, _)| *sessions);
+        match self.memory.iter_mut().find(|growth| growth.peer == peer) {
+            Some(growth) if most(&growth.points) > most(&points) => {}
+            Some(growth) => growth.points = points,
+            None => self.memory.push(Growth { peer: peer.to_owned(), points }),
+        }
+    }
+
     /// How many times better Pronk is than the best of the peers whose names begin with `prefix`.
     pub fn advantage(&self, row: &Row, prefix: &str) -> Option<f64> {
-        let named = |prefix: &str| -> Vec<f64> {
-            let pairs = self.peers.iter().zip(&row.values);
-            let chosen = pairs.filter(|(name, _)| name.starts_with(prefix));
-            chosen.filter_map(|(_, values)| stats::median(values)).collect()
-        };
+        let median = |prefix| stats::median(self.best(row, prefix)?);
+        stats::advantage(median("pronk")?, median(prefix)?, row.metric.better())
+    }
+
+    /// Its 95 % interval over the rounds.
+    pub fn advantage_interval(&self, row: &Row, prefix: &str) -> Option<(f64, f64)> {
+        let (ours, theirs) = (self.best(row, "pronk")?, self.best(row, prefix)?);
+        stats::advantage_interval(ours, theirs, row.metric.better())
+    }
+
+    /// The rounds of the peer that is the best of those whose names begin with `prefix`.
+    fn best<'a>(&self, row: &'a Row, prefix: &str) -> Option<&'a [f64]> {
         let better = row.metric.better();
-        let ours = stats::best(named("pronk").into_iter(), better)?;
-        let theirs = stats::best(named(prefix).into_iter(), better)?;
-        stats::advantage(ours, theirs, better)
+        let named = self.peers.iter().zip(&row.values).filter(|(name, _)| name.starts_with(prefix));
+        let medians = named.filter_map(|(_, values)| Some((stats::median(values)?, values.as_slice())));
+        let order = |a: &(f64, &[f64]), b: &(f64, &[f64])| a.0.total_cmp(&b.0);
+        let best = match better {
+            Better::Lower => medians.min_by(order),
+            Better::Higher => medians.max_by(order),
+            Better::Neither => None,
+        };
+        best.map(|(_, values)| values)
     }
 }

@@ -37,13 +37,23 @@ pub fn advantage(ours: f64, theirs: f64, better: Better) -> Option<f64> {
     ratio.is_finite().then_some(ratio)
 }
 
-/// The best of several.
-pub fn best(values: impl Iterator<Item = f64>, better: Better) -> Option<f64> {
-    match better {
-        Better::Lower => values.min_by(f64::total_cmp),
-        Better::Higher => values.max_by(f64::total_cmp),
-        Better::Neither => None,
+/// The 95 % interval of how many times better `ours` is than `theirs`, from rounds that belong together pair by
+/// pair: Student's t over the logarithms of their ratios. None with less than three pairs, or when a round is
+/// missing.
+pub fn advantage_interval(ours: &[f64], theirs: &[f64], better: Better) -> Option<(f64, f64)> {
+    /// Two-sided 95 % quantiles for 2, 3, … degrees of freedom.
+    const T: [f64; 10] = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201];
+    let count = ours.len();
+    if count < 3 || theirs.len() != count {
+        return None;
     }
+    let logs = ours.iter().zip(theirs).map(|(ours, theirs)| Some(advantage(*ours, *theirs, better)?.ln()));
+    let logs: Vec<f64> = logs.collect::<Option<_>>()?;
+    let mean = logs.iter().sum::<f64>() / count as f64;
+    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
+    let t = T.get(count - 3).copied().unwrap_or(2.2);
+    let half = t * (variance / count as f64).sqrt();
+    half.is_finite().then(|| ((mean - half).exp(), (mean + half).exp()))
 }
 
 /// The slope of the least-squares line through (x, y); None unless two x differ.

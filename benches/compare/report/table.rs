@@ -9,7 +9,8 @@ use super::{Report, Row, stats};
 
 const LEGEND: &str = "Medians over interleaved rounds; spread: highest less lowest round in percent of the median, of the \
 proxy where it is largest. \"vs\": how many times better Pronk is (above 1: ahead; a cost: theirs/ours, a rate: \
-ours/theirs) than HAProxy's better mode of the row, and than nginx; then what is aimed at against HAProxy.";
+ours/theirs) than HAProxy's better mode of the row, with the 95 % interval of the ratio over the rounds, and than \
+nginx; then what is aimed at against HAProxy.";
 
 /// Beyond this share of the time kept from a core, in percent, somebody else measured too.
 const BUSY: f64 = 5.0;
@@ -35,6 +36,7 @@ pub fn text(report: &Report) -> String {
     push(&mut out, &format!("\n{LEGEND}"));
     warning(report).iter().for_each(|warning| push(&mut out, warning));
     report.failures.iter().for_each(|failure| push(&mut out, &format!("NOT MEASURED: {failure}")));
+    report.not_run.iter().for_each(|what| push(&mut out, &format!("NOT RUN: {what}")));
     out
 }
 
@@ -48,9 +50,11 @@ pub fn markdown(report: &Report, plots: &[String]) -> String {
     push(&mut out, &piped(&head));
     push(&mut out, &piped(&rule(head.len())));
     body(report).iter().for_each(|row| push(&mut out, &piped(row)));
-    if !report.failures.is_empty() {
-        push(&mut out, "\n## Not measured\n");
-        report.failures.iter().for_each(|failure| push(&mut out, &format!("- {failure}")));
+    for (title, lines) in [("Not measured", &report.failures), ("Not run", &report.not_run)] {
+        if !lines.is_empty() {
+            push(&mut out, &format!("\n## {title}\n"));
+            lines.iter().for_each(|line| push(&mut out, &format!("- {line}")));
+        }
     }
     push(&mut out, "");
     plots.iter().for_each(|plot| push(&mut out, &format!("![{plot}]({plot})")));
@@ -68,8 +72,13 @@ fn environment(report: &Report) -> impl Iterator<Item = String> {
 
 fn head(report: &Report) -> Vec<String> {
     let peers = report.peers.iter().map(String::as_str);
-    let names =
-        ["workload", "metric"].into_iter().chain(peers).chain(["spread, %", "vs HAProxy", "vs nginx", "aim"]);
+    let names = ["workload", "metric"].into_iter().chain(peers).chain([
+        "spread, %",
+        "vs HAProxy",
+        "95 %",
+        "vs nginx",
+        "aim",
+    ]);
     names.map(str::to_owned).collect()
 }
 
@@ -95,6 +104,7 @@ fn cells(report: &Report, row: &Row) -> Vec<String> {
     cells.push(shown(spreads.max_by(f64::total_cmp), short));
     let haproxy = report.advantage(row, "haproxy");
     cells.push(shown(haproxy, times));
+    cells.push(report.advantage_interval(row, "haproxy").map_or_else(|| "-".to_owned(), interval));
     cells.push(shown(report.advantage(row, "nginx"), times));
     cells.push(aim(target(&row.workload, row.metric), haproxy));
     cells
@@ -120,6 +130,10 @@ fn aim(target: Option<f64>, reached: Option<f64>) -> String {
         (Some(target), Some(reached)) if reached >= target => format!("{} met", times(target)),
         (Some(target), Some(_)) => format!("{} missed", times(target)),
     }
+}
+
+fn interval((low, high): (f64, f64)) -> String {
+    format!("{low:.2}-{high:.2}")
 }
 
 /// Words to the left, numbers to the right.

@@ -4,17 +4,24 @@
 mod bulk;
 mod idle;
 mod mixed;
-mod short;
+mod rate;
+mod storm;
 mod trips;
+mod visits;
 
 use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::load::Load;
-use crate::measure::{CpuReading, CpuSpent};
+use crate::measure::{CpuReading, CpuSpent, family};
 use crate::peers::{PROBES, Peer, Running, Setup};
 use crate::report::metric::Metric;
+use crate::syscalls::Counter;
 
+/// Sessions that a proxy is allowed beyond those of the work.
+const ROOM: usize = 100;
+/// Proxies size their tables by the limit of descriptors, so it is the same for all that need no more.
+const USUAL_DESCRIPTORS: usize = 100_000;
 /// Every wait for the proxy to do something ends here.
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -32,8 +39,21 @@ pub enum Workload {
         size: usize,
         connections: usize,
     },
+    /// Round trips at a given rate, whatever they take.
+    Rate {
+        name: &'static str,
+        connections: usize,
+        per_second: u32,
+    },
     Short,
-    Idle,
+    /// A query: opened, executed, polled, fetched, closed.
+    Session,
+    Storm,
+    Idle {
+        name: &'static str,
+        /// None: as many as the options say.
+        sessions: Option<usize>,
+    },
     /// A bulk stream of 8 Gbit/s beside 64 connections with round trips.
     Mixed,
 }
@@ -47,13 +67,25 @@ pub struct Scale {
 }
 
 /// What one measurement of one proxy brought.
-pub type Sample = Vec<(Metric, f64)>;
+#[derive(Default)]
+pub struct Sample {
+    pub values: Vec<(Metric, f64)>,
+    /// Sessions, and the proxy's resident MiB with them.
+    pub memory: Vec<(f64, f64)>,
+}
+
+impl From<Vec<(Metric, f64)>> for Sample {
+    fn from(values: Vec<(Metric, f64)>) -> Sample {
+        Sample { values, memory: Vec::new() }
+    }
+}
 
 /// A started proxy and the load that works through it.
-struct Stage {
+struct Stage<'a> {
     load: Load,
     proxy: Running,
     scale: Scale,
+    setup: &'a Setup,
 }
 
 impl Workload {
@@ -65,7 +97,12 @@ impl Workload {
         for size in [200, 1024] {
             all.extend([1, 64, 512].map(|connections| Workload::Trips { size, connections }));
         }
-        all.extend([Workload::Short, Workload::Idle, Workload::Mixed]);
+        let rates = [("rate-10k", 10_000), ("rate-20k", 20_000), ("rate-40k", 40_000), ("rate-60k", 60_000)];
+        all.extend(rates.map(|(name, per_second)| Workload::Rate { name, connections: 64, per_second }));
+        all.push(Workload::Rate { name: "poller", connections: 512, per_second: 5120 });
+        all.extend([Workload::Short, Workload::Session, Workload::Storm, Workload::Mixed]);
+        all.push(Workload::Idle { name: "idle", sessions: None });
+        all.push(Workload::Idle { name: "idle-100k", sessions: Some(100_000) });
         all
     }
 
@@ -74,8 +111,10 @@ impl Workload {
             Workload::Bulk { streams } => format!("bulk-{streams}"),
             Workload::Paced { streams } => format!("paced-{streams}"),
             Workload::Trips { size, connections } => format!("trip-{size}-{connections}"),
+            Workload::Rate { name, .. } | Workload::Idle { name, .. } => name.to_owned(),
             Workload::Short => "short".to_owned(),
-            Workload::Idle => "idle".to_owned(),
+            Workload::Session => "session".to_owned(),
+            Workload::Storm => "storm".to_owned(),
             Workload::Mixed => "mixed".to_owned(),
         }
     }
@@ -86,7 +125,24 @@ impl Workload {
             Workload::Paced { streams } => format!("{streams} download(s), 10 Gbit/s in all"),
             Workload::Trips { size, connections } => format!("{size} B there and back on {connections}"),
             Workload::Short => "connect, 200 B there and back, close; 64 at once".to_owned(),
-            Workload::Idle => "sessions that made one trip and wait".to_owned(),
+            Workload::Rate { connections, per_second, .. } => {
+                format!(
+                    "{per_second} trips of 200 B a second on {connections}, at random; latency from when each was due"
+                )
+            }
+            Workload::Session => {
+                format!(
+                    "connect, {} trips of 200 B, close, as a short query does; 64 at once",
+                    visits::SESSION_TRIPS
+                )
+            }
+            Workload::Storm => {
+                format!("{} clients at once, each as in short; again when all are served", storm::CLIENTS)
+            }
+            Workload::Idle { sessions: None, .. } => "sessions that made one trip and wait".to_owned(),
+            Workload::Idle { sessions: Some(sessions), .. } => {
+                format!("{sessions} of them, where descriptors allow it")
+            }
             Workload::Mixed => "one download of 8 Gbit/s beside 200 B trips on 64".to_owned(),
         }
     }
@@ -98,37 +154,82 @@ impl Workload {
         }
     }
 
+    /// Why this machine cannot run it; None when it can.
+    pub fn missing(self, setup: &Setup) -> Option<String> {
+        let Workload::Idle { sessions: Some(sessions), .. } = self else { return None };
+        let needed = Setup::descriptors_for(sessions + ROOM);
+        let has = setup.descriptors;
+        (has < needed)
+            .then(|| format!("it needs {needed} descriptors a process, the limit here is {has} (ulimit -Hn)"))
+    }
+
     /// Measures one proxy once.
     pub fn measure(self, peer: &Peer, setup: &Setup, scale: Scale) -> Result<Sample, Failure> {
+        let setup = &setup.limited(if self.is_vast() { usize::MAX } else { USUAL_DESCRIPTORS });
         let load = Load::new(self.message_size())?;
         let proxy = peer.start(setup, &load)?;
-        let mut stage = Stage { load, proxy, scale };
-        let measured = match self {
-            Workload::Bulk { streams } => bulk::measure(&mut stage, streams, None),
-            Workload::Paced { streams } => bulk::measure(&mut stage, streams, Some(1.25e9)),
-            Workload::Trips { connections, .. } => trips::measure(&mut stage, connections),
-            Workload::Short => short::measure(&mut stage),
-            Workload::Idle => idle::measure(&mut stage),
-            Workload::Mixed => mixed::measure(&mut stage),
-        };
+        let mut stage = Stage { load, proxy, scale, setup };
+        let measured = self.work(&mut stage);
         // That the proxy has ended explains more than what its clients saw of it.
         stage.proxy.check_alive()?;
         let mut sample = measured?;
         if setup.logs {
-            sample.push((Metric::LogLines, stage.log_lines_per_session()?));
+            sample.values.push((Metric::LogLines, stage.log_lines_per_session()?));
         }
         Ok(sample)
     }
+
+    fn work(self, stage: &mut Stage<'_>) -> Result<Sample, Failure> {
+        match self {
+            Workload::Bulk { streams } => bulk::measure(stage, streams, None),
+            Workload::Paced { streams } => bulk::measure(stage, streams, Some(1.25e9)),
+            Workload::Trips { connections, .. } => trips::measure(stage, connections),
+            Workload::Rate { connections, per_second, .. } => rate::measure(stage, connections, per_second),
+            Workload::Short => visits::measure(stage, 1),
+            Workload::Session => visits::measure(stage, visits::SESSION_TRIPS),
+            Workload::Storm => storm::measure(stage),
+            Workload::Idle { sessions, .. } => {
+                let room = stage.setup.maxconn().saturating_sub(ROOM);
+                idle::measure(stage, sessions.unwrap_or(stage.scale.idle_sessions).min(room))
+            }
+            Workload::Mixed => mixed::measure(stage),
+        }
+    }
+
+    fn is_vast(self) -> bool {
+        matches!(self, Workload::Idle { sessions: Some(_), .. })
+    }
+
+    /// Whether it has a steady interval, whose system calls can be counted.
+    pub fn is_steady(self) -> bool {
+        !matches!(self, Workload::Idle { .. })
+    }
 }
 
-impl Stage {
+impl Stage<'_> {
     /// Warms up, then works for the steady interval between two readings.
     fn steady(&mut self, reset: impl FnOnce(&mut Load)) -> Result<CpuSpent, Failure> {
-        self.load.run_for(self.scale.warm_up)?;
-        let before = CpuReading::take(self.proxy.pid())?;
-        reset(&mut self.load);
-        self.load.run_for(self.scale.steady)?;
-        Ok(CpuReading::take(self.proxy.pid())?.since(&before))
+        let Scale { warm_up, steady, .. } = self.scale;
+        self.load.run_for(warm_up)?;
+        self.between_readings(|load| {
+            reset(load);
+            load.run_for(steady)
+        })
+    }
+
+    /// What the proxy spends while the load works.
+    fn between_readings(
+        &mut self,
+        work: impl FnOnce(&mut Load) -> Result<(), Failure>,
+    ) -> Result<CpuSpent, Failure> {
+        let pid = self.proxy.pid();
+        let Setup { cores, counting, folder, .. } = self.setup;
+        let counter = if *counting { Some(Counter::begin(&family(pid)?, *cores, folder)?) } else { None };
+        let before = CpuReading::take(pid)?;
+        work(&mut self.load)?;
+        let mut spent = CpuReading::take(pid)?.since(&before);
+        spent.syscalls = counter.map(Counter::end).transpose()?;
+        Ok(spent)
     }
 
     /// Connects `count` round-trippers a hundred at a time and lets each make its first trip.
@@ -174,15 +275,19 @@ impl Stage {
     }
 }
 
-/// Shares of the two cores: worked, and wanted in vain because somebody else was there.
-fn busy(spent: &CpuSpent) -> [(Metric, f64); 4] {
+/// What goes with each of `units`, and the shares of the two cores: worked, and wanted in vain because somebody else was
+/// there.
+fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
     let percent = |time: Duration| time.as_secs_f64() / spent.elapsed.as_secs_f64() * 100.0;
-    [
+    let mut values = vec![
+        (Metric::SwitchesPerUnit, spent.switches as f64 / units),
         (Metric::ProxyBusy, percent(spent.proxy)),
         (Metric::LoadBusy, percent(spent.load)),
         (Metric::ProxyWaited, percent(spent.proxy_waited)),
         (Metric::LoadWaited, percent(spent.load_waited)),
-    ]
+    ];
+    values.extend(spent.syscalls.map(|count| (Metric::SyscallsPerUnit, count as f64 / units)));
+    values
 }
 
 /// The proxy's CPU for each of `count` units, in microseconds.

@@ -1,24 +1,25 @@
 //! Round trips on many connections, each with one message on its way.
 
-use super::{Sample, Stage, busy, cpu_us_each, rate};
+use super::{Sample, Stage, cpu_us_each, overhead, rate};
 use crate::failure::Failure;
 use crate::load::latency::quantile_us;
 use crate::measure::CpuSpent;
 use crate::report::metric::Metric;
 
-pub fn measure(stage: &mut Stage, connections: usize) -> Result<Sample, Failure> {
+pub fn measure(stage: &mut Stage<'_>, connections: usize) -> Result<Sample, Failure> {
     stage.connect_trips(connections)?;
     stage.load.trips.run()?;
     let spent = stage.steady(|load| load.trips.reset())?;
-    let mut sample = vec![(Metric::CpuPerTrip, cpu_us_each(&spent, stage.load.trips.completed())?)];
-    sample.extend(speed(stage, &spent));
-    sample.extend(busy(&spent));
+    let completed = stage.load.trips.completed();
+    let mut values = vec![(Metric::CpuPerTrip, cpu_us_each(&spent, completed)?)];
+    values.extend(speed(stage, &spent));
+    values.extend(overhead(&spent, completed as f64));
     stage.finish_trips()?;
-    Ok(sample)
+    Ok(values.into())
 }
 
 /// Rate and latencies since the last reset.
-pub fn speed(stage: &Stage, spent: &CpuSpent) -> [(Metric, f64); 4] {
+pub fn speed(stage: &Stage<'_>, spent: &CpuSpent) -> [(Metric, f64); 4] {
     let trips = &stage.load.trips;
     [
         (Metric::TripRate, rate(spent, trips.completed())),

@@ -4,74 +4,27 @@ use std::ops::Range;
 use std::path::Path;
 
 use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::failure::{Attempt, Failure};
-use crate::report::metric::{Better, Metric};
+use super::{Chart, SIZE, colour, family_of, legend, way};
 use crate::report::number::short;
 use crate::report::{Report, Row, stats};
 
-/// The colour of each proxy, the same in every plot.
-const COLOURS: [(&str, RGBColor); 5] = [
-    ("pronk", RGBColor(204, 51, 17)),
-    ("haproxy-copy", RGBColor(0, 68, 136)),
-    ("haproxy-auto", RGBColor(0, 119, 187)),
-    ("haproxy-splice", RGBColor(102, 204, 238)),
-    ("nginx", RGBColor(0, 153, 136)),
-];
-const SIZE: (u32, u32) = (960, 420);
-type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-
-/// One file for each metric of each family of workloads that was measured; their names.
-pub fn draw_all(report: &Report, folder: &Path) -> Result<Vec<String>, Failure> {
-    let mut drawn = Vec::new();
-    for family in families(report) {
-        for metric in Metric::ALL.iter().copied().filter(|metric| metric.better() != Better::Neither) {
-            let fits = |row: &&Row| row.metric == metric && family_of(&row.workload) == family;
-            let rows: Vec<&Row> = report.rows.iter().filter(fits).collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let name = format!("{family}-{}.svg", metric.id());
-            draw(report, &rows, &folder.join(&name)).attempting(format!("drawing {name}"))?;
-            drawn.push(name);
-        }
-    }
-    Ok(drawn)
-}
-
-fn family_of(workload: &str) -> &str {
-    workload.split('-').next().unwrap_or(workload)
-}
-
-fn families(report: &Report) -> Vec<String> {
-    let mut families: Vec<String> = Vec::new();
-    for row in &report.rows {
-        let family = family_of(&row.workload).to_owned();
-        if !families.contains(&family) {
-            families.push(family);
-        }
-    }
-    families
-}
-
-fn draw(report: &Report, rows: &[&Row], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+/// The medians of one metric.
+pub fn draw(report: &Report, rows: &[&Row], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = axes(&area, rows)?;
     for (index, peer) in report.peers.iter().enumerate() {
-        let colour = COLOURS.iter().find(|(name, _)| name == peer).map_or(BLACK, |(_, colour)| *colour);
+        let colour = colour(peer);
         for (group, row) in rows.iter().enumerate() {
             draw_bar(&mut chart, place(group, index, report.peers.len()), &row.values[index], colour)?;
         }
         let swatch = move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled());
         chart.draw_series(std::iter::empty::<Rectangle<(f64, f64)>>())?.label(peer).legend(swatch);
     }
-    let mut labels = chart.configure_series_labels();
-    let labels = labels.position(SeriesLabelPosition::UpperRight);
-    labels.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw()?;
+    legend(&mut chart)?;
     area.present()?;
     Ok(())
 }
@@ -100,8 +53,7 @@ fn axes<'a>(
 }
 
 fn caption(row: &Row) -> String {
-    let way = if row.metric.better() == Better::Lower { "less is better" } else { "more is better" };
-    format!("{}: {} ({way})", family_of(&row.workload), row.metric.label())
+    format!("{}: {} ({})", family_of(&row.workload), row.metric.label(), way(row.metric))
 }
 
 /// Where on the horizontal axis one peer's bar of one group stands.
