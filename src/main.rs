@@ -25,7 +25,7 @@ fn show_version(wanted: Version) -> ExitCode {
     report::answer(&match wanted {
         Version::Brief => version::brief(),
         Version::Full => format!("{}\n{}", version::full(), keyword::text()),
-        Version::Number => version::number() + "\n",
+        Version::Number => format!("{}\n", version::VERSION),
         Version::Short => format!("{}\n", version::COMPATIBLE),
         Version::Branch => format!("{}\n", version::BRANCH),
     });

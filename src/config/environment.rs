@@ -8,6 +8,9 @@ pub const HAPROXY_VERSION: &str = "3.5-dev5";
 /// Its branch.
 pub const HAPROXY_BRANCH: &str = "3.5";
 
+/// That version with Pronk's own behind it: tools compare it with the numbers of HAProxy.
+pub const VERSION: &str = concat!("3.5-dev5-pronk", env!("CARGO_PKG_VERSION"));
+
 /// Where an expansion stands, for `.FILE`, `.LINE` and `.SECTION`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Here<'a> {

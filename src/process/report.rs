@@ -39,7 +39,7 @@ pub fn startup_log() -> String {
 pub fn introduction() -> [String; 2] {
     let path =
         std::env::current_exe().map_or_else(|_| "unknown".to_owned(), |path| path.display().to_string());
-    [format!("pronk version is {}", version::number()), format!("path to executable is {path}")]
+    [format!("pronk version is {}", version::VERSION), format!("path to executable is {path}")]
 }
 
 /// An answer on standard output; a reader that has gone, as `head` does, is no error.

@@ -4,15 +4,10 @@ use super::dumps::SERVICES;
 use super::error::strerror;
 use super::runtime;
 use crate::config::conditional::{ABSENT, FEATURES};
-pub use crate::config::environment::{HAPROXY_BRANCH as BRANCH, HAPROXY_VERSION as COMPATIBLE};
+pub use crate::config::environment::{HAPROXY_BRANCH as BRANCH, HAPROXY_VERSION as COMPATIBLE, VERSION};
 use crate::stats::RELEASE_DATE;
 use crate::sys::cpu;
 use crate::worker::MOST_WORKERS;
-
-/// HAProxy's number with Pronk's behind it: `3.5-dev5-pronk0.1.0`.
-pub fn number() -> String {
-    format!("{COMPATIBLE}-pronk{}", env!("CARGO_PKG_VERSION"))
-}
 
 /// What `-v` prints, four lines in HAProxy's shape.
 pub fn brief() -> String {
@@ -21,7 +16,7 @@ pub fn brief() -> String {
          Status: Pronk is not HAProxy: it speaks HAProxy's configuration, log and statistics languages.\n\
          Known bugs: what is not supported is refused by name; see the table of -vv.\n\
          Running on: {}\n",
-        number(),
+        VERSION,
         env!("CARGO_PKG_VERSION"),
         running_on(),
     )
@@ -91,7 +86,7 @@ mod tests {
         let text = brief();
         let mut words = text.lines().next().expect("a line").split(' ');
         assert_eq!(words.by_ref().take(2).collect::<Vec<_>>(), ["HAProxy", "version"]);
-        assert_eq!(words.next(), Some(number().as_str()));
+        assert_eq!(words.next(), Some(VERSION));
         assert_eq!(words.next(), Some(RELEASE_DATE));
         assert_eq!(words.next(), Some("-"));
         assert_eq!(text.lines().count(), 4);
@@ -99,6 +94,7 @@ mod tests {
 
     #[test]
     fn branch_is_the_number_before_the_dash() {
+        assert!(VERSION.starts_with(COMPATIBLE));
         assert_eq!(COMPATIBLE.split('-').next(), Some(BRANCH));
     }
 }

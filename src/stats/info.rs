@@ -8,6 +8,7 @@ use super::sources::Sources;
 use super::standing::Standing;
 use super::style::Style;
 use super::value::Value;
+use crate::config::environment::VERSION;
 
 /// Day of this version, as `show info` and `-v` show it.
 pub const RELEASE_DATE: &str = "2026/11/21";
@@ -58,8 +59,8 @@ fn zeros<const N: usize>(names: [&'static str; N]) -> [InfoValue; N] {
 fn identity(sources: &Sources, now_ms: u64) -> Vec<InfoValue> {
     let seconds = now_ms / 1000;
     vec![
-        ("Name", Value::text("Pronk")),
-        ("Version", Value::text(env!("CARGO_PKG_VERSION"))),
+        ("Name", Value::text("HAProxy")),
+        ("Version", Value::text(VERSION)),
         ("Release_date", Value::text(RELEASE_DATE)),
         number("Nbthread", sources.workers as u64),
         number("Nbproc", 1u64),

@@ -10,7 +10,6 @@ use crate::world::{World, two};
 
 /// Values that time or the process decides; their letters and types are compared all the same.
 const VOLATILE: &[&str] = &[
-    "Name",
     "Version",
     "Release_date",
     "Pid",
@@ -109,11 +108,16 @@ fn typed_line(line: &str) -> Option<String> {
     if at.parse::<u32>().ok()? > last || is_changed(object, name) {
         return None;
     }
-    let value = if VOLATILE.contains(&name) { "…" } else { value };
+    let value = if is_volatile(name) { "…" } else { value };
     Some(format!("{object}{at} {name} {} {kind} {value}", &tags[..3]))
 }
 
-fn is_changed(object: &str, name: &str) -> bool {
+/// Whether time or the process decides the value of a field.
+pub fn is_volatile(name: &str) -> bool {
+    VOLATILE.contains(&name)
+}
+
+pub fn is_changed(object: &str, name: &str) -> bool {
     CHANGED.contains(&name) || CHANGED.contains(&format!("{object}:{name}").as_str())
 }
 
@@ -139,7 +143,7 @@ fn note_json(world: &mut World, command: &str, begins: &str) {
             continue;
         }
         let whole = item.trim_end_matches(brackets);
-        let end = if VOLATILE.contains(&name) { whole.rfind(':').unwrap_or(0) } else { whole.len() };
+        let end = if is_volatile(name) { whole.rfind(':').unwrap_or(0) } else { whole.len() };
         world.note("json", whole[..end].to_owned());
     }
 }

@@ -3,6 +3,7 @@
 use super::super::answer::Answer;
 use super::super::console::{Console, level_name};
 use super::{Row, Typed, row};
+use crate::config::environment::VERSION;
 use crate::config::model::CliLevel::{Operator, User};
 use crate::config::model::ListenAddress;
 use crate::log::Level;
@@ -25,7 +26,7 @@ pub(super) async fn run(console: &mut Console, typed: Typed<'_>) -> Answer {
         "show threads" => threads(console),
         "show cli sockets" => sockets(console),
         "show env" => environment(typed.word(0)),
-        _ => Answer::message(Level::Info, env!("CARGO_PKG_VERSION")),
+        _ => Answer::message(Level::Info, VERSION),
     }
 }
 

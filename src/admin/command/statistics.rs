@@ -139,8 +139,8 @@ mod tests {
         assert!(
             ask("show stat be 4 2 json").starts_with("[[{\"objType\":\"Server\",\"proxyId\":3,\"id\":2,")
         );
-        assert!(ask("show info typed").starts_with("0.Name.1:POSV:str:Pronk\n"));
-        assert!(ask("show info desc").starts_with("Name: Pronk:\"Name of the program\"\n"));
+        assert!(ask("show info typed").starts_with("0.Name.1:POSV:str:HAProxy\n"));
+        assert!(ask("show info desc").starts_with("Name: HAProxy:\"Name of the program\"\n"));
         assert!(ask("show info typed float").contains("\n26.ConnRate.1:MRPV:flt:0\n"));
         assert!(ask("show schema json").starts_with("{\"$schema\":"));
     }

@@ -200,7 +200,7 @@ impl Client {
             ["operator"] => self.level = self.level.min(CliLevel::Operator),
             ["expert-mode" | "experimental-mode" | "mcli-debug-mode", ..] => {}
             ["help", ..] => return HELP.to_owned(),
-            ["show", "version"] => return version::number() + "\n",
+            ["show", "version"] => return format!("{}\n", version::VERSION),
             ["show", "proc", ..] => return self.shared.borrow().table(),
             ["show", "startup-logs", ..] => return self.shared.borrow().log.clone(),
             ["show", "cli", "level"] => return format!("{}\n", self.level_name()),

@@ -83,7 +83,7 @@ impl Worker {
             standing: Standing::Starting,
             reloads: 0,
             began: Instant::now(),
-            version: version::number(),
+            version: version::VERSION.to_owned(),
         })
     }
 
@@ -177,7 +177,7 @@ impl Roster {
         let mut out = line(["#<PID>", "<type>", "<reloads>", "<uptime>", "<version>"]);
         let reloads = format!("{} [failed: {}]", self.reloads, self.failed);
         let pid = std::process::id().to_string();
-        out.push_str(&line([&pid, "master", &reloads, &uptime(self.began), &version::number()]));
+        out.push_str(&line([&pid, "master", &reloads, &uptime(self.began), version::VERSION]));
         let mut part = |title: &str, former: bool| {
             let mut rows =
                 self.workers.iter().filter(|w| (w.standing == Standing::Former) == former).peekable();
