@@ -143,6 +143,7 @@ fn every_difference_belongs_to_a_scenario() {
         include_str!("runtime.rs"),
         include_str!("statistics.rs"),
         include_str!("timeouts.rs"),
+        include_str!("tools.rs"),
     ]
     .concat();
     for row in DIFFERENCES {

@@ -23,6 +23,7 @@ mod runtime;
 mod statistics;
 mod takeover;
 mod timeouts;
+mod tools;
 mod world;
 
 use std::path::PathBuf;

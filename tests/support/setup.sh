@@ -59,6 +59,18 @@ need_clients() {
     fail "pip could not install the clients in $CLIENTS"
 }
 
+# What operators point at a stats socket: socat, and a virtual environment with the library haproxyadmin.
+TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/pronk/tools"
+need_tools() {
+  need_packages socat:socat
+  "$TOOLS/bin/python" -c 'import haproxyadmin' 2>/dev/null && return
+  need_packages :python3-venv
+  echo "installing haproxyadmin in $TOOLS"
+  python3 -m venv "$TOOLS" || fail "python3 -m venv $TOOLS failed"
+  "$TOOLS/bin/pip" install --quiet --disable-pip-version-check haproxyadmin==0.2.4 six==1.17.0 ||
+    fail "pip could not install haproxyadmin in $TOOLS"
+}
+
 # Real HiveServer2 servers: Spark's jars (318 MB), fetched once, and a Java to run them.
 need_spark() {
   command -v java >/dev/null || need_packages java:default-jre-headless
