@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 mod family;
 mod port;
+pub(super) mod variables;
 
 pub use port::Port;
 
@@ -90,7 +91,8 @@ impl AddressError {
 /// The addresses of a `bind` line: comma separated, port ranges multiplied out.
 pub fn listen_addresses(text: &str, usage: Usage) -> Result<Vec<Address>, AddressError> {
     let mut addresses = Vec::new();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
+    // A comma may end the list.
+    for part in text.strip_suffix(',').unwrap_or(text).split(',') {
         match address(part, usage)? {
             Address::Ip(host, Port::Range(low, high)) => {
                 addresses.extend((low..=high).map(|port| Address::Ip(host.clone(), Port::Fixed(port))));
@@ -98,17 +100,17 @@ pub fn listen_addresses(text: &str, usage: Usage) -> Result<Vec<Address>, Addres
             address => addresses.push(address),
         }
     }
-    if addresses.is_empty() {
-        return Err(AddressError::new(
-            format!("missing address in '{text}'"),
-            "write ADDRESS:PORT, as in :21050",
-        ));
-    }
     Ok(addresses)
 }
 
-/// One address.
+/// One address, its variables expanded.
 pub fn address(text: &str, usage: Usage) -> Result<Address, AddressError> {
+    if text.is_empty() || text.starts_with('$') {
+        return Err(AddressError::new(
+            format!("'{text}' resolves to an empty address (environment variable missing?)"),
+            "write ADDRESS:PORT, as in :21050, or set the variable",
+        ));
+    }
     let (transport, rest) = Transport::split(text);
     let (family, rest) = Family::split(rest);
     refuse_unserved(text, usage, transport, family)?;

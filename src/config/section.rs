@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Source;
+use super::address;
 use super::conditional::{Blocks, World};
 use super::diagnostic::{Diagnostic, Excerpt, Form, Report, Severity};
 use super::draft::{Draft, Opening};
@@ -174,10 +175,12 @@ impl<'r> Walker<'r> {
             kept.push(line.clone());
         }
         if let Some(line) = self.ended(line)
-            && let Some(line) = self.modified(line)
-            && !self.header(&line)
+            && let Some(mut line) = self.modified(line)
         {
-            self.body(&line);
+            address::variables::expand(&mut line, &self.environment);
+            if !self.header(&line) {
+                self.body(&line);
+            }
         }
     }
 

@@ -115,6 +115,20 @@ fn server_addresses_may_follow_the_clients_port() {
 }
 
 #[test]
+fn variables_in_addresses_need_no_quotes() {
+    let text = "global\n setenv IP 10.0.0.1\n setenv OTHER 10.0.0.2\nlisten l ${IP}:1\n bind /run/$IP.sock\n\
+                server a $IP:$NONE7 check port 9 addr $OTHER source ${OTHER}";
+    let config = config(text);
+    let listen = config.binds.iter().map(|bind| bind.address.clone()).collect::<Vec<_>>();
+    assert_eq!(listen[0], ListenAddress::Tcp("10.0.0.1:1".parse().unwrap()));
+    assert_eq!(listen[1], ListenAddress::Unix("/run/10.0.0.1.sock".into()));
+    let server = &config.proxies[0].servers[0];
+    assert_eq!(server.address, ServerAddress::TcpMapped("10.0.0.1".parse().unwrap(), 0));
+    assert_eq!(server.source, Some("10.0.0.2:0".parse().unwrap()));
+    assert_eq!(server.check.and_then(|check| check.address), Some("10.0.0.2".parse().unwrap()));
+}
+
+#[test]
 fn cpu_maps_and_limits_reach_the_model() {
     let text = "global\n nbthread 3\n cpu-map auto:1/1-2 4-5\n cpu-map 1/3 0,6\n no strict-limits\n maxconn 77\n\
                 stats socket /x level admin\n stats timeout 1m\n spread-checks 4\n tune.bufsize 32k\n nosplice";
