@@ -81,6 +81,10 @@ impl Ring {
         let Some(socket) = lines.take(side) else { return };
         match how {
             CloseHow::Reset => crate::sys::socket::reset_on_close(socket.as_fd()),
+            CloseHow::FinReset => {
+                crate::sys::socket::finish_writing(socket.as_fd());
+                crate::sys::socket::reset_on_close(socket.as_fd());
+            }
             // Unread bytes turn a close into RST, which would overtake what the peer is still to read: the
             // FIN goes first, and what has arrived is thrown away.
             CloseHow::Fin if !heard_out => {

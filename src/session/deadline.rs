@@ -16,7 +16,7 @@ pub struct Ticks {
     /// A byte was last read or written. A byte taken from one side is owed to the other at once, so one
     /// tick serves both: what differs between the sides is which timeout applies to whom.
     pub activity: u32,
-    /// The present phase began.
+    /// The present phase began, or the half of it that is left once one direction has ended.
     pub phase: u32,
 }
 
@@ -95,13 +95,20 @@ impl Session {
             Side::Server => (timeouts.server_ms, timeouts.server_fin_ms),
         };
         let connected = self.phase == Phase::Established;
-        let limit = match (fin, timeouts.tunnel_ms) {
-            (Some(fin), _) if connected && self.relay(to).source_ended() => Some(fin),
-            (_, Some(tunnel)) if connected => Some(tunnel),
-            _ => plain,
+        // The end of a direction is no activity, but a -fin begins with it.
+        let (limit, since) = match (fin, timeouts.tunnel_ms) {
+            (Some(fin), _) if connected && self.relay(to).source_ended() => {
+                (Some(fin), later(ticks.activity, ticks.phase))
+            }
+            (_, Some(tunnel)) if connected => (Some(tunnel), ticks.activity),
+            _ => (plain, ticks.activity),
         };
-        limit.map(|ms| Deadline { at: ticks.activity.wrapping_add(ms), expiry: Expiry::Side(side) })
+        limit.map(|ms| Deadline { at: since.wrapping_add(ms), expiry: Expiry::Side(side) })
     }
+}
+
+fn later(a: u32, b: u32) -> u32 {
+    if (b.wrapping_sub(a) as i32) > 0 { b } else { a }
 }
 
 /// The earlier of two deadlines; the first one when they are equal.

@@ -13,6 +13,7 @@
 //! A session owns no socket, reads no clock and allocates nothing. It ends only when nothing is in flight.
 
 pub mod deadline;
+mod ending;
 mod in_flight;
 pub mod op;
 pub mod parcel;
@@ -24,7 +25,7 @@ mod waiting;
 
 use deadline::Expiry;
 use in_flight::InFlight;
-use op::{CloseHow, Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
+use op::{Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
 use policy::{Hold, Policy};
 pub use relay::{Half, HalfState};
 use relay::{Relay, Step};
@@ -331,7 +332,7 @@ impl Session {
     /// Does what a relay's step says.
     fn take(&mut self, step: Step, ops: &mut impl Submit) -> Verdict {
         match step {
-            Step::Next(Op::Shutdown(Direction::ToServer)) if self.is_reset(Side::Server) => {
+            Step::Next(Op::Shutdown(Direction::ToServer)) if self.is_reset_at_once() => {
                 // A server with `option nolinger` is not told but reset, and its answer is not awaited.
                 self.end(Cause::Normal, Stage::Ended, ops)
             }
@@ -354,55 +355,6 @@ impl Session {
             }
             Step::Broken(Side::Server) => self.end(Cause::ServerAbort, Stage::Data, ops),
         }
-    }
-
-    fn finish(&mut self, ops: &mut impl Submit) -> Verdict {
-        self.phase = Phase::Ending;
-        if self.relays.iter().any(Relay::expired) {
-            // Its source never said EOF.
-            self.abort_both(ops);
-        }
-        self.settle(ops)
-    }
-
-    /// The one road out: record the cause once, cancel what is in flight, wait for it, close.
-    #[cold]
-    fn end(&mut self, cause: Cause, stage: Stage, ops: &mut impl Submit) -> Verdict {
-        if self.phase == Phase::Ending {
-            return Verdict::Live;
-        }
-        self.phase = Phase::Ending;
-        self.record(cause, stage);
-        self.abort_both(ops);
-        Verdict::Live
-    }
-
-    /// Both sides, also when nothing of the session's is in flight: a receive that was answered may
-    /// still be armed in the kernel.
-    fn abort_both(&mut self, ops: &mut impl Submit) {
-        for side in Side::BOTH {
-            if !self.in_flight.has(InFlight::abort(side)) {
-                self.submit(Op::Abort(side), ops);
-            }
-        }
-    }
-
-    fn settle(&mut self, ops: &mut impl Submit) -> Verdict {
-        if self.in_flight != InFlight::default() {
-            return Verdict::Live;
-        }
-        for side in Side::BOTH {
-            let how = if self.is_reset(side) { CloseHow::Reset } else { CloseHow::Fin };
-            ops.submit(Op::Close(side, how));
-        }
-        Verdict::Ended(self.end)
-    }
-
-    /// As in HAProxy a reset is for a server that may still work, and for a client that awaits nothing more.
-    fn is_reset(&self, side: Side) -> bool {
-        let source = self.relay(Direction::out_of(side));
-        let heard_out = source.source_ended() && !source.expired();
-        self.reset_on_close[side.index()] && (heard_out == (side == Side::Client))
     }
 
     fn connect(&mut self, ops: &mut impl Submit) {

@@ -91,6 +91,8 @@ pub enum CloseHow {
     Fin,
     /// SO_LINGER 0: RST, unsent bytes dropped.
     Reset,
+    /// FIN, then RST: who reads sees an end, who goes on sending an error.
+    FinReset,
 }
 
 /// A request. Every variant but [`Op::Stop`], [`Op::Unwatch`] and [`Op::Close`] is answered by exactly one

@@ -255,6 +255,9 @@ impl Worker {
     fn on_completed(&mut self, slot: u32, completion: Completion, outcome: Outcome) {
         if let (Ok(n), Some(entry)) = (outcome, self.sessions.get_mut(slot as usize)) {
             match completion {
+                // The end of a direction: see `Ticks`.
+                Completion::Filled(_) if n == 0 => {}
+                Completion::ShutDown(_) => entry.record.ticks.phase = self.now as u32,
                 Completion::Filled(direction) => {
                     entry.record.bytes[direction.index()] += u64::from(n);
                     entry.record.ticks.activity = self.now as u32;

@@ -104,6 +104,14 @@ scenario!(server_resets_nolinger, config("  option nolinger\n", S1), one, |world
     world.note_log();
 });
 
+scenario!(server_resets_nolinger_in_the_end, config("  option nolinger\n", S1), one, |world| {
+    let (mut client, server) = world.relayed();
+    server.reset();
+    world.note_end("client", &mut client, SOON);
+    world.note("client is reset", client.reset_follows(GLANCE));
+    world.note_log();
+});
+
 scenario!(both_silent_nolinger, config("  option nolinger\n  timeout client 500\n", S1), one, |world| {
     let (client, server) = world.relayed();
     world.note_ends(client, server);

@@ -1,5 +1,7 @@
 //! What each timeout closes, and which side the log blames.
 
+use std::time::Duration;
+
 use crate::support::peer::Peer;
 use crate::{
     scenario,
@@ -262,3 +264,68 @@ scenario!(server_timeout_only_client_spoke, config("  timeout server 500\n", S1)
     world.note_end("server", &mut server, SOON);
     world.note_log();
 });
+
+scenario!(
+    the_end_of_a_direction_is_no_activity,
+    config("  timeout client 5s\n  timeout server 1500\n", S1),
+    one,
+    |world| {
+        let (client, server) = world.relayed();
+        std::thread::sleep(Duration::from_millis(1000));
+        client.finish();
+        world.note_last_of_ends(client, server);
+    }
+);
+
+scenario!(
+    a_fin_timeout_begins_with_the_end,
+    config("  timeout client 5s\n  timeout server 2s\n  timeout server-fin 1s\n", S1),
+    one,
+    |world| {
+        let (client, server) = world.relayed();
+        std::thread::sleep(Duration::from_millis(1500));
+        client.finish();
+        world.note_last_of_ends(client, server);
+    }
+);
+
+scenario!(
+    a_fin_timeout_begins_with_the_clients_silence,
+    config("  timeout client 500\n  timeout server 800\n  timeout server-fin 1500\n", S1),
+    one,
+    |world| {
+        let (client, server) = spoken_to(world);
+        world.note_last_of_ends(client, server);
+    }
+);
+
+scenario!(
+    a_silent_server_is_reset_in_the_end,
+    config("  timeout client 500\n  timeout server 1s\n", S1),
+    one,
+    |world| {
+        let (client, server) = spoken_to(world);
+        world.note_last_of_ends(client, server);
+    }
+);
+
+scenario!(
+    both_silent_nolinger_in_the_end,
+    config("  option nolinger\n  timeout client 500\n  timeout server 1s\n", S1),
+    one,
+    |world| {
+        let (client, server) = spoken_to(world);
+        world.note_last_of_ends(client, server);
+    }
+);
+
+scenario!(
+    half_closed_by_server_then_client_timeout_nolinger,
+    config("  option nolinger\n  timeout client 500\n", S1),
+    one,
+    |world| {
+        let (client, server) = world.relayed();
+        server.finish();
+        world.note_last_of_ends(client, server);
+    }
+);

@@ -162,6 +162,15 @@ impl World {
         self.note_log();
     }
 
+    /// Notes how both connections end, what comes after a FIN too, then the log line.
+    pub fn note_last_of_ends(&mut self, mut client: Peer, mut server: Peer) {
+        self.note_end("client", &mut client, SOON);
+        self.note_end("server", &mut server, SOON);
+        self.note("client is reset", client.reset_follows(GLANCE));
+        self.note("server is reset", server.reset_follows(GLANCE));
+        self.note_log();
+    }
+
     pub fn note(&mut self, field: &'static str, value: impl ToString) {
         self.seen.push((field, value.to_string()));
     }

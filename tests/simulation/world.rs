@@ -487,7 +487,7 @@ impl World {
             }
         }
         if let Some(peer) = &mut self.actors[at].peers[side.index()] {
-            peer.got_fin |= how == CloseHow::Fin;
+            peer.got_fin |= how != CloseHow::Reset;
         }
         if let Some(peer) = self.actors[at].peers[side.index()].take() {
             self.actors[at].final_counts[side.index()] = Some((peer.sent, peer.to_send, peer.received));

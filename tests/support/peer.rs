@@ -103,6 +103,18 @@ impl Peer {
         }
     }
 
+    /// Whether a reset follows the FIN that was seen.
+    pub fn reset_follows(&self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        while self.stream.take_error().expect("a socket").is_none() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
     /// Waits until something is there to be read.
     pub fn await_bytes(&self) {
         self.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
