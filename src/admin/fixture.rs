@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use super::console::Console;
 use super::dialogue::Line;
 use super::reload;
-use super::{Herald, Powers, Shared};
+use super::{Herald, Powers, Shared, Site};
 use crate::config::model::{
     Bind, BindId, CliLevel, Config, ListenAddress, Mode, ProxyId, ProxyKind, StatsPage,
 };
@@ -79,6 +79,17 @@ pub fn sources(config: Config) -> Shared {
         stopping: false,
         forgotten_sessions: 0,
     }))
+}
+
+/// The listener of the page of a configuration's third proxy; it logs nothing.
+pub fn site_of(config: Config) -> Site {
+    let targets = crate::log::open(&config, false).expect("there are no targets");
+    let (log, mut sinks) = crate::log::start(Arc::new(config.clone()), targets, 1, "host").expect("a thread");
+    log.close();
+    let journal = Rc::new(RefCell::new(sinks.pop().expect("one sink")));
+    let (crew, ..) = crew(0).expect("descriptors");
+    let health = health::channel().0;
+    Site { shared: sources(config), journal, health, crew, proxy: ProxyId(2), bind: BindId(0) }
 }
 
 /// Runs a future as the control thread would.

@@ -31,7 +31,7 @@ pub use command::commands;
 pub use frontends::{pause_all, resume_all};
 pub use herald::Herald;
 pub use listener::{Gate, Listener, Stream};
-pub use page::{Site, serve as serve_page};
+pub use page::{Journal, Site, serve as serve_page};
 pub use sockets::{Rights, serve as serve_stats_socket, serve_connection};
 
 /// The statistics, shared by the tasks of the control thread.

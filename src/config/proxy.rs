@@ -65,7 +65,7 @@ pub(super) struct Settings {
 pub(super) enum LogStyleLine {
     /// `option tcplog`
     Tcplog,
-    /// `option httplog` or `option httpslog`, which fall back to it.
+    /// `option httplog` or `option httpslog`, which fall back to it in a TCP proxy.
     Http(&'static Keyword, Line),
 }
 

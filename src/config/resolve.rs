@@ -273,7 +273,11 @@ fn timeouts(written: Timeouts) -> Timeouts {
 }
 
 fn log_style(section: &Section) -> LogStyle {
-    match section.settings.log_style {
+    match &section.settings.log_style {
+        Some(LogStyleLine::Http(row, _)) if section.mode() == Mode::Http => match row.words {
+            "option httpslog" => LogStyle::Httpslog,
+            _ => LogStyle::Httplog,
+        },
         Some(LogStyleLine::Tcplog | LogStyleLine::Http(..)) => LogStyle::Tcplog,
         None => LogStyle::Connect,
     }

@@ -68,6 +68,7 @@ pub(super) fn record() -> SessionRecord {
         redispatched: false,
         server_queue: 0,
         backend_queue: 0,
+        request: None,
     }
 }
 

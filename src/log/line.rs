@@ -1,4 +1,4 @@
-//! The text of a session's line, and whether there is one (configuration manual, sections 8.2.2 and 8.2.3).
+//! The text of a session's line, and whether there is one (configuration manual, sections 8.2.1 to 8.2.4).
 
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
@@ -8,12 +8,15 @@ use crate::session::termination::Cause;
 
 use super::clock::LocalClock;
 use super::level::Level;
-use super::record::SessionRecord;
+use super::record::{RequestRecord, SessionRecord};
 
 /// The severity to log at, or None when an option silences this session.
 pub(super) fn severity(frontend: &Proxy, record: &SessionRecord) -> Option<Level> {
     let options = &frontend.options;
     if frontend.log_style == LogStyle::Connect {
+        if record.request.as_ref().is_some_and(|request| request.line.is_none()) {
+            return None; // a request is announced once it was understood
+        }
         return Some(Level::Info); // said at accept, before any option could know better
     }
     let null = record.bytes_to_server == 0 && !record.early;
@@ -27,7 +30,9 @@ pub(super) fn severity(frontend: &Proxy, record: &SessionRecord) -> Option<Level
 /// What `dontlog-normal` keeps and `log-separate-errors` raises: a retry or redispatch counts.
 fn is_error(record: &SessionRecord) -> bool {
     match record.termination.cause {
-        Cause::Local => record.redispatched,
+        Cause::Local => {
+            record.redispatched || record.request.as_ref().is_some_and(|request| request.status >= 500)
+        }
         Cause::Normal => record.redispatched || record.retries > 0,
         _ => true,
     }
@@ -40,6 +45,8 @@ pub(super) fn session(out: &mut String, config: &Config, clock: &LocalClock, rec
     let _ = match frontend.log_style {
         LogStyle::Connect => connect(out, config, frontend, record),
         LogStyle::Tcplog => tcplog(out, config, clock, frontend, record),
+        LogStyle::Httplog => httplog(out, config, clock, frontend, record),
+        LogStyle::Httpslog => httplog(out, config, clock, frontend, record).map(|()| out.push_str(NO_TLS)),
     };
 }
 
@@ -61,7 +68,8 @@ fn connect(out: &mut String, config: &Config, frontend: &Proxy, record: &Session
     }
     out.push_str("to ");
     address(out, config, record, record.frontend_address)?;
-    write!(out, " ({}/TCP)", frontend.name)
+    let mode = if record.request.is_some() { "HTTP" } else { "TCP" };
+    write!(out, " ({}/{mode})", frontend.name)
 }
 
 /// `%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq`.
@@ -72,24 +80,86 @@ fn tcplog(
     frontend: &Proxy,
     record: &SessionRecord,
 ) -> fmt::Result {
-    let backend = &config.proxies[usize::from(record.backend.0)];
-    address(out, config, record, record.client)?;
-    out.push_str(" [");
-    clock.at(record.accepted_us).session(out)?;
-    let server = record.server.as_deref().unwrap_or("<NOSRV>");
-    write!(out, "] {} {}/{server} ", frontend.name, backend.name)?;
+    beginning(out, config, clock, record, record.accepted_us)?;
     timers_and_bytes(out, frontend, record)?;
     let [cause, stage] = record.termination.letters().map(char::from);
     write!(out, " {cause}{stage} ")?;
     counts(out, record)
 }
 
-/// `%Tw/%Tc/%Tt %B`. With `option logasap` the totals are marked as unfinished on every line of the frontend.
-///
-/// `%Tw` is one more than the time in queues: HAProxy subtracts the request's time, which is -1 without HTTP.
+/// What `option httpslog` adds, of a connection without TLS.
+const NO_TLS: &str = " 0/-/-/-/0 -/-/-";
+
+/// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %{+Q}r`.
+/// There are no captures and no cookies.
+fn httplog(
+    out: &mut String,
+    config: &Config,
+    clock: &LocalClock,
+    frontend: &Proxy,
+    record: &SessionRecord,
+) -> fmt::Result {
+    let Some(request) = record.request.as_deref() else { return Ok(()) };
+    let RequestRecord { line, status, received_us, request_ms, response_ms, active_ms } = request;
+    beginning(out, config, clock, record, *received_us)?;
+    let plus = plus(frontend, record);
+    write!(out, "{request_ms}/{}/{}/{response_ms}", record.queue_ms, record.connect_ms)?;
+    write!(out, "/{plus}{active_ms} {status} {plus}{} - - ", record.bytes_to_client)?;
+    let [cause, stage] = record.termination.letters().map(char::from);
+    write!(out, "{cause}{stage}-- ")?;
+    counts(out, record)?;
+    out.push_str(" \"");
+    quotable(out, line.as_deref().unwrap_or("<BADREQ>"));
+    out.push('"');
+    Ok(())
+}
+
+/// What would end the quotes or the line stands as `#` and its code (section 8.6).
+fn quotable(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '"' | '#' | '\0'..'\x20' | '\x7f'.. => {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    // Formatting into a String cannot fail.
+                    let _ = write!(out, "#{byte:02X}");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+}
+
+/// `A:P [date] frontend backend/server `.
+fn beginning(
+    out: &mut String,
+    config: &Config,
+    clock: &LocalClock,
+    record: &SessionRecord,
+    at_us: u64,
+) -> fmt::Result {
+    let [frontend, backend] = [record.frontend, record.backend].map(|id| &config.proxies[usize::from(id.0)]);
+    address(out, config, record, record.client)?;
+    out.push_str(" [");
+    clock.at(at_us).session(out)?;
+    let server = record.server.as_deref().unwrap_or("<NOSRV>");
+    write!(out, "] {} {}/{server} ", frontend.name, backend.name)
+}
+
+/// With `option logasap` the totals are marked as unfinished on every line of the frontend.
+fn plus(frontend: &Proxy, record: &SessionRecord) -> &'static str {
+    if record.early || frontend.options.logasap { "+" } else { "" }
+}
+
+/// `%Tw/%Tc/%Tt %B`. In mode tcp `%Tw` is one more than the time in queues: HAProxy subtracts the
+/// request's time, which is -1 without HTTP.
 fn timers_and_bytes(out: &mut String, frontend: &Proxy, record: &SessionRecord) -> fmt::Result {
-    let plus = if record.early || frontend.options.logasap { "+" } else { "" };
-    let queue_ms = if record.queue_ms < 0 { -1 } else { record.queue_ms.saturating_add(1) };
+    let plus = plus(frontend, record);
+    let queue_ms = match &record.request {
+        Some(_) => record.queue_ms,
+        None if record.queue_ms < 0 => -1,
+        None => record.queue_ms.saturating_add(1),
+    };
     write!(out, "{queue_ms}/{}/{plus}{}", record.connect_ms, record.total_ms)?;
     write!(out, " {plus}{}", record.bytes_to_client)
 }

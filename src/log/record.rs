@@ -55,4 +55,23 @@ pub struct SessionRecord {
     pub server_queue: u32,
     /// `%bq`: the same of the backend's queue.
     pub backend_queue: u32,
+    /// What only `mode http` knows; None for the sessions of workers.
+    pub request: Option<Box<RequestRecord>>,
+}
+
+/// One HTTP request, in what its line has beyond a session's.
+#[derive(Clone, Debug)]
+pub struct RequestRecord {
+    /// `%r`: method, target and version as they came; None: `<BADREQ>`.
+    pub line: Option<String>,
+    /// `%ST`: the answer's status.
+    pub status: u16,
+    /// When its first byte came, microseconds since the epoch.
+    pub received_us: u64,
+    /// `%TR`: milliseconds from there to the end of its headers; -1: they never ended.
+    pub request_ms: i32,
+    /// `%Tr`: milliseconds until the answer began; -1: no one answered.
+    pub response_ms: i32,
+    /// `%Ta`: milliseconds from its first byte to the end.
+    pub active_ms: u64,
 }

@@ -27,7 +27,7 @@ use super::report::{self, Severity};
 use super::signals::{self, Asked};
 use super::succession::Succession;
 use super::threads::{Event, Threads};
-use crate::admin::{self, Gate, Herald, Listener, Powers, Shared, Site};
+use crate::admin::{self, Gate, Herald, Journal, Listener, Powers, Shared, Site};
 use crate::config::model::{BindId, ListenAddress};
 use crate::health::HealthThread;
 use crate::log::{Level, LogHandle};
@@ -99,6 +99,8 @@ pub struct Control {
     attending: Option<JoinHandle<()>>,
     succession: Succession,
     peers: Arc<Peers>,
+    /// Where the clients of the stats page are logged.
+    journal: Journal,
     serving: Serving,
     reloader: Option<JoinHandle<()>>,
     origin: Option<Arc<Origin>>,
@@ -140,6 +142,7 @@ impl Control {
             attending: None,
             succession,
             peers: threads.peers,
+            journal: Rc::new(RefCell::new(threads.journal)),
             serving: Serving::default(),
             reloader: None,
             origin: origin.map(Arc::new),
@@ -265,7 +268,14 @@ impl Control {
         let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
         for (bind, socket) in services.pages {
             let proxy = config.binds[usize::from(bind.0)].proxy;
-            let site = Site { shared: Rc::clone(&self.shared), proxy, bind };
+            let site = Site {
+                shared: Rc::clone(&self.shared),
+                journal: Rc::clone(&self.journal),
+                health: powers.health.clone(),
+                crew: powers.crew.clone(),
+                proxy,
+                bind,
+            };
             let mut listener = Listener::new(socket).map_err(failed)?;
             self.gates.borrow_mut().push(listener.gate(Some(bind)));
             let serving = admin::serve_page(listener, site, Arc::clone(&places));
@@ -297,6 +307,7 @@ impl Control {
             shared: Rc::clone(&self.shared),
             crew: self.crew.clone(),
             health: self.health.remote(),
+            journal: Rc::clone(&self.journal),
             holdings: Rc::clone(&self.succession.holdings),
             serving: Rc::clone(&self.serving),
             gates: Rc::clone(&self.gates),

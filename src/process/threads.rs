@@ -19,7 +19,7 @@ use super::states::States;
 use crate::config::model::{BindId, Config, Global};
 use crate::health::{self, HealthThread};
 use crate::load::Load;
-use crate::log::{self, LogHandle};
+use crate::log::{self, LogHandle, SessionSink};
 use crate::stats::counters::WorkerCounters;
 use crate::stats::file::{self, Kept};
 use crate::stats::{Limits, Rates, Sources};
@@ -71,6 +71,8 @@ pub struct Threads {
     pub log: LogHandle,
     /// What all of them count.
     pub sources: Sources,
+    /// Where the control thread logs the clients of the stats page.
+    pub journal: SessionSink,
     /// Where workers tell that they listen no more.
     pub peers: Arc<Peers>,
 }
@@ -79,7 +81,9 @@ pub struct Threads {
 pub fn start(material: Material) -> Result<Threads, StartError> {
     let Material { config, workers, budget, listeners, logs, states, warnings, began } = material;
     let hostname = sources::hostname();
-    let (log, sinks) = log::start(Arc::clone(&config), logs, workers, &hostname)?;
+    // One more than workers: the control thread logs the clients of the stats page.
+    let (log, mut sinks) = log::start(Arc::clone(&config), logs, workers + 1, &hostname)?;
+    let journal = sinks.pop().expect("there is one sink more than workers");
     let load = Arc::new(Load::new(&config, workers));
     let mut publisher = TablePublisher::new(Arc::clone(&config), &load);
     for text in health::restore(&mut publisher, &load, &states.servers) {
@@ -137,7 +141,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         config,
     };
     let health = health::start(publisher, log.clone(), load, clock.start, console())?;
-    Ok(Threads { crew, returns, events, health, log, sources, peers })
+    Ok(Threads { crew, returns, events, health, log, sources, journal, peers })
 }
 
 /// Lets the counters of the control thread begin with what was kept. How many sessions of frontends that were.

@@ -25,8 +25,8 @@ impl Moment {
     fn of(proxy: &Proxy) -> Moment {
         match (&proxy.log_style, proxy.options.logasap) {
             (LogStyle::Connect, _) => Moment::Accepted,
-            (LogStyle::Tcplog, true) => Moment::Connected,
-            (LogStyle::Tcplog, false) => Moment::End,
+            (LogStyle::Tcplog | LogStyle::Httplog | LogStyle::Httpslog, true) => Moment::Connected,
+            (LogStyle::Tcplog | LogStyle::Httplog | LogStyle::Httpslog, false) => Moment::End,
         }
     }
 }
@@ -163,6 +163,7 @@ impl Worker {
             redispatched: session.redispatched(),
             server_queue: u32::from(record.queue_place[0]),
             backend_queue: u32::from(record.queue_place[1]),
+            request: None,
         }
     }
 

@@ -15,6 +15,7 @@ mod ends;
 mod lists;
 mod live;
 mod orders;
+mod page;
 mod published;
 mod queues;
 mod retries;

@@ -256,7 +256,7 @@ fn normal(part: &str) -> String {
 }
 
 /// Down: a busy machine is late by much, and early only by the width of a tick.
-fn rounded(time: &str) -> String {
+pub fn rounded(time: &str) -> String {
     const EARLY_MS: i64 = 50;
     match time.parse::<i64>() {
         Ok(ms) if ms >= 0 => ((ms + EARLY_MS) / GRAIN_MS * GRAIN_MS).to_string(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cell::{bytes, duration, escaped, grouped};
-use super::request::View;
+use super::view::View;
 use crate::config::model::{Config, Proxy, StatsPage};
 use crate::stats::{Row, RowKind, Value};
 

@@ -1,8 +1,7 @@
 //! Prometheus' metrics on the listeners of `mode http` proxies (`http-request use-service`).
 
-use hyper::StatusCode;
-
-use super::{Answer, Site, text};
+use super::Site;
+use super::response::Response;
 use crate::stats::prometheus::{Family, Scope, families};
 use crate::stats::{self, InfoValue, Row, RowKind};
 
@@ -26,8 +25,8 @@ pub(super) fn is_here(site: &Site, path: &str) -> bool {
 }
 
 /// The metrics, other tasks served between two families.
-pub(super) async fn answer(site: &Site, query: &str) -> Answer {
-    let Some(query) = Query::read(query) else { return bad_request() };
+pub(super) async fn answer(site: &Site, query: &str) -> Response {
+    let Some(query) = Query::read(query) else { return Response::error(400) };
     let (info, rows): (Vec<InfoValue>, Vec<Row>) = {
         let sources = site.shared.borrow();
         (stats::info_values(&sources), stats::rows(&sources))
@@ -37,7 +36,7 @@ pub(super) async fn answer(site: &Site, query: &str) -> Answer {
         family.render(&mut out, &info, &rows, query.no_maint);
         tokio::task::yield_now().await;
     }
-    text(StatusCode::OK, "text/plain; version=0.0.4", out)
+    Response::text(200, "text/plain; version=0.0.4", out)
 }
 
 impl Query {
@@ -101,12 +100,6 @@ impl Query {
             (self.wanted.is_empty() || is_in(&self.wanted)) && !is_in(&self.unwanted)
         })
     }
-}
-
-fn bad_request() -> Answer {
-    let body =
-        "<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid request.\n</body></html>\n";
-    text(StatusCode::BAD_REQUEST, "text/html", body.to_owned())
 }
 
 #[cfg(test)]

@@ -5,48 +5,48 @@
 
 mod auth;
 mod cell;
+mod exchange;
 mod html;
+mod journal;
 mod metrics;
 mod request;
+mod response;
+mod view;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use super::Shared;
 use super::filter::Filter;
-use super::listener::Listener;
+use super::listener::{Listener, Stream};
 use crate::config::model::{BindId, CliLevel, Config, ProxyId, StatsPage};
+use crate::health;
 use crate::stats::{self, Format, Row, Style};
-use request::View;
+use crate::worker::mailbox::Crew;
+use exchange::{Form, Patience};
+use journal::Ends;
+use request::Request;
+use response::{By, Response};
+use view::View;
 
-/// How long a client may take.
-#[derive(Clone, Copy, Debug)]
-struct Patience {
-    /// For complete headers, also between two requests.
-    headers: Duration,
-    /// For everything: a client that reads slowly must come again.
-    connection: Duration,
-}
+pub use journal::Journal;
 
-const PATIENCE: Patience = Patience { headers: Duration::from_secs(10), connection: Duration::from_secs(60) };
-/// Headers beyond this size are refused.
-const BUFFER_SIZE: usize = 16_384;
+const PATIENCE: Patience = Patience { request: Duration::from_secs(10), connection: Duration::from_secs(60) };
 
 /// The listener of a page, and what counts its clients.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Statistics and configuration.
     pub shared: Shared,
+    /// Where its requests are logged.
+    pub journal: Journal,
+    /// Servers' states.
+    pub health: health::Remote,
+    /// The sessions.
+    pub crew: Crew,
     /// Whose page.
     pub proxy: ProxyId,
     /// Through which address.
@@ -55,27 +55,38 @@ pub struct Site {
 
 /// Serves one listener of a `mode http` proxy until the task is aborted.
 pub async fn serve(listener: Listener, site: Site, places: Arc<Semaphore>) {
-    listener.serve(places, |stream| client(stream, site.clone(), PATIENCE)).await;
+    listener
+        .serve(places, |stream| {
+            let site = site.clone();
+            async move {
+                let ends = ends(&stream);
+                client(stream, ends, &site, patience(&site)).await;
+            }
+        })
+        .await;
 }
 
-async fn client<S>(stream: S, site: Site, patience: Patience)
+fn ends(stream: &Stream) -> Ends {
+    match stream {
+        Stream::Tcp(stream) => Ends { client: stream.peer_addr().ok(), local: stream.local_addr().ok() },
+        Stream::Unix(_) => Ends::default(),
+    }
+}
+
+/// `timeout client`, as far as it does not let idle clients take all places.
+fn patience(site: &Site) -> Patience {
+    let sources = site.shared.borrow();
+    let client_ms = sources.config.proxies[usize::from(site.proxy.0)].timeouts.client_ms;
+    let request = client_ms.map_or(PATIENCE.request, |ms| Duration::from_millis(u64::from(ms)));
+    Patience { request: request.min(PATIENCE.request), ..PATIENCE }
+}
+
+async fn client<S>(stream: S, ends: Ends, site: &Site, patience: Patience)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let _counted = Counted::begin(&site);
-    let place = &site;
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(respond(place, &request).await) });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience.headers)
-        .max_buf_size(BUFFER_SIZE)
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(patience.connection, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "stats page"),
-        Err(_) => tracing::debug!("stats page: connection given up after its time"),
-    }
+    let _counted = Counted::begin(site);
+    exchange::serve(stream, ends, site, patience).await;
 }
 
 /// A client in the frontend's counters, from accept to close.
@@ -109,49 +120,45 @@ impl Drop for Counted<'_> {
     }
 }
 
-type Answer = Response<Full<Bytes>>;
-
-async fn respond<B>(site: &Site, request: &Request<B>) -> Answer {
-    let uri = request.uri();
-    match metrics::is_here(site, uri.path()) {
-        true => metrics::answer(site, uri.query().unwrap_or_default()).await,
-        false => answer(site, request),
+async fn respond(site: &Site, _ends: Ends, request: &Request, _form: Form) -> Response {
+    match metrics::is_here(site, request.path()) {
+        true => metrics::answer(site, request.query()).await.by(By::Service("<PROMEX>")),
+        false => page(site, request),
     }
 }
 
-fn answer<B>(site: &Site, request: &Request<B>) -> Answer {
+fn page(site: &Site, request: &Request) -> Response {
     let sources = site.shared.borrow();
-    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     let page = sources.config.proxies[usize::from(site.proxy.0)].stats.as_ref();
-    let readable = matches!(*request.method(), Method::GET | Method::HEAD);
-    let Some((page, view)) =
-        page.filter(|_| readable).and_then(|page| Some((page, request::view(&page.uri, target)?)))
+    let readable = matches!(request.method.as_str(), "GET" | "HEAD");
+    let Some((page, view)) = page
+        .filter(|_| readable)
+        .and_then(|page| Some((page, view::view(&page.uri, request.path_and_query())?)))
     else {
-        return unavailable();
+        return Response::error(503).by(By::Nobody);
     };
-    let credentials = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    if !auth::admits(&page.auth, credentials) {
+    if !auth::admits(&page.auth, request.authorization.as_deref()) {
         return unauthorized(page);
     }
     let rows = rows(site, page, &view);
-    let mut answer = match view.listing {
+    let answer = match view.listing {
         Some(format) => listing(format, rows),
-        None => text(StatusCode::OK, "text/html; charset=utf-8", html(site, page, &view, &rows)),
+        None => Response::text(200, "text/html; charset=utf-8", html(site, page, &view, &rows)),
     };
-    if let Some(refresh) = page.refresh.filter(|_| !view.norefresh) {
-        let header = HeaderName::from_static("refresh");
-        answer.headers_mut().insert(header, HeaderValue::from(refresh.as_secs().max(1)));
+    let answer = answer.with("x-content-type-options", "nosniff");
+    match page.refresh.filter(|_| !view.norefresh) {
+        Some(refresh) => answer.with("refresh", refresh.as_secs().max(1).to_string()),
+        None => answer,
     }
-    answer
 }
 
 /// What programs read.
-fn listing(format: Format, rows: Vec<Row>) -> Answer {
+fn listing(format: Format, rows: Vec<Row>) -> Response {
     let kind = match format {
         Format::Json => "application/json",
         Format::Plain | Format::Typed => "text/plain; charset=utf-8",
     };
-    text(StatusCode::OK, kind, Style { format, ..Style::default() }.rows(rows))
+    Response::text(200, kind, Style { format, ..Style::default() }.rows(rows))
 }
 
 /// The rows within `stats scope` and the request's own scope.
@@ -188,63 +195,48 @@ fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row]) -> String {
     })
 }
 
-fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert("cache-control", HeaderValue::from_static("no-cache"));
-    headers.insert("content-type", HeaderValue::from_static(kind));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    answer
-}
-
-fn unavailable() -> Answer {
-    let body = "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>\n";
-    text(StatusCode::SERVICE_UNAVAILABLE, "text/html", body.to_owned())
-}
-
-fn unauthorized(page: &StatsPage) -> Answer {
-    let body = "<html><body><h1>401 Unauthorized</h1>\nYou need a valid user and password to access this content.\n</body></html>\n";
-    let mut answer = text(StatusCode::UNAUTHORIZED, "text/html", body.to_owned());
+fn unauthorized(page: &StatsPage) -> Response {
     let realm = page.realm.as_deref().unwrap_or("HAProxy Statistics").replace(['\\', '"'], "");
-    // A realm that no header may hold falls back to the default one.
-    let challenge = HeaderValue::from_str(&format!("Basic realm=\"{realm}\""))
-        .unwrap_or(HeaderValue::from_static("Basic realm=\"HAProxy Statistics\""));
-    answer.headers_mut().insert("www-authenticate", challenge);
-    answer
+    Response::error(401).with("www-authenticate", format!("Basic realm=\"{realm}\""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::fixture::{config, page, sources};
+    use crate::admin::fixture::{config, local, page, site_of};
     use crate::config::model::Exporter;
 
     fn site(settings: StatsPage) -> Site {
         let mut config = config();
         config.proxies[2].stats = Some(settings);
-        Site { shared: sources(config), proxy: ProxyId(2), bind: BindId(0) }
+        site_of(config)
     }
 
-    fn request(target: &str, authorization: Option<&str>) -> Request<()> {
-        let mut request = Request::builder().uri(target);
-        if let Some(value) = authorization {
-            request = request.header(AUTHORIZATION, value);
+    fn request(target: &str, more: &str) -> Request {
+        let head = format!("GET {target} HTTP/1.1\r\n{more}\r\n");
+        match Request::parse(head.as_bytes()) {
+            request::Parsed::Whole(request, _) => request,
+            other => panic!("{head:?} is {other:?}"),
         }
-        request.body(()).expect("a request")
     }
 
-    fn body(answer: Answer) -> String {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let collected = runtime.block_on(http_body_util::BodyExt::collect(answer.into_body()));
-        String::from_utf8(collected.expect("whole").to_bytes().to_vec()).expect("UTF-8")
+    fn answer(site: &Site, target: &str) -> Response {
+        local(respond(site, Ends::default(), &request(target, ""), Form::Whole(Vec::new())))
+    }
+
+    fn body(site: &Site, target: &str) -> String {
+        answer(site, target).body
+    }
+
+    fn header(response: &Response, name: &str) -> Option<String> {
+        response.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
 
     #[test]
     fn other_paths_find_no_server() {
-        let answer = answer(&site(page()), &request("/", None));
-        assert_eq!(answer.status(), 503);
-        assert!(body(answer).contains("No server is available to handle this request."));
+        let answer = answer(&site(page()), "/");
+        assert_eq!(answer.status, 503);
+        assert!(answer.body.contains("No server is available to handle this request."));
     }
 
     #[test]
@@ -254,29 +246,32 @@ mod tests {
             realm: Some("my\r\nrealm".to_owned()),
             ..page()
         });
-        let refused = answer(&site, &request("/stats", None));
-        assert_eq!(refused.status(), 401);
-        assert_eq!(refused.headers()["www-authenticate"], "Basic realm=\"HAProxy Statistics\"");
-        assert_eq!(answer(&site, &request("/stats", Some("Basic YTpi"))).status(), 200);
-        assert_eq!(answer(&site, &request("/stats", Some("Basic YTpj"))).status(), 401);
+        let refused = answer(&site, "/stats");
+        assert_eq!(refused.status, 401);
+        assert_eq!(header(&refused, "www-authenticate"), Some("Basic realm=\"myrealm\"".to_owned()));
+        let given = |account: &str| {
+            let request = request("/stats", &format!("Authorization: Basic {account}\r\n"));
+            local(respond(&site, Ends::default(), &request, Form::Whole(Vec::new()))).status
+        };
+        assert_eq!((given("YTpi"), given("YTpj")), (200, 401));
     }
 
     #[test]
     fn csv_and_html_show_the_same_rows() {
         let site = site(page());
-        let csv = body(answer(&site, &request("/stats;csv", None)));
+        let csv = body(&site, "/stats;csv");
         assert_eq!(csv.lines().count(), 1 + 6);
-        let html = body(answer(&site, &request("/stats", None)));
+        let html = body(&site, "/stats");
         assert_eq!(html.matches("<section").count(), 3);
     }
 
     #[test]
     fn listings_are_the_ones_of_the_stats_socket() {
         let site = site(page());
-        let json = answer(&site, &request("/stats;json", None));
-        assert_eq!(json.headers()["content-type"], "application/json");
-        assert!(body(json).starts_with("[[{\"objType\":\"Frontend\","));
-        let typed = body(answer(&site, &request("/stats;typed;norefresh", None)));
+        let json = answer(&site, "/stats;json");
+        assert_eq!(header(&json, "content-type"), Some("application/json".to_owned()));
+        assert!(json.body.starts_with("[[{\"objType\":\"Frontend\","));
+        let typed = body(&site, "/stats;typed;norefresh");
         assert!(typed.starts_with("F.2.0.0.pxname.1:KNSV:str:") && typed.lines().count() > 100, "{typed}");
     }
 
@@ -284,32 +279,31 @@ mod tests {
     fn metrics_are_served_where_the_rule_says() {
         let mut config = config();
         config.proxies[2].exporter = Some(Exporter { paths: vec!["/metrics".to_owned()] });
-        let site = Site { shared: sources(config), proxy: ProxyId(2), bind: BindId(0) };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let get = |target| runtime.block_on(respond(&site, &request(target, None)));
+        let site = site_of(config);
+        let get = |target| answer(&site, target);
         let all = get("/metrics");
-        assert_eq!(all.headers()["content-type"], "text/plain; version=0.0.4");
-        let all = body(all);
+        assert_eq!(header(&all, "content-type"), Some("text/plain; version=0.0.4".to_owned()));
+        let all = all.body;
         assert!(all.starts_with("# HELP haproxy_process_nbthread "), "{all}");
         assert!(all.contains("\nhaproxy_server_status{proxy=\"be\",server=\"s1\",state=\"UP\"} "), "{all}");
-        assert_eq!(get("/metrics?scope=bogus").status(), 400);
-        assert_eq!(body(get("/metrics?scope=")), "");
-        assert_eq!(get("/metric").status(), 503);
+        assert_eq!(get("/metrics?scope=bogus").status, 400);
+        assert_eq!(get("/metrics?scope=").body, "");
+        assert_eq!(get("/metric").status, 503);
     }
 
     #[test]
     fn scope_narrows() {
         let scoped = site(StatsPage { scope: vec![".".to_owned()], ..page() });
-        assert_eq!(body(answer(&scoped, &request("/stats;csv", None))).lines().count(), 1 + 2);
-        let asked = body(answer(&site(page()), &request("/stats;csv?scope=be", None)));
+        assert_eq!(body(&scoped, "/stats;csv").lines().count(), 1 + 2);
+        let asked = body(&site(page()), "/stats;csv?scope=be");
         assert_eq!(asked.lines().count(), 1 + 3);
     }
 
     #[test]
     fn refreshing_is_a_header_that_can_be_switched_off() {
         let site = site(StatsPage { refresh: Some(Duration::from_secs(5)), ..page() });
-        assert_eq!(answer(&site, &request("/stats", None)).headers()["refresh"], "5");
-        assert!(!answer(&site, &request("/stats;norefresh", None)).headers().contains_key("refresh"));
+        assert_eq!(header(&answer(&site, "/stats"), "refresh"), Some("5".to_owned()));
+        assert_eq!(header(&answer(&site, "/stats;norefresh"), "refresh"), None);
     }
 
     /// Serves `input` on a pipe of 64 bytes; whether that came to an end by itself.
@@ -319,7 +313,8 @@ mod tests {
             let (mut peer, stream) = tokio::io::duplex(64);
             tokio::io::AsyncWriteExt::write_all(&mut peer, input).await.expect("written");
             let short = Duration::from_millis(20);
-            let served = client(stream, site(page()), Patience { headers: short, connection: 10 * short });
+            let (site, patience) = (site(page()), Patience { request: short, connection: 10 * short });
+            let served = client(stream, Ends::default(), &site, patience);
             tokio::time::timeout(Duration::from_secs(10), served).await.is_ok()
         })
     }
@@ -329,12 +324,5 @@ mod tests {
         assert!(ends(b"GET /stats HT"), "headers that never end");
         assert!(ends(b"GET /stats HTTP/1.1\r\nHost: x\r\n\r\n"), "an answer that nobody reads");
         assert!(ends(b""), "silence");
-    }
-
-    #[test]
-    fn only_reading_is_served() {
-        let mut post = request("/stats", None);
-        *post.method_mut() = Method::POST;
-        assert_eq!(answer(&site(page()), &post).status(), 503);
     }
 }

@@ -251,4 +251,8 @@ pub enum LogStyle {
     Connect,
     /// `option tcplog`.
     Tcplog,
+    /// `option httplog`; mode http only.
+    Httplog,
+    /// `option httpslog`; mode http only.
+    Httpslog,
 }

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::control::{Served, Serving};
 use super::limits::{Budget, PAGE_CONNECTIONS};
 use super::report::{self, Severity};
-use crate::admin::{self, Gate, Listener, Shared, Site, handover};
+use crate::admin::{self, Gate, Journal, Listener, Shared, Site, handover};
 use crate::config::model::{BindId, Config};
 use crate::health::{Order, Remote};
 use crate::stats::Standing;
@@ -40,6 +40,8 @@ pub struct Reloader {
     pub crew: Crew,
     /// The health thread, which publishes.
     pub health: Remote,
+    /// Where the clients of the stats page are logged.
+    pub journal: Journal,
     /// Copies of all listening sockets.
     pub holdings: handover::Shared,
     /// The control thread's own listeners.
@@ -124,7 +126,14 @@ impl Reloader {
         let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
         for (bind, socket) in pages {
             let proxy = config.binds[usize::from(bind.0)].proxy;
-            let site = Site { shared: Rc::clone(&self.shared), proxy, bind };
+            let site = Site {
+                shared: Rc::clone(&self.shared),
+                journal: Rc::clone(&self.journal),
+                health: self.health.clone(),
+                crew: self.crew.clone(),
+                proxy,
+                bind,
+            };
             match Listener::new(socket) {
                 Ok(mut listener) => {
                     self.gates.borrow_mut().push(listener.gate(Some(bind)));

@@ -1,0 +1,199 @@
+//! `mode http` listeners: what a client of the stats page is answered, and the line logged for it.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use crate::scenario;
+use crate::support::PATIENCE;
+use crate::world::{World, rounded};
+
+/// A page behind an account, with these lines more.
+fn page(log_option: &str, more: &str) -> String {
+    format!(
+        "global
+  nbthread 1
+  log 127.0.0.1:{{log}} local0
+  stats socket unix@stats.sock level admin
+defaults
+  mode http
+  log global
+{log_option}
+  timeout connect 500
+  timeout client 1s
+  timeout server 20s
+listen st
+  bind 127.0.0.1:{{front}}
+  stats enable
+  stats uri /stats
+{more}
+backend b
+  mode tcp
+  server s1 127.0.0.1:1
+  server s2 127.0.0.1:1
+"
+    )
+}
+
+/// How a client goes on after it has sent what it has to say.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Reads,
+    HalfCloses,
+    Closes,
+}
+
+const CLOSE: &str = "Host: x\r\nConnection: close\r\n";
+
+fn request(method: &str, target: &str, more: &str) -> String {
+    format!("{method} {target} HTTP/1.1\r\n{CLOSE}{more}\r\n")
+}
+
+/// Sends it, notes status and headers that matter, then the line that was logged for this client.
+fn visit(world: &mut World, bytes: &str, then: Then) -> String {
+    let (text, port) = talk(world, bytes, then);
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    let matters = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        ["http/", "location", "www-", "connection", "refresh"].iter().any(|begin| line.starts_with(begin))
+    };
+    let kept: Vec<&str> = head.split("\r\n").filter(matters).collect();
+    world.note("answer", kept.join(" | "));
+    note_line(world, port);
+    text
+}
+
+/// What came back, and the client's port.
+fn talk(world: &World, bytes: &str, then: Then) -> (String, u16) {
+    let mut client = TcpStream::connect(world.front.address()).expect("connected");
+    client.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    let port = client.local_addr().expect("bound").port();
+    client.write_all(bytes.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    match then {
+        Then::Closes => {}
+        Then::Reads => drop(client.read_to_end(&mut answer)),
+        Then::HalfCloses => {
+            client.shutdown(Shutdown::Write).expect("half-closed");
+            drop(client.read_to_end(&mut answer));
+        }
+    }
+    (String::from_utf8_lossy(&answer).into_owned(), port)
+}
+
+/// The page's size differs, and so do some headers.
+fn note_line(world: &mut World, port: u16) {
+    let from = format!(":{port} ");
+    let line = world.log.line_where(PATIENCE, |line| line.contains(&from)).unwrap_or_default();
+    let (priority, rest) = line.split_once('>').unwrap_or_default();
+    let text = match (rest.split_once("] "), rest.split_once(" to ")) {
+        (_, Some(_)) => "Connect".to_owned() + rest.rsplit(' ').next().unwrap_or_default(),
+        (Some((_, words)), _) => normal(words),
+        _ => "no line".to_owned(),
+    };
+    world.note("log", format!("{priority}> {text}"));
+}
+
+fn normal(line: &str) -> String {
+    let line = line.split_once("] ").map_or(line, |(_, rest)| rest);
+    let is_http = line.contains('"');
+    let words = line.split(' ').enumerate().map(|(index, word)| match index {
+        2 => word.split('/').map(|time| marked(time, rounded)).collect::<Vec<_>>().join("/"),
+        4 if is_http => marked(word, size),
+        3 if !is_http => marked(word, size),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Changes what stands behind a `+`, which stays.
+fn marked(word: &str, change: fn(&str) -> String) -> String {
+    match word.strip_prefix('+') {
+        Some(rest) => format!("+{}", change(rest)),
+        None => change(word),
+    }
+}
+
+fn size(bytes: &str) -> String {
+    if bytes == "0" { "0".to_owned() } else { "…".to_owned() }
+}
+
+/// Every way in which a visit may go.
+fn visits(world: &mut World) {
+    let account = "Authorization: Basic YTpi\r\n";
+    for (target, more) in [
+        ("/stats", account),
+        ("/stats;csv", account),
+        ("http://h/stats;json", account),
+        ("http://X/stats;json", account),
+        ("/stats", "Authorization: Basic YTpj\r\n"),
+        ("/", ""),
+        ("/a\"b%20c", ""),
+    ] {
+        visit(world, &request("GET", target, more), Then::Reads);
+    }
+    visit(world, &request("HEAD", "/stats", account), Then::Reads);
+    visit(world, &request("PUT", "/stats", account), Then::Reads);
+    visit(world, &format!("GET /stats HTTP/1.0\r\n{account}\r\n"), Then::Reads);
+    visit(world, "GET / HTTP/1.0\r\n\r\n", Then::HalfCloses);
+    for text in ["\x16\x03\x01 no HTTP\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n", "GET /stats\r\n\r\n"] {
+        let answer = visit(world, text, Then::Reads);
+        world.note("bytes", answer);
+    }
+    let answer = visit(world, "GET /x HT", Then::Reads);
+    world.note("bytes", answer);
+    visit(world, "GET /x HT", Then::HalfCloses);
+    visit(world, "GET /x HT", Then::Closes);
+}
+
+scenario!(page_lines_of_httplog, page("  option httplog", "  stats auth a:b"), Vec::new, visits);
+scenario!(page_lines_of_httpslog, page("  option httpslog", "  stats auth a:b"), Vec::new, visits);
+scenario!(page_lines_of_tcplog, page("  option tcplog", "  stats auth a:b"), Vec::new, visits);
+scenario!(
+    page_lines_of_errors_apart,
+    page("  option httplog\n  option log-separate-errors\n  option logasap", "  stats auth a:b"),
+    Vec::new,
+    visits
+);
+
+scenario!(page_lines_without_a_format, page("", ""), Vec::new, |world| {
+    for target in ["/stats", "/stats;csv", "/"] {
+        visit(world, &request("GET", target, ""), Then::Reads);
+    }
+});
+
+scenario!(
+    page_lines_of_failures_only,
+    page("  option httplog\n  option dontlog-normal", ""),
+    Vec::new,
+    |world| {
+        // Had the first been logged, its line would come before the second's.
+        for target in ["/stats", "/"] {
+            let (_, port) = talk(world, &request("GET", target, ""), Then::Reads);
+            if target == "/" {
+                let line = world.log.line_where(PATIENCE, |line| line.contains("\"GET "));
+                let is_own = line.is_some_and(|line| line.contains(&format!(":{port} ")));
+                world.note("first line", is_own);
+            }
+        }
+    }
+);
+
+scenario!(
+    page_lines_of_null_connections,
+    page("  option httplog\n  option dontlognull", ""),
+    Vec::new,
+    |world| {
+        talk(world, "", Then::HalfCloses);
+        let (_, port) = talk(world, "GET /x HT", Then::HalfCloses);
+        let line = world.log.line_where(PATIENCE, |line| line.contains("BADREQ"));
+        world.note("first line", line.is_some_and(|line| line.contains(&format!(":{port} "))));
+    }
+);
+
+scenario!(page_requests_on_one_connection, page("  option httplog", ""), Vec::new, |world| {
+    let one = "GET /stats;csv HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (text, port) = talk(world, &(one.to_owned() + &request("GET", "/none", "")), Then::Reads);
+    world.note("answers", text.matches("HTTP/1.1 ").count());
+    note_line(world, port);
+    note_line(world, port);
+});
