@@ -111,6 +111,17 @@ fn table_shows_medians_ratios_and_aims() {
 }
 
 #[test]
+fn a_variant_has_a_column_of_its_own() {
+    let mut report = sample();
+    report.peers[1] = "pronk-other".to_owned();
+    let text = table::text(&report);
+    let line = |start: &str| text.lines().find(|line| line.contains(start)).expect("the line is printed");
+    assert!(line("workload").ends_with("vs pronk-other"), "{text}");
+    assert!(line("s/GiB").ends_with("4.00x 4.00-4.00"), "{text}");
+    assert!(line("Gbit/s").ends_with("1.50x 1.50-1.50"), "{text}");
+}
+
+#[test]
 fn table_names_what_is_missing() {
     let mut report = sample();
     report.failures.push("round 1/1, idle, nginx: it said nothing".to_owned());

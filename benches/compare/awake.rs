@@ -18,7 +18,7 @@ pub fn keep(cores: Cores, folder: &Path) -> Result<Vec<Guard>, Failure> {
     let arguments = ["--idle", "0", &program.display().to_string(), "--spin"].map(str::to_owned);
     let spinner = |core| {
         let output = folder.join(format!("spinner-{core}"));
-        Guard::spawn("spinner", &chrt, &arguments, core, cores, output)
+        Guard::spawn("spinner", &chrt, &arguments, &[core], cores, output)
     };
     [cores.proxy, cores.load].into_iter().map(spinner).collect()
 }

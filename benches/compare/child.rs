@@ -20,12 +20,12 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Spawns `program` on `core`, while this thread stays on the load's core.
+    /// Spawns `program` on `own` cores, while this thread stays on the load's core.
     pub fn spawn(
         name: &str,
         program: &Path,
         arguments: &[String],
-        core: usize,
+        own: &[usize],
         cores: Cores,
         output: PathBuf,
     ) -> Result<Guard, Failure> {
@@ -33,9 +33,9 @@ impl Guard {
         let errors = file.try_clone().attempting(format!("opening {}", output.display()))?;
         let mut command = with_death_signal(program);
         command.args(arguments).stdin(Stdio::null()).stdout(file).stderr(errors);
-        cores::pin(core)?;
+        cores::pin(own)?;
         let spawned = command.spawn();
-        cores::pin(cores.load)?;
+        cores::pin(&[cores.load])?;
         let child = spawned.attempting(format!("starting {}", program.display()))?;
         Ok(Guard { child, name: name.to_owned(), output })
     }

@@ -35,9 +35,9 @@ impl Cores {
     }
 }
 
-/// Moves this thread, and what it spawns from now on, to one core.
-pub fn pin(core: usize) -> Result<(), Failure> {
+/// Moves this thread, and what it spawns from now on, to these cores.
+pub fn pin(cores: &[usize]) -> Result<(), Failure> {
     let mut set = CpuSet::new();
-    set.set(core);
-    sched_setaffinity(None, &set).attempting(format!("moving to core {core}"))
+    cores.iter().for_each(|core| set.set(*core));
+    sched_setaffinity(None, &set).attempting(format!("moving to core {cores:?}"))
 }

@@ -22,7 +22,10 @@ Pronk, HAProxy and nginx on the same work, one core for the proxy, one for load 
     --seconds S           steady interval of a measurement (default 3)
     --workloads A,B       only these, by name or beginning: bulk, paced-4, trip-200 (see --list)
     --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, nginx
+                          and, only when asked for, pronk-two (two workers), pronk-stirred (its table changes
+                          and its statistics are read 100 times a second)
     --pronk PATH  --haproxy PATH  --nginx PATH
+    --other PATH          another build of Pronk beside the first, round by round
     --idle N              sessions of the idle workload (default 5000)
     --logs                a tcplog line for each session, to a UDP socket that is read
     --checks              HAProxy and Pronk check their servers
@@ -70,7 +73,7 @@ impl Default for Options {
             rounds: 5,
             scale: Scale { warm_up, steady, idle_sessions: 5000 },
             workloads: Workload::all(),
-            kinds: Kind::ALL.to_vec(),
+            kinds: Kind::USUAL.to_vec(),
             programs: Programs::default(),
             logs: false,
             checks: false,
@@ -106,6 +109,9 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Action, Failure> {
             other => return Err(unknown(&format!("{other:?}"))),
         }
     }
+    if options.programs.other.is_some() && !options.kinds.contains(&Kind::PronkOther) {
+        options.kinds.push(Kind::PronkOther);
+    }
     Ok(Action::Run(Box::new(options)))
 }
 
@@ -123,6 +129,7 @@ impl Options {
             "workloads" => self.workloads = workloads(&text(parser, name)?)?,
             "only" => self.kinds = kinds(&text(parser, name)?)?,
             "pronk" => self.programs.pronk = Some(path(parser)?),
+            "other" => self.programs.other = Some(path(parser)?),
             "haproxy" => self.programs.haproxy = Some(path(parser)?),
             "nginx" => self.programs.nginx = Some(path(parser)?),
             "logs" => self.logs = true,

@@ -21,7 +21,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     let descriptors = environment::raise_descriptors()?;
     std::fs::create_dir_all(&options.folder).attempting(format!("creating {}", options.folder.display()))?;
     let folder = std::fs::canonicalize(&options.folder).attempting("resolving the output folder")?;
-    cores::pin(cores.load)?;
+    cores::pin(&[cores.load])?;
     let peers = find_peers(options)?;
     let mut report = Report {
         environment: environment::describe(options, cores, descriptors, &peers),

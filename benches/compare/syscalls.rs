@@ -52,7 +52,7 @@ impl Counter {
         let result_path = result.display().to_string();
         let arguments = ["stat", "-x,", "-e", EVENT, "-D", "-1", "-o", &result_path, &fifos, "-p", &pids];
         let output = folder.join("perf-output");
-        let perf = Guard::spawn("perf", &perf, &arguments.map(str::to_owned), cores.load, cores, output)?;
+        let perf = Guard::spawn("perf", &perf, &arguments.map(str::to_owned), &[cores.load], cores, output)?;
         let mut counter = Counter { perf, control, answers, result };
         counter.command("enable")?;
         Ok(counter)

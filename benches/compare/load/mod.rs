@@ -145,7 +145,10 @@ impl Load {
             Tag::Trip(index) => self.trips.on_event(index),
             Tag::Sink(index) => self.sinks.on_event(index, ended),
             Tag::Visit(index) => self.visits.on_event(index, ended, &mut self.sources, &self.poll),
-            Tag::Pace => Ok(()), // The wait is over: `pump` does the rest.
+            Tag::Pace => {
+                self.server.on_pace();
+                Ok(())
+            }
             Tag::Log => {
                 self.read_log();
                 Ok(())

@@ -11,7 +11,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, accept_with, recv, send, shutd
 use slab::Slab;
 
 use super::content;
-use super::pace::{Pace, ticker};
+use super::pace::Pace;
 use super::poll::{Poll, Tag};
 use super::socket::{self, Moved, moved};
 use crate::failure::{Attempt, Failure};
@@ -54,7 +54,7 @@ pub struct Server {
     finished: bool,
     content: OwnedFd,
     scratch: Vec<u8>,
-    pace: Option<(Pace, OwnedFd)>,
+    pace: Option<Pace>,
 }
 
 impl Server {
@@ -97,10 +97,15 @@ impl Server {
 
     /// Limits all streams together from now on.
     pub fn pace(&mut self, bytes_per_second: f64, poll: &Poll) -> Result<(), Failure> {
-        let timer = ticker().attempting("creating a timer")?;
-        poll.add(&timer, Tag::Pace).attempting("watching a timer")?;
-        self.pace = Some((Pace::new(bytes_per_second, Instant::now()), timer));
+        let pace = Pace::new(bytes_per_second, Instant::now()).attempting("creating a timer")?;
+        poll.add(pace.ticker(), Tag::Pace).attempting("watching a timer")?;
+        self.pace = Some(pace);
         Ok(())
+    }
+
+    /// The ticker ticked: `pump` does the rest.
+    pub fn on_pace(&self) {
+        self.pace.iter().for_each(Pace::rewind);
     }
 
     /// Connections open now.
@@ -165,25 +170,23 @@ impl Server {
         self.ready.push_back(key);
     }
 
-    /// Sends on every stream that has room, one chunk each. True: there is more to send at once.
+    /// Sends on every stream that has room: one chunk each, or what the pace allows. True: there is more to send at once.
     pub fn pump(&mut self) -> Result<bool, Failure> {
         if self.ready.is_empty() {
             return Ok(false);
         }
-        if let Some((pace, _)) = &mut self.pace {
+        if let Some(pace) = &mut self.pace {
             pace.fill(Instant::now());
         }
-        for _ in 0..self.ready.len() {
-            let chunk = match &self.pace {
-                Some((pace, _)) => pace.available().min(PACED_CHUNK),
-                None => CHUNK,
-            };
-            if chunk < PACED_CHUNK {
-                return Ok(false);
-            }
-            self.send_chunk(chunk)?;
+        if self.pace.is_none() {
+            (0..self.ready.len()).try_for_each(|_| self.send_chunk(CHUNK))?;
+            return Ok(!self.ready.is_empty());
         }
-        Ok(!self.ready.is_empty())
+        while !self.ready.is_empty() && self.pace.as_ref().is_some_and(|pace| pace.available() >= PACED_CHUNK)
+        {
+            self.send_chunk(PACED_CHUNK)?;
+        }
+        Ok(false)
     }
 
     fn send_chunk(&mut self, chunk: usize) -> Result<(), Failure> {
@@ -199,7 +202,7 @@ impl Server {
             Ok(Moved::Bytes(bytes)) => {
                 *sent += bytes as u64;
                 self.ready.push_back(key);
-                if let Some((pace, _)) = &mut self.pace {
+                if let Some(pace) = &mut self.pace {
                     pace.take(bytes);
                 }
                 Ok(())

@@ -24,9 +24,15 @@ impl Splicing {
 }
 
 /// Text of the configuration.
-pub fn text(routes: &[Route], setup: &Setup, splicing: Splicing, log_port: Option<u16>) -> String {
+pub fn text(
+    routes: &[Route],
+    setup: &Setup,
+    threads: usize,
+    splicing: Splicing,
+    log_port: Option<u16>,
+) -> String {
     let maxconn = setup.maxconn();
-    let mut text = format!("global\n    nbthread 1\n    maxconn {maxconn}\n");
+    let mut text = format!("global\n    nbthread {threads}\n    maxconn {maxconn}\n");
     if let Some(port) = log_port {
         line(&mut text, format_args!("log 127.0.0.1:{port} local0"));
     }

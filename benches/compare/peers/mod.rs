@@ -2,6 +2,7 @@
 
 mod haproxy;
 mod nginx;
+mod stir;
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use self::haproxy::Splicing;
+use self::stir::Stirring;
 use crate::child::{Guard, find};
 use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
@@ -25,11 +27,29 @@ pub enum Kind {
     HaproxyAuto,
     HaproxySplice,
     Nginx,
+    /// Another build of Pronk.
+    PronkOther,
+    /// Two workers, on both cores.
+    PronkTwo,
+    /// While its table changes and its statistics are read.
+    PronkStirred,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] =
+    /// All that are compared by default.
+    pub const USUAL: [Kind; 5] =
         [Kind::Pronk, Kind::HaproxyCopy, Kind::HaproxyAuto, Kind::HaproxySplice, Kind::Nginx];
+    /// All that can be asked for.
+    pub const ALL: [Kind; 8] = [
+        Kind::Pronk,
+        Kind::HaproxyCopy,
+        Kind::HaproxyAuto,
+        Kind::HaproxySplice,
+        Kind::Nginx,
+        Kind::PronkOther,
+        Kind::PronkTwo,
+        Kind::PronkStirred,
+    ];
 
     /// Its column in tables, and its name in options.
     pub fn name(self) -> &'static str {
@@ -39,12 +59,15 @@ impl Kind {
             Kind::HaproxyAuto => "haproxy-auto",
             Kind::HaproxySplice => "haproxy-splice",
             Kind::Nginx => "nginx",
+            Kind::PronkOther => "pronk-other",
+            Kind::PronkTwo => "pronk-two",
+            Kind::PronkStirred => "pronk-stirred",
         }
     }
 
     fn program(self) -> &'static str {
         match self {
-            Kind::Pronk => "pronk",
+            Kind::Pronk | Kind::PronkOther | Kind::PronkTwo | Kind::PronkStirred => "pronk",
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => "haproxy",
             Kind::Nginx => "nginx",
         }
@@ -57,7 +80,7 @@ impl Kind {
         match self {
             Kind::HaproxyAuto => Splicing::Auto,
             Kind::HaproxySplice => Splicing::Always,
-            Kind::Pronk | Kind::HaproxyCopy | Kind::Nginx => Splicing::Never,
+            _ => Splicing::Never,
         }
     }
 
@@ -69,6 +92,9 @@ impl Kind {
             Kind::HaproxyAuto => "option splice-auto",
             Kind::HaproxySplice => "option splice-request and splice-response",
             Kind::Nginx => "stream module",
+            Kind::PronkOther => "the build given by --other",
+            Kind::PronkTwo => "two workers, one beside the load",
+            Kind::PronkStirred => "table changed and statistics read every 10 ms",
         }
     }
 }
@@ -77,6 +103,7 @@ impl Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Programs {
     pub pronk: Option<PathBuf>,
+    pub other: Option<PathBuf>,
     pub haproxy: Option<PathBuf>,
     pub nginx: Option<PathBuf>,
 }
@@ -133,6 +160,7 @@ pub struct Running {
     pub echo: SocketAddrV4,
     pub bulk: SocketAddrV4,
     guard: Guard,
+    _stirring: Option<Stirring>,
 }
 
 impl Peer {
@@ -140,7 +168,13 @@ impl Peer {
     /// installed. A path that was given must work.
     pub fn find(kind: Kind, programs: &Programs) -> Result<Option<Peer>, Failure> {
         let given = match kind {
-            Kind::Pronk => Some(programs.pronk.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_pronk").into())),
+            Kind::Pronk | Kind::PronkTwo | Kind::PronkStirred => {
+                Some(programs.pronk.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_pronk").into()))
+            }
+            Kind::PronkOther => {
+                let missing = || Failure::new("pronk-other is the program given by --other PATH");
+                Some(programs.other.clone().ok_or_else(missing)?)
+            }
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => programs.haproxy.clone(),
             Kind::Nginx => programs.nginx.clone(),
         };
@@ -161,10 +195,14 @@ impl Peer {
         std::fs::create_dir_all(&folder).attempting(format!("creating {}", folder.display()))?;
         let arguments = self.write_config(&routes, setup, &folder, load)?;
         let (name, output) = (self.kind.name(), folder.join("output"));
-        let core = setup.cores.proxy;
-        let guard = Guard::spawn(name, &self.program, &arguments, core, setup.cores, output)?;
-        let mut running = Running { echo: routes[0].entry, bulk: routes[1].entry, guard };
+        let Cores { proxy, load: beside, .. } = setup.cores;
+        let cores = if self.kind == Kind::PronkTwo { vec![proxy, beside] } else { vec![proxy] };
+        let guard = Guard::spawn(name, &self.program, &arguments, &cores, setup.cores, output)?;
+        let mut running = Running { echo: routes[0].entry, bulk: routes[1].entry, guard, _stirring: None };
         running.wait_listening()?;
+        if self.kind == Kind::PronkStirred {
+            running._stirring = Some(Stirring::start(&folder.join(stir::SOCKET))?);
+        }
         Ok(running)
     }
 
@@ -182,7 +220,14 @@ impl Peer {
             Kind::Nginx => {
                 ("nginx.conf", nginx::text(routes, folder, setup.descriptors.saturating_sub(100), log_port))
             }
-            _ => ("haproxy.cfg", haproxy::text(routes, setup, splicing, log_port)),
+            _ => {
+                let threads = if self.kind == Kind::PronkTwo { 2 } else { 1 };
+                let mut text = haproxy::text(routes, setup, threads, splicing, log_port);
+                if self.kind == Kind::PronkStirred {
+                    text.push_str(&stir::config(folder));
+                }
+                ("haproxy.cfg", text)
+            }
         };
         let path = folder.join(file);
         std::fs::write(&path, text).attempting(format!("writing {}", path.display()))?;

@@ -72,16 +72,25 @@ impl Report {
         }
     }
 
+    /// Other builds and settings of Pronk that ran beside it.
+    pub fn variants(&self) -> impl Iterator<Item = &str> {
+        self.peers.iter().map(String::as_str).filter(|name| name.starts_with("pronk-"))
+    }
+
     /// How many times better Pronk is than the best of the peers whose names begin with `prefix`.
     pub fn advantage(&self, row: &Row, prefix: &str) -> Option<f64> {
-        let median = |prefix| stats::median(self.best(row, prefix)?);
-        stats::advantage(median("pronk")?, median(prefix)?, row.metric.better())
+        let (ours, theirs) = (stats::median(self.ours(row)?)?, stats::median(self.best(row, prefix)?)?);
+        stats::advantage(ours, theirs, row.metric.better())
     }
 
     /// Its 95 % interval over the rounds.
     pub fn advantage_interval(&self, row: &Row, prefix: &str) -> Option<(f64, f64)> {
-        let (ours, theirs) = (self.best(row, "pronk")?, self.best(row, prefix)?);
-        stats::advantage_interval(ours, theirs, row.metric.better())
+        stats::advantage_interval(self.ours(row)?, self.best(row, prefix)?, row.metric.better())
+    }
+
+    fn ours<'a>(&self, row: &'a Row) -> Option<&'a [f64]> {
+        let place = self.peers.iter().position(|name| name == "pronk")?;
+        row.values.get(place).map(Vec::as_slice)
     }
 
     /// The rounds of the peer that is the best of those whose names begin with `prefix`.

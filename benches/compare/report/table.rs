@@ -79,7 +79,7 @@ fn head(report: &Report) -> Vec<String> {
         "vs nginx",
         "aim",
     ]);
-    names.map(str::to_owned).collect()
+    names.map(str::to_owned).chain(report.variants().map(|variant| format!("vs {variant}"))).collect()
 }
 
 /// One line a row; the workload's name only on its first.
@@ -107,6 +107,10 @@ fn cells(report: &Report, row: &Row) -> Vec<String> {
     cells.push(report.advantage_interval(row, "haproxy").map_or_else(|| "-".to_owned(), interval));
     cells.push(shown(report.advantage(row, "nginx"), times));
     cells.push(aim(target(&row.workload, row.metric), haproxy));
+    cells.extend(report.variants().map(|variant| {
+        let range = report.advantage_interval(row, variant).map(interval);
+        [report.advantage(row, variant).map(times), range].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }));
     cells
 }
 

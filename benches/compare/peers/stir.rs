@@ -1,0 +1,77 @@
+//! An operator who never rests: every ten milliseconds a weight changes, and with it the table of servers, and
+//! somebody reads all statistics.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::failure::{Attempt, Failure};
+
+/// The stats socket's name in the proxy's folder.
+pub const SOCKET: &str = "stats";
+const PAUSE: Duration = Duration::from_millis(10);
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What the configuration needs for it.
+pub fn config(folder: &Path) -> String {
+    format!("\nglobal\n    stats socket {} level admin\n", folder.join(SOCKET).display())
+}
+
+/// Goes on until dropped.
+pub struct Stirring {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Stirring {
+    /// Begins when a first change has succeeded.
+    pub fn start(socket: &Path) -> Result<Stirring, Failure> {
+        stir(socket, 0)?;
+        let ended = Arc::new(AtomicBool::new(false));
+        let (seen, socket) = (Arc::clone(&ended), PathBuf::from(socket));
+        let work = move || {
+            let mut count = 0;
+            while !seen.load(Ordering::Relaxed) {
+                count += 1;
+                if let Err(failure) = stir(&socket, count) {
+                    eprintln!("compare: stirring: {failure}");
+                    return;
+                }
+                std::thread::sleep(PAUSE);
+            }
+        };
+        let thread = std::thread::Builder::new().name("stir".to_owned()).spawn(work);
+        Ok(Stirring { ended, thread: Some(thread.attempting("starting a thread")?) })
+    }
+}
+
+impl Drop for Stirring {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // A panic of the thread has been printed.
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn stir(socket: &Path, count: usize) -> Result<(), Failure> {
+    let weight = 1 + count % 2;
+    let answer = ask(socket, &format!("set weight echo/echo1 {weight}; show stat\n"))
+        .attempting(format!("asking {}", socket.display()))?;
+    if answer.trim_start().starts_with("# pxname") {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the stats socket said: {}", answer.lines().next().unwrap_or("nothing"))))
+}
+
+fn ask(socket: &Path, command: &str) -> std::io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.write_all(command.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
