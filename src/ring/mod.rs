@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::types::Fd;
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use crate::session::op::{Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
@@ -24,6 +24,7 @@ mod bulk;
 pub mod cargo;
 mod copy;
 mod ending;
+mod gather;
 mod lines;
 mod listen;
 mod pipes;
@@ -32,6 +33,7 @@ mod tests;
 mod token;
 
 use buffers::Buffers;
+use gather::Gather;
 use lines::{Flags, Lines};
 use pipes::Pipes;
 use token::{Kind, Token};
@@ -136,6 +138,7 @@ pub struct Ring {
     /// The eventfd that is watched; -1: none yet.
     mail: RawFd,
     moved: Moved,
+    gather: Gather,
 }
 
 impl Ring {
@@ -150,6 +153,7 @@ impl Ring {
             .setup_defer_taskrun()
             .setup_cqsize(CQ_ENTRIES)
             .build(SQ_ENTRIES)?;
+        let gather = Gather::new(uring.params().is_feature_min_timeout());
         let buffers = Buffers::register(&uring, settings.buffers, settings.buffer_size)?;
         Ok(Ring {
             uring,
@@ -167,6 +171,7 @@ impl Ring {
             hand_overs: VecDeque::with_capacity(1024),
             mail: -1,
             moved: Moved::default(),
+            gather,
         })
     }
 
@@ -180,12 +185,13 @@ impl Ring {
         std::mem::take(&mut self.moved)
     }
 
-    /// Closes pipes that nobody has needed for a while.
-    pub fn close_spare_pipes(&mut self, now_ms: u64) {
+    /// Behind the events of a turn: closes pipes that nobody has needed for a while, and decides how to wait.
+    pub fn end_turn(&mut self, now_ms: u64) {
         self.pipes.look(now_ms);
+        self.gather.end_turn(self.moved.bytes, now_ms);
     }
 
-    /// When to call [`Ring::close_spare_pipes`] next, milliseconds; None: there is nothing to close.
+    /// When to call [`Ring::end_turn`] next, milliseconds; None: there is nothing to close.
     pub fn pipes_due(&self) -> Option<u64> {
         self.pipes.look_at()
     }
@@ -254,11 +260,8 @@ impl Ring {
         let hungry = !self.starved.is_empty() && self.buffers.free() > 0;
         let nothing_ready = self.ready.is_empty() && self.glances.is_empty() && !hungry;
         let result = match timeout {
-            None if nothing_ready => self.uring.submit_and_wait(1).map(drop),
-            Some(limit) if nothing_ready && !limit.is_zero() => {
-                let limit = Timespec::from(limit);
-                self.uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&limit)).map(drop)
-            }
+            Some(Duration::ZERO) => self.enter(),
+            _ if nothing_ready => self.submit_and_wait(timeout),
             _ => self.enter(),
         };
         self.forget_addresses();
@@ -322,6 +325,7 @@ impl Ring {
 
     fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {
         let token = Token::unpack(tag)?;
+        self.gather.saw(token.kind);
         match token.kind {
             Kind::Accept => Some(listen::accepted(token.slot, result)),
             Kind::HandOver => listen::handed_over(token.slot, result),

@@ -205,7 +205,7 @@ impl Worker {
         self.retry_listeners();
         self.halt_writers();
         self.leave_listeners();
-        self.ring.close_spare_pipes(self.now);
+        self.ring.end_turn(self.now);
         self.count_moved();
         Ok(!self.is_done())
     }
