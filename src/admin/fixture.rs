@@ -47,6 +47,7 @@ pub fn page() -> StatsPage {
         show_node: None,
         show_desc: None,
         scope: Vec::new(),
+        admin: Vec::new(),
     }
 }
 

@@ -182,6 +182,7 @@ fn removed_proxy(gone: &Proxy, running: &Config, targets: &mut Vec<LogTarget>) -
         binds: Vec::new(),
         stats: None,
         exporter: None,
+        monitor_uri: None,
         logs,
         removed: true,
         disabled: true,

@@ -16,7 +16,8 @@ pub fn find(config: &Config, wanted: &str) -> Option<ListId> {
 /// Every ACL that looks at the list: those of `acl` lines, then those inside conditions.
 pub fn users(config: &Config, list: ListId) -> impl Iterator<Item = &Acl> {
     let all = config.proxies.iter().flat_map(|proxy| {
-        let conditions = proxy.use_backends.iter().filter_map(|rule| rule.condition.as_ref());
+        let switching = proxy.use_backends.iter().filter_map(|rule| rule.condition.as_ref());
+        let conditions = switching.chain(proxy.stats.iter().flat_map(|page| &page.admin));
         let inside = conditions.flat_map(|condition| condition.any_of.iter().flatten());
         proxy.acls.iter().chain(inside.flat_map(|term| &term.acls))
     });
@@ -33,7 +34,8 @@ pub fn with<T, E>(
     let said = change(Arc::make_mut(&mut next.lists[list.0 as usize]))?;
     let Config { proxies, lists, .. } = &mut next;
     for proxy in proxies {
-        let conditions = proxy.use_backends.iter_mut().filter_map(|rule| rule.condition.as_mut());
+        let switching = proxy.use_backends.iter_mut().filter_map(|rule| rule.condition.as_mut());
+        let conditions = switching.chain(proxy.stats.iter_mut().flat_map(|page| &mut page.admin));
         let inside = conditions.flat_map(|condition| condition.any_of.iter_mut().flatten());
         let acls = proxy.acls.iter_mut().chain(inside.flat_map(|term| &mut term.acls));
         acls.filter(|acl| acl.lists.contains(&list)).for_each(|acl| acl.refresh(lists));

@@ -56,6 +56,7 @@ pub(super) struct Settings {
     pub default_server: ServerOptions,
     pub stats: Option<StatsPage>,
     pub exporter: Option<(Exporter, Line)>,
+    pub monitor_uri: Option<(String, Line)>,
     /// Lines that only HTTP proxies obey, each keyword once.
     pub http_only: Vec<(&'static Keyword, Line)>,
 }
@@ -181,6 +182,8 @@ impl Section {
             "timeout" => self.settings.timeout(row, line, around.report),
             "option" => self.settings.option(row, line, around.report),
             "http-request" => stats::service(&mut self.settings.exporter, line, around.report),
+            "stats" if row.words == "stats admin" => self.stats_admin(line, around),
+            "monitor-uri" => stats::monitor_uri(&mut self.settings.monitor_uri, line, around.report),
             "stats" => stats::line(&mut self.settings.stats, row, line, around.report),
             "log" => self.log(line, around),
             "acl" => self.acl(line, around),

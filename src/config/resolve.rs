@@ -240,6 +240,7 @@ fn plain(section: &Section, kind: ProxyKind) -> Proxy {
         source: settings.source,
         stats: settings.stats.clone().filter(|_| served_here),
         exporter: settings.exporter.as_ref().filter(|_| served_here).map(|(exporter, _)| exporter.clone()),
+        monitor_uri: settings.monitor_uri.as_ref().filter(|_| served_here).map(|(uri, _)| uri.clone()),
         ..Proxy::new(section.name.clone(), kind)
     }
 }

@@ -50,6 +50,10 @@ pub enum Order {
 pub enum ServerChange {
     /// `state`
     State(Service),
+    /// Into maintenance or out of it, draining or not as before.
+    Maintenance(bool),
+    /// Draining or not, in maintenance as before.
+    Draining(bool),
     /// `weight`
     Weight(Weight),
     /// `addr A [port P]`

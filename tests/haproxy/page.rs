@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
+use crate::runtime::ask;
 use crate::scenario;
 use crate::support::PATIENCE;
 use crate::world::{World, rounded};
@@ -196,4 +197,106 @@ scenario!(page_requests_on_one_connection, page("  option httplog", ""), Vec::ne
     world.note("answers", text.matches("HTTP/1.1 ").count());
     note_line(world, port);
     note_line(world, port);
+});
+
+/// A page on which everybody may act.
+const ADMIN: &str = "  stats refresh 5s\n  stats admin if { path_beg /none } or TRUE";
+
+/// Posts a form; what came back, and what became of both servers.
+fn post(world: &mut World, target: &str, body: &str) {
+    let length = format!("Content-Length: {}\r\n", body.len());
+    let (text, _) = talk(world, &(request("POST", target, &length) + body), Then::Reads);
+    let mut head: Vec<&str> = text.split("\r\n").collect();
+    head.sort_unstable();
+    world.note("posted", format!("{target} {body} => {}", head.join(" | ")));
+    let states = ask(world, "show servers state b");
+    // Operational state and what the operator says.
+    let state = |line: &str| line.split(' ').skip(5).take(2).collect::<Vec<_>>().join(" ");
+    let servers: Vec<String> = states.lines().filter(|line| line.contains(" b ")).map(state).collect();
+    world.note("servers", servers.join(" | "));
+}
+
+scenario!(page_actions, page("  option httplog", ADMIN), Vec::new, |world| {
+    for body in [
+        "s=s1&action=maint&b=b",
+        "s=s1&s=s2&action=drain&b=b",
+        "s=s1&action=ready&b=%233",
+        "s=s2&action=disable&b=b",
+        "s=s2&action=disable&b=b",
+        "s=s2&action=enable&b=b",
+        "s=s2&action=start&b=b",
+        "s=s2&action=stop&b=b",
+        "s=s2&action=ready&b=b",
+        "s=s2&action=hdown&b=b",
+        "s=s2&action=hrunn&b=b",
+        "s=s2&action=hnolb&b=b",
+        "s=s2&action=hrunn&b=b",
+        "s=s1&action=shutdown&b=b",
+        "s=s1&action=arunn&b=b",
+        "s=s1&action=eagent&b=b",
+        "s=none&action=maint&b=b",
+        "s=s1&s=none&action=maint&b=b",
+        "s=BACKEND&action=maint&b=b",
+        "s=s1&action=ready&b=none",
+        "s=s1&action=ready&b=st",
+        "s=s1&action=bogus&b=b",
+        "s=s1&action=&b=b",
+        "s=s1&b=b",
+        "action=maint&b=b",
+        "action=maint&s=s1&b=b",
+        "b=b&action=drain&s=s1",
+        "s=s1&action=drain&b=b&",
+        "s=s1&action=ready&b=b\r\n",
+        "s=%731&action=%6daint&b=%62&x=y",
+        "garbage",
+        "",
+    ] {
+        post(world, "/stats", body);
+    }
+    for target in ["/stats;up;norefresh", "/stats;csv", "/stats;no-maint", "/stats?scope=b", "/none"] {
+        post(world, target, "s=s1&action=ready&b=b");
+    }
+});
+
+scenario!(
+    page_actions_behind_conditions,
+    page("  option httplog", "  stats admin unless LOCALHOST"),
+    Vec::new,
+    |world| {
+        post(world, "/stats", "s=s1&action=maint&b=b");
+        visit(world, &request("POST", "/stats", "Content-Length: 3\r\n"), Then::Reads);
+    }
+);
+
+scenario!(page_actions_of_odd_bodies, page("  option httplog", ADMIN), Vec::new, |world| {
+    let form = "s=s1&action=maint&b=b";
+    let head = format!("POST /stats HTTP/1.0\r\nContent-Length: {}\r\n\r\n", form.len());
+    visit(world, &(head + form), Then::Reads);
+    let chunked = format!("{:x}\r\n{form}\r\n0\r\n\r\n", form.len());
+    visit(world, &(request("POST", "/stats", "Transfer-Encoding: chunked\r\n") + &chunked), Then::Reads);
+    let long = "s=s1&".repeat(4000);
+    let length = format!("Content-Length: {}\r\n", long.len());
+    visit(world, &(request("POST", "/stats", &length) + &long), Then::Reads);
+    visit(world, &(request("POST", "/stats", "Content-Length: 30\r\n") + form), Then::Reads);
+});
+
+scenario!(page_monitor, page("  option httplog", "  monitor-uri /alive?x"), Vec::new, |world| {
+    for text in [
+        request("GET", "/alive?x", ""),
+        request("HEAD", "/alive?x", ""),
+        request("POST", "/alive?x", "Content-Length: 1\r\n") + "x",
+        "GET /alive?x HTTP/1.0\r\n\r\n".to_owned(),
+        request("GET", "http://x/alive?x", ""),
+        request("GET", "/alive", ""),
+    ] {
+        let (answer, port) = talk(world, &text, Then::Reads);
+        let mut lines: Vec<&str> = answer.split("\r\n").collect();
+        lines.sort_unstable();
+        world.note("answer", lines.join(" | "));
+        if answer.starts_with("HTTP/1.1 503") {
+            // Had one before been logged, its line would be the first.
+            let line = world.log.line_where(PATIENCE, |line| line.contains(" st "));
+            world.note("own line", line.is_some_and(|line| line.contains(&format!(":{port} "))));
+        }
+    }
 });

@@ -18,6 +18,9 @@ mod statistics;
 mod table;
 mod wait;
 
+pub use servers::{backend, server};
+pub use sessions::end_of_server;
+
 use super::answer::Answer;
 use super::console::Console;
 use crate::config::model::CliLevel;

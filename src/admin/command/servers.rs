@@ -77,7 +77,7 @@ pub(super) fn parts(path: &str) -> Result<(&str, &str), Answer> {
 }
 
 /// A backend by its name, or by `#` and its id.
-pub(super) fn backend(config: &Config, wanted: &str) -> Option<ProxyId> {
+pub fn backend(config: &Config, wanted: &str) -> Option<ProxyId> {
     let mut backends = config.proxies().filter(|(_, proxy)| proxy.kind.is_backend());
     backends.find(|(_, proxy)| is(&proxy.name, proxy.id, wanted)).map(|(id, _)| id)
 }
@@ -93,13 +93,19 @@ fn is(name: &str, id: u32, wanted: &str) -> bool {
 pub(super) fn place(config: &Config, path: &str) -> Result<Place, Answer> {
     let (name, server) = parts(path)?;
     let Some(proxy) = backend(config, name) else { return Err(Answer::refusal("No such backend.")) };
-    let settings = &config.proxies[usize::from(proxy.0)];
-    let mut servers = (0..).zip(&settings.servers).filter(|(_, one)| is(&one.name, one.id, server));
-    match servers.next() {
+    match self::server(config, proxy, server) {
         None => Err(Answer::refusal("No such server.")),
-        Some(_) if settings.disabled => Err(Answer::refusal("Proxy is disabled.")),
-        Some((at, _)) => Ok((proxy, at)),
+        Some(_) if config.proxies[usize::from(proxy.0)].disabled => {
+            Err(Answer::refusal("Proxy is disabled."))
+        }
+        Some(at) => Ok((proxy, at)),
     }
+}
+
+/// A server of a backend by its name, or by `#` and its id.
+pub fn server(config: &Config, proxy: ProxyId, wanted: &str) -> Option<u16> {
+    let servers = &config.proxies[usize::from(proxy.0)].servers;
+    (0..).zip(servers).find(|(_, one)| is(&one.name, one.id, wanted)).map(|(at, _)| at)
 }
 
 fn weight_of(console: &Console, (proxy, server): Place) -> Answer {

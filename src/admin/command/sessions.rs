@@ -121,11 +121,15 @@ async fn shut_server(console: &Console, name: &str) -> Answer {
         Ok(server) => server,
         Err(refusal) => return refusal,
     };
-    let crew = &console.powers().crew;
+    end_of_server(&console.powers().crew, server).await;
+    Answer::done()
+}
+
+/// Ends all sessions of a server.
+pub async fn end_of_server(crew: &Crew, server: ServerId) {
     for worker in 0..crew.count() {
         end(crew, worker, Whom::Server(server)).await;
     }
-    Answer::done()
 }
 
 /// Ends sessions of one worker, step by step. How many.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::journal::{Ends, Outcome, Visit};
 use super::request::{Body, Parsed, Request, unchunked};
-use super::response::{Response, refusal};
+use super::response::refusal;
 use super::{Site, respond};
 use crate::session::termination::{Cause, Stage, Termination};
 
@@ -127,10 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     ) -> io::Result<bool> {
         let form = self.body(&request, &mut visit, deadline).await.unwrap_or(Form::Unfinished);
         let stays = request.keeps_alive() && form.is_whole() && Instant::now() < self.over_at;
-        let response = match form {
-            Form::Unfinished => Response::error(408),
-            form => respond(site, self.ends, &request, form).await,
-        };
+        let response = respond(site, self.ends, &request, form).await;
         let bytes = response.encode(&request, stays);
         let sent = self.write(&bytes).await;
         let mut outcome = Outcome::answered(response.status, response.by, bytes.len() as u64);

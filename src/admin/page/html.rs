@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cell::{bytes, duration, escaped, grouped};
+use super::form::Done;
 use super::view::View;
 use crate::config::model::{Config, Proxy, StatsPage};
 use crate::stats::{Row, RowKind, Value};
@@ -20,6 +21,8 @@ pub struct Content<'a> {
     pub info: &'a [(&'static str, Value)],
     /// `show stat`, already narrowed to the page's scope.
     pub rows: &'a [Row],
+    /// Whether the client may change servers here.
+    pub may_act: bool,
     /// The machine's name, for `stats show-node`.
     pub node: &'a str,
     /// `description` of the global section, for `stats show-desc`.
@@ -43,11 +46,12 @@ const LEGEND: &str = "<footer>Servers:<i class=up></i>up<i class=going></i>chang
 pub fn render(content: &Content<'_>) -> String {
     let mut out = String::with_capacity(16 * 1024);
     head(&mut out, content);
+    notice(&mut out, content);
     facts(&mut out, content.info);
     links(&mut out, content);
     for rows in content.rows.chunk_by(|a, b| a.proxy == b.proxy) {
         let proxy = &content.config.proxies[usize::from(rows[0].proxy.0)];
-        section(&mut out, proxy, rows, content.page.show_legends);
+        section(&mut out, content, proxy, rows);
     }
     out.push_str(LEGEND);
     out.push_str("</body></html>\n");
@@ -127,7 +131,19 @@ fn links(out: &mut String, content: &Content<'_>) {
     put!(out, "<a href=\"{uri};csv;norefresh\">CSV</a><a href=\"{uri};json;norefresh\">JSON</a></nav>");
 }
 
-fn section(out: &mut String, proxy: &Proxy, rows: &[Row], legends: bool) {
+/// What became of the form that led here.
+fn notice(out: &mut String, content: &Content<'_>) {
+    if let Some(done) = content.view.done {
+        let mood = if done == Done::All { "good" } else { "bad" };
+        let (uri, words) = (escaped(&content.page.uri), done.words());
+        put!(
+            out,
+            "<p class=notice role=status><b class={mood}>{words}</b> <a href=\"{uri}\">Dismiss</a></p>"
+        );
+    }
+}
+
+fn section(out: &mut String, content: &Content<'_>, proxy: &Proxy, rows: &[Row]) {
     let name = escaped(&proxy.name);
     put!(out, "<section id=\"{name}\"><h2><a href=\"#{name}\">{name}</a> <small>{}", text(&rows[0], "mode"));
     let balance = rows.iter().map(|row| text(row, "algo")).find(|algo| !algo.is_empty());
@@ -137,11 +153,44 @@ fn section(out: &mut String, proxy: &Proxy, rows: &[Row], legends: bool) {
     if let Some(description) = &proxy.description {
         put!(out, " \u{b7} {}", escaped(description));
     }
-    put!(out, "</small></h2><div class=scroll><table>{HEAD_ROWS}<tbody>");
-    for row in rows {
-        line(out, row, legends);
+    out.push_str("</small></h2>");
+    let acts = content.may_act && rows.iter().any(|row| row.kind == RowKind::Server);
+    if acts {
+        put!(out, "<form method=post action=\"{}\">", escaped(&content.page.uri));
     }
-    out.push_str("</tbody></table></div></section>");
+    put!(out, "<div class=scroll><table>{HEAD_ROWS}<tbody>");
+    for row in rows {
+        line(out, row, content.page.show_legends, acts);
+    }
+    out.push_str("</tbody></table></div>");
+    if acts {
+        actions(out, proxy);
+        out.push_str("</form>");
+    }
+    out.push_str("</section>");
+}
+
+/// The form's actions, by the words of its POST.
+const ACTIONS: [(&str, &str); 9] = [
+    ("ready", "put into service"),
+    ("drain", "drain: no new sessions"),
+    ("maint", "put into maintenance"),
+    ("dhlth", "disable health checks"),
+    ("ehlth", "enable health checks"),
+    ("hrunn", "health: up"),
+    ("hnolb", "health: no new sessions"),
+    ("hdown", "health: down"),
+    ("shutdown", "end all sessions"),
+];
+
+/// What is to be done to the chosen servers; it follows their boxes, as HAProxy wants it in the body.
+fn actions(out: &mut String, proxy: &Proxy) {
+    out.push_str("<p class=act><label>Chosen servers: <select name=action>");
+    for (action, words) in ACTIONS {
+        put!(out, "<option value={action}>{words}</option>");
+    }
+    put!(out, "</select></label> <input type=hidden name=b value=\"#{}\">", proxy.id);
+    out.push_str("<button>Apply</button></p>");
 }
 
 /// A cell's text, safe in HTML.
@@ -158,13 +207,19 @@ fn number(row: &Row, column: &str) -> Option<u64> {
     }
 }
 
-fn line(out: &mut String, row: &Row, legends: bool) {
+fn line(out: &mut String, row: &Row, legends: bool, acts: bool) {
     let backup = if row.kind == RowKind::Server && number(row, "bck") == Some(1) { " backup" } else { "" };
     put!(out, "<tr class=\"{}{backup}\">", class(row));
     let name = match row.kind {
         RowKind::Frontend => "Frontend".to_owned(),
         RowKind::Backend => "Backend".to_owned(),
         RowKind::Server | RowKind::Listener => text(row, "svname"),
+    };
+    let name = match row.kind {
+        RowKind::Server if acts => {
+            format!("<label><input type=checkbox name=s value=\"{name}\">{name}</label>")
+        }
+        _ => name,
     };
     match legend(row).filter(|_| legends) {
         Some(legend) => put!(out, "<td><abbr title=\"{legend}\">{name}</abbr></td>"),
@@ -290,6 +345,7 @@ mod tests {
             config: &Config { proxies: proxies.into(), ..Config::default() },
             info: &[("Pid", Value::Number(42)), ("Stopping", Value::Number(1))],
             rows: &rows(),
+            may_act: false,
             node: "host",
             description: Some("all of it"),
             version: "9.9",
@@ -327,6 +383,37 @@ mod tests {
         let html = shown(all);
         assert!(!html.contains("9.9") && html.contains("on host") && html.contains("all of it"));
         assert!(html.contains("address 10.0.0.1:21050"));
+    }
+
+    #[test]
+    fn whoever_may_act_gets_a_form() {
+        let content = |may_act, done| {
+            let view = View { done, ..View::default() };
+            let (page, config) = (
+                page(),
+                Config { proxies: [backend("fe", 0), backend("be", 1)].into(), ..Config::default() },
+            );
+            render(&Content {
+                page: &page,
+                view: &view,
+                config: &config,
+                info: &[],
+                rows: &rows(),
+                may_act,
+                node: "host",
+                description: None,
+                version: "9.9",
+            })
+        };
+        let html = content(true, Some(Done::Partly));
+        assert_eq!(
+            (html.matches("<form method=post").count(), html.matches("type=checkbox").count()),
+            (1, 1)
+        );
+        let order =
+            ["value=\"s1\"", "name=action", "name=b"].map(|part| html.find(part).expect("in the form"));
+        assert!(order.is_sorted() && html.contains("Action partially processed"));
+        assert!(!content(false, None).contains("<form method=post"));
     }
 
     #[test]

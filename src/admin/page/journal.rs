@@ -93,6 +93,9 @@ impl Visit {
                 side.request_errors.add(1);
             }
         }
+        if outcome.by == Some(By::Monitor) {
+            return;
+        }
         let kind = sources.config.proxies[usize::from(site.proxy.0)].kind;
         let served = matches!(outcome.by, Some(By::Page | By::Service(_)));
         let step = if served { 0 } else { -1 };
@@ -142,7 +145,7 @@ impl Visit {
             status: outcome.status,
             received_us: micros(self.began_at) + u64::try_from(idle.as_micros()).unwrap_or(0),
             request_ms,
-            response_ms: if served && outcome.status != 401 { 0 } else { -1 },
+            response_ms: if served && !matches!(outcome.status, 401 | 408) { 0 } else { -1 },
             active_ms: millis(first_byte),
         }
     }
@@ -153,7 +156,9 @@ impl Outcome {
     pub fn answered(status: u16, by: By, sent: u64) -> Outcome {
         let termination = match by {
             By::Nobody => Termination { cause: Cause::ServerAbort, stage: Stage::Connect },
-            By::Page | By::Service(_) => Termination { cause: Cause::Local, stage: Stage::Request },
+            By::Page | By::Service(_) | By::Monitor => {
+                Termination { cause: Cause::Local, stage: Stage::Request }
+            }
         };
         Outcome { status, by: Some(by), sent, termination }
     }
@@ -168,7 +173,7 @@ fn name(by: By) -> Option<&'static str> {
     match by {
         By::Page => Some("<STATS>"),
         By::Service(name) => Some(name),
-        By::Nobody => None,
+        By::Monitor | By::Nobody => None,
     }
 }
 

@@ -6,6 +6,7 @@
 mod auth;
 mod cell;
 mod exchange;
+mod form;
 mod html;
 mod journal;
 mod metrics;
@@ -24,9 +25,11 @@ use super::filter::Filter;
 use super::listener::{Listener, Stream};
 use crate::config::model::{BindId, CliLevel, Config, ProxyId, StatsPage};
 use crate::health;
+use crate::rules::Facts;
 use crate::stats::{self, Format, Row, Style};
 use crate::worker::mailbox::Crew;
 use exchange::{Form, Patience};
+use form::Done;
 use journal::Ends;
 use request::Request;
 use response::{By, Response};
@@ -120,30 +123,75 @@ impl Drop for Counted<'_> {
     }
 }
 
-async fn respond(site: &Site, _ends: Ends, request: &Request, _form: Form) -> Response {
-    match metrics::is_here(site, request.path()) {
-        true => metrics::answer(site, request.query()).await.by(By::Service("<PROMEX>")),
-        false => page(site, request),
+async fn respond(site: &Site, ends: Ends, request: &Request, form: Form) -> Response {
+    if is_probe(site, request) {
+        return Response::error(200).by(By::Monitor);
+    }
+    if metrics::is_here(site, request.path()) {
+        return metrics::answer(site, request.query()).await.by(By::Service("<PROMEX>"));
+    }
+    match request.method.as_str() {
+        "POST" => act(site, ends, request, form).await,
+        _ => page(site, ends, request),
     }
 }
 
-fn page(site: &Site, request: &Request) -> Response {
-    let sources = site.shared.borrow();
-    let page = sources.config.proxies[usize::from(site.proxy.0)].stats.as_ref();
-    let readable = matches!(request.method.as_str(), "GET" | "HEAD");
-    let Some((page, view)) = page
-        .filter(|_| readable)
-        .and_then(|page| Some((page, view::view(&page.uri, request.path_and_query())?)))
-    else {
-        return Response::error(503).by(By::Nobody);
+/// Whether it is what `monitor-uri` says, which nothing else sees.
+fn is_probe(site: &Site, request: &Request) -> bool {
+    let config = &site.shared.borrow().config;
+    config.proxies[usize::from(site.proxy.0)].monitor_uri.as_deref() == Some(request.path_and_query())
+}
+
+/// Follows the page's form and sends the client back to the page.
+async fn act(site: &Site, ends: Ends, request: &Request, form: Form) -> Response {
+    let (page, view) = match asked(site, request) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
     };
-    if !auth::admits(&page.auth, request.authorization.as_deref()) {
-        return unauthorized(page);
+    let done = match (may_act(&page, ends, request), &form) {
+        (false, _) => Done::Denied,
+        (true, Form::Unfinished) => return Response::error(408),
+        (true, form) => form::follow(site, form).await,
+    };
+    let up = if view.up { ";up" } else { "" };
+    let norefresh = if view.norefresh && page.refresh.is_some() { ";norefresh" } else { "" };
+    let location = format!("{};st={}{up}{norefresh}", page.uri, done.letters());
+    Response::text(303, "text/plain", String::new()).with("location", location)
+}
+
+/// Whether a rule of `stats admin` lets this client act.
+fn may_act(page: &StatsPage, ends: Ends, request: &Request) -> bool {
+    let facts = Facts { src: ends.client, dst: ends.local, bytes: &request.head };
+    page.admin.iter().any(|condition| condition.holds(&facts))
+}
+
+/// The page that a request is for, and what it wants to see of it.
+fn asked(site: &Site, request: &Request) -> Result<(StatsPage, View), Response> {
+    let config = &site.shared.borrow().config;
+    let page = config.proxies[usize::from(site.proxy.0)].stats.as_ref();
+    let asked = page.and_then(|page| Some((page.clone(), view::view(&page.uri, request.path_and_query())?)));
+    match asked {
+        None => Err(Response::error(503).by(By::Nobody)),
+        Some((page, _)) if !auth::admits(&page.auth, request.authorization.as_deref()) => {
+            Err(unauthorized(&page))
+        }
+        Some(asked) => Ok(asked),
     }
-    let rows = rows(site, page, &view);
+}
+
+fn page(site: &Site, ends: Ends, request: &Request) -> Response {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        return Response::error(503).by(By::Nobody);
+    }
+    let (page, view) = match asked(site, request) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    let may_act = may_act(&page, ends, request);
+    let rows = rows(site, &page, &view);
     let answer = match view.listing {
         Some(format) => listing(format, rows),
-        None => Response::text(200, "text/html; charset=utf-8", html(site, page, &view, &rows)),
+        None => Response::text(200, "text/html; charset=utf-8", html(site, &page, &view, &rows, may_act)),
     };
     let answer = answer.with("x-content-type-options", "nosniff");
     match page.refresh.filter(|_| !view.norefresh) {
@@ -180,7 +228,7 @@ fn in_scope(config: &Config, own: ProxyId, page: &StatsPage, name: &str) -> bool
         || page.scope.iter().any(|scope| scope == name || (scope == "." && name == own_name))
 }
 
-fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row]) -> String {
+fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row], may_act: bool) -> String {
     let sources = site.shared.borrow();
     let global = &sources.config.global;
     html::render(&html::Content {
@@ -189,6 +237,7 @@ fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row]) -> String {
         config: &sources.config,
         info: &stats::info_values(&sources),
         rows,
+        may_act,
         node: global.node.as_deref().unwrap_or(&sources.hostname),
         description: global.description.as_deref(),
         version: env!("CARGO_PKG_VERSION"),

@@ -11,6 +11,8 @@ pub enum By {
     Page,
     /// A service of `http-request use-service`, by its name in log lines.
     Service(&'static str),
+    /// `monitor-uri`, of which no line is logged.
+    Monitor,
     /// Nobody: there is no server that could.
     Nobody,
 }

@@ -1,5 +1,6 @@
 //! What a request to a stats listener asks for: the uri's options after `;` and its query.
 
+use super::form::Done;
 use crate::stats::Format;
 
 /// What the page shows.
@@ -13,6 +14,8 @@ pub struct View {
     pub up: bool,
     /// `;no-maint`: servers in maintenance are left out.
     pub no_maint: bool,
+    /// `;st=`: how an action went.
+    pub done: Option<Done>,
     /// `?scope=`: only proxies whose name holds this.
     pub scope: String,
 }
@@ -31,7 +34,7 @@ pub fn view(uri: &str, target: &str) -> Option<View> {
             "norefresh" => view.norefresh = true,
             "up" => view.up = true,
             "no-maint" => view.no_maint = true,
-            _ => {}
+            option => view.done = option.strip_prefix("st=").and_then(Done::of).or(view.done),
         }
     }
     let scope = query.split('&').find_map(|pair| pair.strip_prefix("scope="));
@@ -40,7 +43,7 @@ pub fn view(uri: &str, target: &str) -> Option<View> {
 }
 
 /// Undoes percent-encoding; what is no valid code stays as it is.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -71,6 +74,7 @@ mod tests {
             norefresh: true,
             up: true,
             no_maint: false,
+            done: None,
             scope: "a-b".to_owned(),
         };
         assert_eq!(all, expected);

@@ -1,10 +1,13 @@
 //! HTTP rules in proxies: no effect in TCP mode, and refused where the stats page would have to obey them.
 
 use super::reasons::http;
-use super::{DFL, DFLB, DLB, FL, Keyword, ONE, SOME, Support, row};
+use super::{DFL, DFLB, DLB, FL, Keyword, OPT, SOME, Support, row};
 
 /// The warning HAProxy gives when a TCP proxy has rules on requests.
 pub const REQUEST_WARNING: &str = "'http-request' rules ignored for {proxy} as they require HTTP mode.";
+
+/// The warning HAProxy gives when a TCP frontend has a path for probes.
+pub const MONITOR_WARNING: &str = "monitor-uri will be ignored for {proxy} (needs 'mode http').";
 
 /// Its rows.
 pub(super) const ROWS: &[Keyword] = &[
@@ -40,9 +43,9 @@ pub(super) const ROWS: &[Keyword] = &[
     row(
         "monitor-uri",
         DFL,
-        ONE,
+        OPT,
         "Path that answers a probe.",
-        http(Some("monitor-uri will be ignored for {proxy} (needs 'mode http')."), true),
+        Support::Honoured("tests/config/accept/haproxy/stats-page.cfg"),
     ),
     row("monitor fail", DFL, SOME, "When the probe fails.", http(None, true)),
     row(

@@ -24,7 +24,7 @@ mod stats;
 mod timeouts;
 
 pub use classes::listing;
-pub use http::REQUEST_WARNING;
+pub use http::{MONITOR_WARNING, REQUEST_WARNING};
 pub use render::{markdown, text};
 pub(in crate::config) use server::NOT_DYNAMIC;
 pub use stats::WARNING as STATS_WARNING;

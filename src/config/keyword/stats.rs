@@ -1,9 +1,8 @@
 //! `stats …` in proxies: the statistics page of a `mode http` frontend or listen section.
 
-use super::{ANY, DFLB, Keyword, NONE, ONE, OPT, SOME, Support, missing, removed, row};
+use super::{ANY, DFLB, FLB, Keyword, NONE, ONE, OPT, SOME, Support, missing, removed, row};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/stats-page.cfg");
-const COMMANDS: Support = missing("the stats page only shows", "use the 'stats socket' for commands");
 
 /// The warning HAProxy gives when a TCP proxy has any of these.
 pub const WARNING: &str = "'stats' statement ignored for {proxy} as it requires HTTP mode.";
@@ -21,7 +20,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("stats show-desc", DFLB, ANY, "Show the description.", SHOWN),
     row("stats scope", DFLB, ONE, "Show only this proxy.", SHOWN),
     row("stats show-modules", DFLB, NONE, "Show extra counters.", missing("there are none", "remove it")),
-    row("stats admin", DFLB, SOME, "Allow commands on the page.", COMMANDS),
+    row("stats admin", FLB, ANY, "Allow commands on the page.", SHOWN),
     row(
         "stats http-request",
         DFLB,

@@ -140,6 +140,8 @@ pub struct Proxy {
     pub stats: Option<StatsPage>,
     /// `http-request use-service prometheus-exporter`; mode http only.
     pub exporter: Option<Exporter>,
+    /// `monitor-uri`: what a probe asks for; mode http only.
+    pub monitor_uri: Option<String>,
 }
 
 impl Proxy {
@@ -180,6 +182,7 @@ impl Proxy {
             source: None,
             stats: None,
             exporter: None,
+            monitor_uri: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{ListenAddress, SocketPermissions};
+use crate::rules::Condition;
 
 /// A `stats socket` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,4 +59,6 @@ pub struct StatsPage {
     pub show_desc: Option<Option<String>>,
     /// `stats scope`: proxy names; `.` is itself. Empty: all.
     pub scope: Vec<String>,
+    /// `stats admin`: who may change servers on the page; the first that holds allows it.
+    pub admin: Vec<Condition>,
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Section, Surroundings};
+use super::{Section, Surroundings, stats};
 use crate::config::diagnostic::{Diagnostic, Form, Report, Severity};
 use crate::config::lexer::Line;
 use crate::config::value;
 use crate::rules::{self, Acl, Condition, Mistake, Place, Reading};
+
+/// What messages call a `use_backend` line.
+const SWITCHING: &str = "switching rule";
 
 /// A `use_backend` line.
 #[derive(Clone, Debug)]
@@ -55,7 +58,7 @@ impl Section {
         }
         let condition = match line.word(2) {
             None => None,
-            Some("if" | "unless") => match self.condition(line, around) {
+            Some("if" | "unless") => match self.condition(line, SWITCHING, around) {
                 Some(condition) => Some(condition),
                 None => return,
             },
@@ -70,7 +73,19 @@ impl Section {
         self.use_backends.push(UseBackendLine { line: line.clone(), condition });
     }
 
-    fn condition(&mut self, line: &Line, around: &mut Surroundings<'_>) -> Option<Condition> {
+    /// Reads `stats admin if|unless CONDITION`, which enables the page as its other lines do.
+    pub(super) fn stats_admin(&mut self, line: &Line, around: &mut Surroundings<'_>) {
+        if !matches!(line.word(2), Some("if" | "unless")) {
+            let text = "'stats admin' requires either 'if' or 'unless' followed by a condition.";
+            around.report.alert(line, line.end(), text).help("as in: stats admin if LOCALHOST");
+            return;
+        }
+        let condition = self.condition(line, "a 'stats admin' rule", around);
+        stats::enabled(&mut self.settings.stats).admin.extend(condition);
+    }
+
+    /// The condition from the third word on of what `rule` calls it.
+    fn condition(&mut self, line: &Line, rule: &str, around: &mut Surroundings<'_>) -> Option<Condition> {
         let words = texts(line, 2);
         let acls = &mut self.acls;
         let condition = around.reading(line, |reading| rules::parse_condition(&words, acls, reading));
@@ -81,7 +96,7 @@ impl Section {
                 Some(condition)
             }
             Err(mistake) => {
-                say(&mistake, "error detected while parsing switching rule : ", line, 2, report);
+                say(&mistake, &format!("error detected while parsing {rule} : "), line, 2, report);
                 None
             }
         }

@@ -14,7 +14,7 @@ const URI_DEFAULT: &str = "/haproxy?stats";
 /// Reads one line; any of them enables the page, as in HAProxy.
 pub(super) fn line(page: &mut Option<StatsPage>, row: &Keyword, line: &Line, report: &mut Report) {
     let words = &mut Arguments::after(line, row.length(), report);
-    let page = page.get_or_insert_with(default_page);
+    let page = enabled(page);
     match row.words {
         "stats enable" => {}
         "stats uri" => page.uri = words.next().unwrap_or(URI_DEFAULT).to_owned(),
@@ -33,6 +33,24 @@ pub(super) fn line(page: &mut Option<StatsPage>, row: &Keyword, line: &Line, rep
         }
         "stats scope" => page.scope.extend(words.next().map(str::to_owned)),
         other => unreachable!("'{other}' is honoured in the table but not read"),
+    }
+}
+
+/// The page, which any of its lines enables.
+pub(super) fn enabled(page: &mut Option<StatsPage>) -> &mut StatsPage {
+    page.get_or_insert_with(default_page)
+}
+
+/// Reads `monitor-uri PATH`.
+pub(super) fn monitor_uri(uri: &mut Option<(String, Line)>, line: &Line, report: &mut Report) {
+    let words = &mut Arguments::after(line, 1, report);
+    match words.next().filter(|path| !path.is_empty()) {
+        Some(path) => *uri = Some((path.to_owned(), line.clone())),
+        None => {
+            report
+                .alert(line, line.end(), "'monitor-uri' expects an URI.")
+                .help("as in: monitor-uri /haproxy_test");
+        }
     }
 }
 
@@ -76,6 +94,7 @@ fn default_page() -> StatsPage {
         show_node: None,
         show_desc: None,
         scope: Vec::new(),
+        admin: Vec::new(),
     }
 }
 

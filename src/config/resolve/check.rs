@@ -44,6 +44,10 @@ fn tcp(section: &Section, report: &mut Report) {
             .push(bare(Severity::Warning, line, line.span(0), text))
             .help("metrics need a section of its own with 'mode http'");
     }
+    if let Some((_, line)) = section.settings.monitor_uri.as_ref().filter(|_| section.is_frontend()) {
+        let text = keyword::MONITOR_WARNING.replace("{proxy}", &shown);
+        report.push(bare(Severity::Warning, line, line.span(0), text)).help("remove it from this TCP proxy");
+    }
     if section.settings.stats.is_some() {
         let text = keyword::STATS_WARNING.replace("{proxy}", &shown);
         report
@@ -93,7 +97,8 @@ fn http(section: &Section, proxy: &Proxy, report: &mut Report) {
         .or(section.settings.default_backend.as_ref().filter(|_| section.is_frontend()))
         .or(section.use_backends.first().map(|rule| &rule.line));
     let shown = section.shown();
-    match (proxies_to, proxy.stats.is_some() || proxy.exporter.is_some()) {
+    let answers = proxy.stats.is_some() || proxy.exporter.is_some() || proxy.monitor_uri.is_some();
+    match (proxies_to, answers) {
         (Some(line), _) => {
             let text = format!("{shown} would proxy HTTP (mode http), which is not supported here.");
             report.push(bare(Severity::Alert, line, line.span(0), text)).help(

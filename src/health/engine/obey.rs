@@ -39,6 +39,9 @@ impl Engine {
     fn change(&mut self, at: Place, change: ServerChange) -> Reply {
         match change {
             ServerChange::State(service) => self.serve(at, service),
+            ServerChange::Maintenance(true) => self.enter_maintenance(at),
+            ServerChange::Maintenance(false) => self.leave_maintenance(at),
+            ServerChange::Draining(on) => self.drain(at, on),
             ServerChange::Weight(weight) => return self.weigh(at, weight),
             ServerChange::Address { ip, port } => return self.move_to(at, ip, port),
             ServerChange::CheckTarget { ip, port } => return self.check_at(at, ip, port),

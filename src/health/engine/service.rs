@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    fn enter_maintenance(&mut self, at: Place) {
+    pub(super) fn enter_maintenance(&mut self, at: Place) {
         let admin = self.entry_of(at).state.admin;
         if admin.maint {
             return;
@@ -68,7 +68,7 @@ impl Engine {
     }
 
     /// Back as new: as if it had just passed `rise` checks.
-    fn leave_maintenance(&mut self, at: Place) {
+    pub(super) fn leave_maintenance(&mut self, at: Place) {
         let ServerState { admin, checks, check, .. } = self.entry_of(at).state.clone();
         if !admin.maint {
             return;
@@ -81,7 +81,7 @@ impl Engine {
         }
     }
 
-    fn drain(&mut self, at: Place, drain: bool) {
+    pub(super) fn drain(&mut self, at: Place, drain: bool) {
         let ServerState { admin, health, .. } = self.entry_of(at).state.clone();
         if admin.drain == drain {
             return;
