@@ -56,7 +56,7 @@ impl Session {
             Phase::Queued => earlier(client(), phase(timeouts.queue_ms, Expiry::Queue)),
             Phase::TurnAround => {
                 let pause = timeouts.connect_ms.unwrap_or(TURN_AROUND_MS).min(TURN_AROUND_MS);
-                phase(Some(pause), Expiry::TurnAround)
+                earlier(client(), phase(Some(pause), Expiry::TurnAround))
             }
             Phase::Holding => client(),
             Phase::Established => earlier(client(), self.side_deadline(Side::Server, policy, ticks)),

@@ -250,6 +250,7 @@ impl Session {
             }
             (Expiry::Side(_), Phase::Holding) => self.end(Cause::ClientTimeout, Stage::Data, ops),
             (Expiry::Side(_), Phase::Queued) => self.end(Cause::ClientTimeout, Stage::Queue, ops),
+            (Expiry::Side(_), Phase::TurnAround) => self.end(Cause::ClientTimeout, Stage::Connect, ops),
             (Expiry::Side(side), Phase::Connecting | Phase::Established) => self.on_silence(side, ops),
             _ => Verdict::Live,
         }

@@ -32,6 +32,13 @@ scenario!(refused_with_default_retries, config("", S1), refusing, |world| {
 });
 
 scenario!(
+    client_timeout_in_turn_around,
+    config("  timeout connect 1s\n  timeout client 1500\n  retries 5\n", S1),
+    refusing,
+    waits
+);
+
+scenario!(
     refused_with_long_connect_timeout,
     config("  timeout connect 5s\n  retries 1\n", S1),
     refusing,
