@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -164,6 +164,35 @@ fn a_full_disk_is_counted_and_holds_nobody_up() {
     }
     handle.close();
     assert_eq!(handle.dropped(), 1000);
+}
+
+fn named_pipe(folder: &Path) -> PathBuf {
+    let path = folder.join("log");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a named pipe");
+    path
+}
+
+#[test]
+fn a_named_pipe_that_nobody_reads_is_refused_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let refused = super::open(&to_file(&named_pipe(folder.path())), false).expect_err("nobody reads");
+    assert!(refused.to_string().contains("No such device or address"), "{refused}");
+}
+
+#[test]
+fn a_named_pipe_whose_reader_is_slow_holds_nobody_up() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = named_pipe(folder.path());
+    let reader = File::options().read(true).write(true).open(&path).expect("both ends never wait");
+    let (handle, mut sink) = started(to_file(&path));
+    let total = 4 * RING_RECORDS;
+    let refused = (0..total).filter(|_| !sink.push(record())).count();
+    let closing = Instant::now();
+    handle.close();
+    assert!(closing.elapsed() < Duration::from_secs(5), "close waited for the reader");
+    assert!(refused as u64 + handle.dropped() > 0, "a pipe takes 64 KiB");
+    drop(reader);
 }
 
 #[test]

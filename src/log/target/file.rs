@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 /// Bytes that wait for a disk that takes none; lines beyond are lost and counted.
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -87,6 +89,8 @@ impl FileTarget {
     }
 }
 
+/// Without waiting, whatever stands at that path: a named pipe that nobody reads is ENXIO, a full one loses lines.
 fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags.cast_signed()).open(path)
 }

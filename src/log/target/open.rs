@@ -107,7 +107,7 @@ fn explain(target: &LogTarget, errno: io::Error) -> StartError {
         ),
         LogAddress::File(_) => (
             "cannot open the log file",
-            "its directory does not exist, or this user may not write there",
+            "its directory does not exist, this user may not write there, or it is a pipe that nobody reads",
             "create the directory and check its owner and mode with `ls -ld`",
         ),
     };
