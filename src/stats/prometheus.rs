@@ -96,9 +96,18 @@ impl Family {
             }
         }
         if !samples.is_empty() {
-            let kind = if self.field.tags.chars().nth(1) == Some('C') { "counter" } else { "gauge" };
-            put(out, format_args!("# HELP {name} {}\n# TYPE {name} {kind}\n{samples}", self.field.doc));
+            let (doc, kind) = (self.field.doc, self.kind(&name));
+            put(out, format_args!("# HELP {name} {doc}\n# TYPE {name} {kind}\n{samples}"));
         }
+    }
+
+    /// What HAProxy's exporter calls it: of the process it goes by the name, whatever `show info typed` says.
+    fn kind(&self, name: &str) -> &'static str {
+        let counts = match self.scope {
+            Scope::Global => name.ends_with("_total") || self.field.name == "FailedResolutions",
+            Scope::Rows(_) => self.field.tags.chars().nth(1) == Some('C'),
+        };
+        if counts { "counter" } else { "gauge" }
     }
 
     fn of_process(&self, out: &mut String, name: &str, info: &[InfoValue]) {

@@ -300,3 +300,57 @@ scenario!(page_monitor, page("  option httplog", "  monitor-uri /alive?x"), Vec:
         }
     }
 });
+
+/// Beginnings of what 2.6 has not, and of what only proxied HTTP has.
+const NOT_IN_BOTH: &[&str] = &[
+    "process_node",
+    "frontend_current_session_rate",
+    "backend_current_session_rate",
+    "server_current_session_rate",
+    "server_active",
+    "server_backup",
+    "server_private_idle_connections_current",
+    "process_total_warnings",
+    "process_patterns_",
+    "process_nb_thread_groups",
+    "frontend_req_bytes_",
+    "frontend_res_bytes_",
+    "frontend_http_",
+    "frontend_intercepted_requests_total",
+    "backend_req_bytes_",
+    "backend_res_bytes_",
+    "backend_http_",
+    "server_req_bytes_",
+    "server_res_bytes_",
+];
+
+/// Every metric with its type and its labels, in order, without the values.
+fn metrics(text: &str) -> Vec<String> {
+    let name = |line: &str| line.split([' ', '{']).next().unwrap_or_default().to_owned();
+    let shown = |line: &&str| {
+        let metric = line.trim_start_matches("# TYPE ").trim_start_matches("haproxy_");
+        let is_chunk_size = line.chars().all(|c| c.is_ascii_hexdigit());
+        !is_chunk_size
+            && !line.starts_with("# HELP")
+            && !NOT_IN_BOTH.iter().any(|begin| metric.starts_with(begin))
+    };
+    let body = text.split("\r\n\r\n").nth(1).unwrap_or_default();
+    let lines = body.lines().filter(shown).map(|line| match line.rsplit_once(' ') {
+        Some(_) if line.starts_with('#') => line.to_owned(),
+        Some((labelled, _)) if !labelled.contains("version=") => labelled.to_owned(),
+        _ => name(line),
+    });
+    lines.collect()
+}
+
+const EXPORTER: &str = "  http-request use-service prometheus-exporter if { path /metrics }";
+
+scenario!(page_metrics, page("  option httplog", EXPORTER), Vec::new, |world| {
+    for target in ["/metrics", "/metrics?scope=server&scope=backend", "/metrics?no-maint", "/metrics?scope=x"]
+    {
+        let text = visit(world, &(request("GET", target, "").replace("1.1\r", "1.0\r")), Then::Reads);
+        for line in metrics(&text) {
+            world.note("metric", line);
+        }
+    }
+});
