@@ -23,7 +23,7 @@ Pronk, HAProxy and nginx on the same work, one core for the proxy, one for load 
     --workloads A,B       only these, by name or beginning: bulk, paced-4, trip-200 (see --list)
     --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, nginx
                           and, only when asked for, pronk-two (two workers), pronk-stirred (its table changes
-                          and its statistics are read 100 times a second)
+                          and its statistics are read 100 times a second), pronk-spin (tune.busy-spin 200)
     --pronk PATH  --haproxy PATH  --nginx PATH
     --other PATH          another build of Pronk beside the first, round by round
     --idle N              sessions of the idle workload (default 5000)

@@ -20,6 +20,8 @@ pub(super) const WORKERS_MAX: u16 = 256;
 
 /// Limits of `tune.bufsize`: a buffer holds at least a page, and buffers are registered as a whole.
 const BUFSIZE: (u64, u64) = (4_096, 1 << 24);
+/// Whoever wants to spin for longer wants `busy-polling`.
+const BUSY_SPIN_MAX_US: u32 = 100_000;
 /// Limit of `tune.pipesize` and the socket buffers: what `F_SETPIPE_SZ` and `SO_RCVBUF` take.
 const KERNEL_BUFFER_MAX: u64 = i32::MAX as u64;
 
@@ -90,6 +92,7 @@ impl Global {
             "quiet" => global.quiet = true,
             "zero-warning" => global.zero_warning = true,
             "nosplice" => global.tune.splice = false,
+            "busy-polling" => global.tune.busy_polling = line.modifier == Modifier::None,
             "noreuseport" => global.tune.reuseport = false,
             "strict-limits" => global.strict_limits = line.modifier != Modifier::No,
             "log-tag" => global.log_tag = words.next().unwrap_or_default().to_owned(),
@@ -171,6 +174,9 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
         "tune.bufsize" => tune.bufsize = words.size(keyword, BUFSIZE.0, BUFSIZE.1).unwrap_or(tune.bufsize),
         "tune.pipesize" => tune.pipesize = kernel_buffer(keyword, words),
         "maxpipes" => tune.maxpipes = words.limit(keyword),
+        "tune.busy-spin" => {
+            tune.busy_spin_us = words.integer(keyword, 0..=BUSY_SPIN_MAX_US).unwrap_or(tune.busy_spin_us);
+        }
         "tune.rcvbuf.client" => tune.rcvbuf_client = kernel_buffer(keyword, words),
         "tune.rcvbuf.server" => tune.rcvbuf_server = kernel_buffer(keyword, words),
         "tune.sndbuf.client" => tune.sndbuf_client = kernel_buffer(keyword, words),

@@ -1,12 +1,13 @@
 //! The threads beside the control thread: workers, health, log.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -106,6 +107,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     publisher.count_in(counters.clone());
     let sleepers = crew.clone();
     publisher.on_eviction(move || sleepers.wake());
+    let spin = spin(&config.global, workers);
     for (index, ((listeners, sink), mailbox)) in listeners.into_iter().zip(sinks).zip(mailboxes).enumerate() {
         let setup = Setup {
             index,
@@ -119,6 +121,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
             clock,
             maxconn: budget.maxconn,
             pipes: budget.pipes as usize,
+            spin,
         };
         spawn(setup, cpus(&config.global, index), send.clone())?;
     }
@@ -200,6 +203,21 @@ fn cpus(global: &Global, index: usize) -> Place {
     }
 }
 
+/// How long workers look for work before they sleep. Two on one CPU would only keep each other from working.
+fn spin(global: &Global, workers: usize) -> Duration {
+    let tune = &global.tune;
+    let own: BTreeSet<u16> = (0..workers).flat_map(|index| place(global, index)).collect();
+    match tune.busy_spin_us {
+        _ if tune.busy_polling => Duration::MAX,
+        0 => Duration::ZERO,
+        _ if own.len() < workers => {
+            tracing::warn!(workers, cpus = own.len(), "no busy spin: workers share CPUs");
+            Duration::ZERO
+        }
+        microseconds => Duration::from_micros(u64::from(microseconds)),
+    }
+}
+
 fn spawn(setup: Setup, place: Place, events: UnboundedSender<Event>) -> Result<(), StartError> {
     let index = setup.index;
     let body = move || {
@@ -272,5 +290,18 @@ mod tests {
         config.global.cpu_map = vec![vec![], vec![7, 8]];
         assert!(!cpus(&config.global, 0).demanded);
         assert_eq!(cpus(&config.global, 1).cpus, [7, 8]);
+    }
+
+    #[test]
+    fn workers_spin_as_told_but_not_side_by_side_on_one_cpu() {
+        let mut config = Config::default();
+        assert_eq!(spin(&config.global, 1), Duration::ZERO);
+        config.global.tune.busy_spin_us = 50;
+        config.global.cpu_map = vec![vec![0], vec![1]];
+        assert_eq!(spin(&config.global, 2), Duration::from_micros(50));
+        config.global.cpu_map[1] = vec![0];
+        assert_eq!(spin(&config.global, 2), Duration::ZERO);
+        config.global.tune.busy_polling = true;
+        assert_eq!(spin(&config.global, 2), Duration::MAX);
     }
 }

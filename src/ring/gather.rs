@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
 
+use super::spin::Spun;
 use super::token::Kind;
 use super::{BATCH, Ring};
 
@@ -118,6 +119,13 @@ impl Gather {
 impl Ring {
     /// Submits everything and waits for an answer, or until the timeout is over.
     pub(super) fn submit_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = match self.gather.on {
+            true => timeout,
+            false => match self.spin(timeout)? {
+                Spun::Found => return Ok(()),
+                Spun::Nothing(timeout) => timeout,
+            },
+        };
         let limit = timeout.map(Timespec::from);
         let mut arguments = SubmitArgs::new();
         if let Some(limit) = &limit {

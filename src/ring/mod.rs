@@ -28,6 +28,7 @@ mod gather;
 mod lines;
 mod listen;
 mod pipes;
+mod spin;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -36,6 +37,7 @@ use buffers::Buffers;
 use gather::Gather;
 use lines::{Flags, Lines};
 use pipes::Pipes;
+use spin::Spin;
 use token::{Kind, Token};
 
 /// Submission queue entries: more operations than that in one batch cost a second system call.
@@ -58,6 +60,8 @@ pub struct Settings {
     pub pipe_size: usize,
     /// The most pipes; 0: bytes are only copied.
     pub pipes: usize,
+    /// How long to look for answers before sleeping (`tune.busy-spin`).
+    pub spin: Duration,
 }
 
 /// Bytes that the ring keeps for each session beside what the kernel does.
@@ -139,6 +143,7 @@ pub struct Ring {
     mail: RawFd,
     moved: Moved,
     gather: Gather,
+    spin: Spin,
 }
 
 impl Ring {
@@ -172,6 +177,7 @@ impl Ring {
             mail: -1,
             moved: Moved::default(),
             gather,
+            spin: Spin::new(settings.spin),
         })
     }
 

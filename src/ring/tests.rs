@@ -12,7 +12,14 @@ use super::{Event, Ring, Settings};
 use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
 
 fn ring() -> Ring {
-    Ring::new(&Settings { buffer_size: 4096, buffers: 256, pipe_size: 65_536, pipes: 2 }).expect("a ring")
+    Ring::new(&Settings {
+        buffer_size: 4096,
+        buffers: 256,
+        pipe_size: 65_536,
+        pipes: 2,
+        spin: std::time::Duration::ZERO,
+    })
+    .expect("a ring")
 }
 
 /// What a session in slot 0 asks of the ring; it has no server.

@@ -85,6 +85,8 @@ pub struct Setup {
     pub maxconn: u32,
     /// Pipes of this worker at most.
     pub pipes: usize,
+    /// How long it looks for work before it sleeps.
+    pub spin: Duration,
 }
 
 /// How the worker is to end.
@@ -156,7 +158,7 @@ pub fn run(setup: Setup, ready: impl FnOnce()) -> io::Result<()> {
 impl Worker {
     fn new(mut setup: Setup) -> io::Result<Worker> {
         let snapshot = Arc::clone(setup.table.load());
-        let settings = ring_settings(&snapshot.config, setup.maxconn, setup.peers.count(), setup.pipes);
+        let settings = ring_settings(&setup, &snapshot.config);
         let mut ring = Ring::new(&settings)?;
         ring.watch_mail(setup.mailbox.descriptor());
         Ok(Worker {
@@ -343,7 +345,9 @@ const STALLED_HOLDS: usize = 32;
 
 /// Receive buffers: what every session may hold whose receiver stalls, up to 128 MiB, and at least one for each
 /// session of the worker's share. They take memory only when they are needed.
-fn ring_settings(config: &Config, maxconn: u32, workers: usize, pipes: usize) -> Settings {
+fn ring_settings(setup: &Setup, config: &Config) -> Settings {
+    let (maxconn, workers) = (setup.maxconn, setup.peers.count());
+    let Setup { pipes, spin, .. } = *setup;
     let tune = &config.global.tune;
     let share = (maxconn as usize).div_ceil(workers.max(1));
     Settings {
@@ -351,6 +355,7 @@ fn ring_settings(config: &Config, maxconn: u32, workers: usize, pipes: usize) ->
         buffers: (STALLED_HOLDS * share).min(8_192).max(share).next_power_of_two().clamp(256, 32_768) as u16,
         pipe_size: tune.pipesize.unwrap_or(262_144) as usize,
         pipes,
+        spin,
     }
 }
 

@@ -31,8 +31,17 @@ fn two_gibibytes_arrive_unchanged() {
 
 #[test]
 fn two_hundred_transfers_at_once() {
+    assert_transfers_arrive("");
+}
+
+#[test]
+fn two_hundred_transfers_through_workers_that_spin() {
+    assert_transfers_arrive("  tune.busy-spin 200");
+}
+
+fn assert_transfers_arrive(global: &str) {
     let server = Threads::echo();
-    let gateway = Gateway::to(server.port());
+    let gateway = Gateway::start(global, "", &format!("  server s1 127.0.0.1:{}", server.port()));
     let mut random = fastrand::Rng::with_seed(200);
     let transfers: Vec<_> = (0..200u64)
         .map(|seed| {
@@ -65,6 +74,21 @@ fn transfer(seed: u64, size: u64, stream: TcpStream) -> u64 {
     let received = Bytes::seeded(seed).receive(&mut reader, 64 * 1024);
     writer.join().expect("the writer is done");
     received
+}
+
+/// Timers end sessions, and the process ends, without a worker ever sleeping.
+#[test]
+fn workers_that_never_sleep_keep_time() {
+    let server = Threads::echo();
+    let defaults = "  timeout client 300ms\n  timeout server 300ms";
+    let gateway =
+        Gateway::start("  busy-polling", defaults, &format!("  server s1 127.0.0.1:{}", server.port()));
+    let mut client = gateway.connect();
+    client.stream.write_all(b"ping").expect("it is taken");
+    client.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    let mut echo = Vec::new();
+    client.stream.read_to_end(&mut echo).expect("an end in order");
+    assert_eq!(echo, b"ping");
 }
 
 #[test]

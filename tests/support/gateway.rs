@@ -105,6 +105,7 @@ impl Gateway {
                 clock,
                 maxconn: config.global.maxconn.unwrap_or(2000),
                 pipes: 1000,
+                spin: Duration::ZERO,
             };
             gateway.counters.push(counters);
             gateway.threads.push(std::thread::spawn(move || {

@@ -33,6 +33,8 @@ pub enum Kind {
     PronkTwo,
     /// While its table changes and its statistics are read.
     PronkStirred,
+    /// With a busy spin.
+    PronkSpin,
 }
 
 impl Kind {
@@ -40,7 +42,7 @@ impl Kind {
     pub const USUAL: [Kind; 5] =
         [Kind::Pronk, Kind::HaproxyCopy, Kind::HaproxyAuto, Kind::HaproxySplice, Kind::Nginx];
     /// All that can be asked for.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Pronk,
         Kind::HaproxyCopy,
         Kind::HaproxyAuto,
@@ -49,6 +51,7 @@ impl Kind {
         Kind::PronkOther,
         Kind::PronkTwo,
         Kind::PronkStirred,
+        Kind::PronkSpin,
     ];
 
     /// Its column in tables, and its name in options.
@@ -62,12 +65,13 @@ impl Kind {
             Kind::PronkOther => "pronk-other",
             Kind::PronkTwo => "pronk-two",
             Kind::PronkStirred => "pronk-stirred",
+            Kind::PronkSpin => "pronk-spin",
         }
     }
 
     fn program(self) -> &'static str {
         match self {
-            Kind::Pronk | Kind::PronkOther | Kind::PronkTwo | Kind::PronkStirred => "pronk",
+            Kind::Pronk | Kind::PronkOther | Kind::PronkTwo | Kind::PronkStirred | Kind::PronkSpin => "pronk",
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => "haproxy",
             Kind::Nginx => "nginx",
         }
@@ -95,6 +99,7 @@ impl Kind {
             Kind::PronkOther => "the build given by --other",
             Kind::PronkTwo => "two workers, one beside the load",
             Kind::PronkStirred => "table changed and statistics read every 10 ms",
+            Kind::PronkSpin => "tune.busy-spin 200",
         }
     }
 }
@@ -168,7 +173,7 @@ impl Peer {
     /// installed. A path that was given must work.
     pub fn find(kind: Kind, programs: &Programs) -> Result<Option<Peer>, Failure> {
         let given = match kind {
-            Kind::Pronk | Kind::PronkTwo | Kind::PronkStirred => {
+            Kind::Pronk | Kind::PronkTwo | Kind::PronkStirred | Kind::PronkSpin => {
                 Some(programs.pronk.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_pronk").into()))
             }
             Kind::PronkOther => {
@@ -223,8 +228,10 @@ impl Peer {
             _ => {
                 let threads = if self.kind == Kind::PronkTwo { 2 } else { 1 };
                 let mut text = haproxy::text(routes, setup, threads, splicing, log_port);
-                if self.kind == Kind::PronkStirred {
-                    text.push_str(&stir::config(folder));
+                match self.kind {
+                    Kind::PronkStirred => text.push_str(&stir::config(folder)),
+                    Kind::PronkSpin => text.push_str("\nglobal\n    tune.busy-spin 200\n"),
+                    _ => {}
                 }
                 ("haproxy.cfg", text)
             }

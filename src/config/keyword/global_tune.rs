@@ -11,6 +11,13 @@ const RULES: Support = told("it bounds rules and variables, which are not built"
 pub(super) const ROWS: &[Keyword] = &[
     row("tune.bufsize", G, ONE, "Size of one receive buffer.", SHOWN),
     row("tune.pipesize", G, ONE, "Size of the pipes data moves through.", SHOWN),
+    row(
+        "tune.busy-spin",
+        G,
+        ONE,
+        "Microseconds a worker looks for work before it sleeps. Pronk only.",
+        Support::Honoured("tests/config/accept/own-global.cfg"),
+    ),
     row("tune.rcvbuf.client", G, ONE, "Receive buffer of client sockets.", SHOWN),
     row("tune.rcvbuf.server", G, ONE, "Receive buffer of server sockets.", SHOWN),
     row("tune.sndbuf.client", G, ONE, "Send buffer of client sockets.", SHOWN),

@@ -129,6 +129,10 @@ pub struct Tune {
     pub maxpipes: Option<u32>,
     /// `nosplice` in global, or `-dS`: never leave the copying phase.
     pub splice: bool,
+    /// `tune.busy-spin`, Pronk's own: how long a worker looks for work before it sleeps, microseconds.
+    pub busy_spin_us: u32,
+    /// `busy-polling`: workers never sleep.
+    pub busy_polling: bool,
     /// `noreuseport` in global, or `-dR`: one listening socket per address, shared by the workers.
     pub reuseport: bool,
     /// `tune.rcvbuf.client`, bytes.
@@ -148,6 +152,8 @@ impl Default for Tune {
             pipesize: None,
             maxpipes: None,
             splice: true,
+            busy_spin_us: 0,
+            busy_polling: false,
             reuseport: true,
             rcvbuf_client: None,
             rcvbuf_server: None,

@@ -30,6 +30,8 @@ pub fn keep_settled(running: &Global, read: &mut Global, budget: Budget) -> Vec<
         "tune.pipesize": tune.pipesize,
         "maxpipes": tune.maxpipes,
         "nosplice": tune.splice,
+        "busy-polling": tune.busy_polling,
+        "tune.busy-spin": tune.busy_spin_us,
         "noreuseport": tune.reuseport,
     }
     let lines = |global: &Global| global.stats_sockets.iter().map(without_place).collect::<Vec<_>>();
