@@ -65,6 +65,7 @@ pub fn sources(config: Config) -> Shared {
     Rc::new(RefCell::new(Sources {
         table: publisher.shared(),
         rates: Rates::new(&config),
+        history: crate::stats::History::default(),
         load,
         config,
         counters: vec![counters],

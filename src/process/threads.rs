@@ -23,7 +23,7 @@ use crate::load::Load;
 use crate::log::{self, LogHandle, SessionSink};
 use crate::stats::counters::WorkerCounters;
 use crate::stats::file::{self, Kept};
-use crate::stats::{Limits, Rates, Sources};
+use crate::stats::{History, Limits, Rates, Sources};
 use crate::sys::cpu;
 use crate::table::{Snapshot, TablePublisher};
 use crate::worker::mailbox::{Crew, Returns, crew};
@@ -130,6 +130,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
         load: Arc::clone(&load),
         counters,
         rates,
+        history: History::default(),
         start: clock.start,
         started_at,
         dropped_logs: log.losses(),

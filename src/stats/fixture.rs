@@ -57,6 +57,7 @@ pub(super) fn sources_of(config: Config) -> (Sources, TablePublisher) {
     let sources = Sources {
         counters: vec![counters(), counters()],
         rates: Rates::new(&config),
+        history: super::History::default(),
         table: publisher.shared(),
         load,
         start: Instant::now(),

@@ -17,6 +17,7 @@ mod fields;
 pub mod file;
 #[cfg(test)]
 mod fixture;
+mod history;
 mod info;
 mod json;
 pub mod prometheus;
@@ -36,6 +37,7 @@ pub use activity::activity;
 pub use columns::{COLUMNS, Column};
 pub use csv::{csv, csv_of};
 pub use fields::{COLUMN_FIELDS, Field, INFO_FIELDS, Kind};
+pub use history::{History, Point, STEP_SECONDS};
 pub use info::{InfoValue, RELEASE_DATE, info_values};
 pub use json::schema;
 pub use rates::Rates;

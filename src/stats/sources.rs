@@ -12,6 +12,7 @@ use crate::load::Load;
 use crate::table::Snapshot;
 
 use super::counters::{Counter, ProcessCounters, WorkerCounters};
+use super::history::History;
 use super::rates::Rates;
 use super::standing::Standings;
 
@@ -43,6 +44,8 @@ pub struct Sources {
     pub counters: Vec<Arc<WorkerCounters>>,
     /// Rates and maxima; [`Sources::sample`] renews them.
     pub rates: Rates,
+    /// What servers did in the last minutes; sampled with the rates.
+    pub history: History,
     /// Zero of the process clock: table, counters and rates count milliseconds from here.
     pub start: Instant,
     /// The same moment on the wall clock.
@@ -83,7 +86,9 @@ impl Sources {
         let now_ms = self.now_ms();
         let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
         let cpu_ns = used.tv_sec.unsigned_abs() * 1_000_000_000 + used.tv_nsec.unsigned_abs();
-        self.rates.sample(now_ms, cpu_ns, &self.counters, &self.table.load());
+        let table = self.table.load();
+        self.rates.sample(now_ms, cpu_ns, &self.counters, &table);
+        self.history.sample(now_ms, &self.counters, &self.load, table.server_ids());
     }
 
     /// Sum over all workers of one process counter.

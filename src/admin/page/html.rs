@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use super::cell::{bytes, duration, escaped, grouped};
+use super::curve::curve;
 use super::form::Done;
 use super::view::View;
 use crate::config::model::{Config, Proxy, StatsPage};
-use crate::stats::{Row, RowKind, Value};
+use crate::stats::{Point, Row, RowKind, STEP_SECONDS, Value};
 
 /// What the page is made from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Content<'a> {
     /// The settings of the proxy whose page it is.
     pub page: &'a StatsPage,
@@ -23,6 +24,8 @@ pub struct Content<'a> {
     pub rows: &'a [Row],
     /// Whether the client may change servers here.
     pub may_act: bool,
+    /// What each server did in the last minutes.
+    pub history: &'a dyn Fn(&Row) -> Vec<Point>,
     /// The machine's name, for `stats show-node`.
     pub node: &'a str,
     /// `description` of the global section, for `stats show-desc`.
@@ -31,10 +34,10 @@ pub struct Content<'a> {
     pub version: &'a str,
 }
 
-const HEAD_ROWS: &str = "<thead><tr><th rowspan=2></th><th colspan=3>Queue</th><th colspan=3>Session rate</th>\
+const HEAD_ROWS: &str = "<thead><tr><th rowspan=2></th><th colspan=2>5 minutes</th><th colspan=3>Queue</th><th colspan=3>Session rate</th>\
 <th colspan=6>Sessions</th><th colspan=2>Bytes</th><th colspan=2>Denied</th><th colspan=3>Errors</th>\
 <th colspan=2>Warnings</th><th colspan=9>Server</th></tr>\
-<tr><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th>\
+<tr><th>Sessions</th><th>Bytes</th><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th>\
 <th>Limit</th><th>Total</th><th>LbTot</th><th>Last</th><th>In</th><th>Out</th><th>Req</th><th>Resp</th>\
 <th>Req</th><th>Conn</th><th>Resp</th><th>Retr</th><th>Redis</th><th>Status</th><th>LastChk</th><th>Wght</th>\
 <th>Act</th><th>Bck</th><th>Chk</th><th>Dwn</th><th>Dwntme</th><th>Thrtle</th></tr></thead>";
@@ -160,7 +163,7 @@ fn section(out: &mut String, content: &Content<'_>, proxy: &Proxy, rows: &[Row])
     }
     put!(out, "<div class=scroll><table>{HEAD_ROWS}<tbody>");
     for row in rows {
-        line(out, row, content.page.show_legends, acts);
+        line(out, content, row, acts);
     }
     out.push_str("</tbody></table></div>");
     if acts {
@@ -207,7 +210,7 @@ fn number(row: &Row, column: &str) -> Option<u64> {
     }
 }
 
-fn line(out: &mut String, row: &Row, legends: bool, acts: bool) {
+fn line(out: &mut String, content: &Content<'_>, row: &Row, acts: bool) {
     let backup = if row.kind == RowKind::Server && number(row, "bck") == Some(1) { " backup" } else { "" };
     put!(out, "<tr class=\"{}{backup}\">", class(row));
     let name = match row.kind {
@@ -221,10 +224,11 @@ fn line(out: &mut String, row: &Row, legends: bool, acts: bool) {
         }
         _ => name,
     };
-    match legend(row).filter(|_| legends) {
+    match legend(row).filter(|_| content.page.show_legends) {
         Some(legend) => put!(out, "<td><abbr title=\"{legend}\">{name}</abbr></td>"),
         None => put!(out, "<td>{name}</td>"),
     }
+    curves(out, content, row);
     for column in
         ["qcur", "qmax", "qlimit", "rate", "rate_max", "rate_lim", "scur", "smax", "slim", "stot", "lbtot"]
     {
@@ -249,6 +253,21 @@ fn line(out: &mut String, row: &Row, legends: bool, acts: bool) {
     elapsed(out, row, "downtime");
     let throttle = text(row, "throttle");
     put!(out, "<td>{throttle}{}</td></tr>", if throttle.is_empty() { "" } else { " %" });
+}
+
+/// Sessions and bytes of a server over the last minutes.
+fn curves(out: &mut String, content: &Content<'_>, row: &Row) {
+    let points = match row.kind {
+        RowKind::Server => (content.history)(row),
+        _ => Vec::new(),
+    };
+    let sessions: Vec<u64> = points.iter().map(|point| u64::from(point.sessions)).collect();
+    let traffic: Vec<u64> = points.iter().map(|point| point.bytes).collect();
+    let most = |values: &[u64]| values.iter().copied().max().unwrap_or(0);
+    let of_sessions = format!("at most {} sessions at once", most(&sessions));
+    let of_bytes = format!("at most {}/s", bytes(most(&traffic) / STEP_SECONDS));
+    put!(out, "<td>{}</td>", curve("sessions", &of_sessions, &sessions));
+    put!(out, "<td>{}</td>", curve("bytes", &of_bytes, &traffic));
 }
 
 fn count(out: &mut String, row: &Row, column: &str) {
@@ -346,6 +365,7 @@ mod tests {
             info: &[("Pid", Value::Number(42)), ("Stopping", Value::Number(1))],
             rows: &rows(),
             may_act: false,
+            history: &|_| vec![Point { sessions: 3, bytes: 0 }; 2],
             node: "host",
             description: Some("all of it"),
             version: "9.9",
@@ -359,6 +379,7 @@ mod tests {
         assert_eq!(html.matches("<tbody><tr").count(), 2);
         assert!(html.contains("&lt;b&gt;") && !html.contains("<b>") && !html.contains("<i>"));
         assert!(html.contains("<tr class=\"down backup\">") && html.contains("1\u{202f}234\u{202f}567"));
+        assert_eq!(html.matches("<svg").count(), 1, "sessions, and no byte");
         assert!(html.contains("2.0 KiB") && html.contains("1m1s") && html.contains("balance roundrobin"));
     }
 
@@ -400,6 +421,7 @@ mod tests {
                 info: &[],
                 rows: &rows(),
                 may_act,
+                history: &|_| Vec::new(),
                 node: "host",
                 description: None,
                 version: "9.9",
@@ -420,6 +442,6 @@ mod tests {
     fn every_cell_has_its_column() {
         let html = shown(page());
         let row = html.split("<tbody>").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("a row");
-        assert_eq!(row.matches("<td").count(), 31);
+        assert_eq!(row.matches("<td").count(), 33);
     }
 }

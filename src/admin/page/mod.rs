@@ -5,6 +5,7 @@
 
 mod auth;
 mod cell;
+mod curve;
 mod exchange;
 mod form;
 mod html;
@@ -21,12 +22,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use super::Shared;
+use super::command;
 use super::filter::Filter;
 use super::listener::{Listener, Stream};
 use crate::config::model::{BindId, CliLevel, Config, ProxyId, StatsPage};
 use crate::health;
 use crate::rules::Facts;
-use crate::stats::{self, Format, Row, Style};
+use crate::stats::{self, Format, Row, Style, Value};
 use crate::worker::mailbox::Crew;
 use exchange::{Form, Patience};
 use form::Done;
@@ -127,6 +129,10 @@ async fn respond(site: &Site, ends: Ends, request: &Request, form: Form) -> Resp
     if is_probe(site, request) {
         return Response::error(200).by(By::Monitor);
     }
+    if let Some(stopping) = asks_for_health(site, request) {
+        let (status, word) = if stopping { (503, "stopping\n") } else { (200, "ok\n") };
+        return Response::text(status, "text/plain", word.to_owned()).by(By::Service("<HEALTHZ>"));
+    }
     if metrics::is_here(site, request.path()) {
         return metrics::answer(site, request.query()).await.by(By::Service("<PROMEX>"));
     }
@@ -140,6 +146,14 @@ async fn respond(site: &Site, ends: Ends, request: &Request, form: Form) -> Resp
 fn is_probe(site: &Site, request: &Request) -> bool {
     let config = &site.shared.borrow().config;
     config.proxies[usize::from(site.proxy.0)].monitor_uri.as_deref() == Some(request.path_and_query())
+}
+
+/// Pronk's own `/healthz` beside a stats page, unless the page is there: whether the process is stopping.
+fn asks_for_health(site: &Site, request: &Request) -> Option<bool> {
+    let sources = site.shared.borrow();
+    let page = sources.config.proxies[usize::from(site.proxy.0)].stats.as_ref()?;
+    let asks = request.path() == "/healthz" && !"/healthz".starts_with(&page.uri);
+    asks.then_some(sources.stopping)
 }
 
 /// Follows the page's form and sends the client back to the page.
@@ -231,6 +245,14 @@ fn in_scope(config: &Config, own: ProxyId, page: &StatsPage, name: &str) -> bool
 fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row], may_act: bool) -> String {
     let sources = site.shared.borrow();
     let global = &sources.config.global;
+    let table = sources.table.load();
+    let history = |row: &Row| {
+        let Value::Text(name) = row.value("svname") else { return Vec::new() };
+        let at = command::server(&sources.config, row.proxy, name);
+        let id =
+            at.and_then(|at| table.backend(row.proxy).servers.get(usize::from(at))).map(|entry| entry.id);
+        id.map_or(Vec::new(), |id| sources.history.of(id).collect())
+    };
     html::render(&html::Content {
         page,
         view,
@@ -238,6 +260,7 @@ fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row], may_act: bool)
         info: &stats::info_values(&sources),
         rows,
         may_act,
+        history: &history,
         node: global.node.as_deref().unwrap_or(&sources.hostname),
         description: global.description.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
@@ -338,6 +361,16 @@ mod tests {
         assert_eq!(get("/metrics?scope=bogus").status, 400);
         assert_eq!(get("/metrics?scope=").body, "");
         assert_eq!(get("/metric").status, 503);
+    }
+
+    #[test]
+    fn health_is_told_beside_the_page() {
+        let own = site(page());
+        assert_eq!((answer(&own, "/healthz").status, body(&own, "/healthz?x")), (200, "ok\n".to_owned()));
+        own.shared.borrow_mut().stopping = true;
+        assert_eq!(answer(&own, "/healthz").status, 503);
+        let whole = site(StatsPage { uri: "/".to_owned(), ..page() });
+        assert!(body(&whole, "/healthz").starts_with("<!DOCTYPE html>"));
     }
 
     #[test]
