@@ -15,13 +15,12 @@ use crate::session::termination::Termination;
 use crate::sys::socket::{accept_queued, local_address, peer, set_backlog, set_keepalive};
 
 use super::finish::Moment;
+use super::placement::elsewhere;
 use super::record::Record;
 use super::{Entry, Worker};
 
 /// How long accepting rests after the system had no descriptor or memory left, milliseconds.
 const REST_MS: u64 = 100;
-/// A worker hands a connection over only when it carries this many more than the mean, or an eighth more.
-const CROWDED_BY: u32 = 4;
 
 /// One listening socket of this worker.
 #[derive(Debug)]
@@ -248,18 +247,9 @@ impl Worker {
     }
 
     fn less_crowded(&self) -> Option<usize> {
-        let workers = self.peers.count();
-        if workers < 2 {
-            return None;
-        }
         // A burst is accepted before the first that was handed over is a session there.
         let live = |worker: usize| self.load.worker_live(worker).load(Relaxed) + self.peers.inbound(worker);
-        let own = live(self.index);
-        let mean = (0..workers).map(live).sum::<u32>() / workers as u32;
-        if own < mean + CROWDED_BY.max(mean / 8) {
-            return None;
-        }
-        (0..workers).min_by_key(|&worker| live(worker)).filter(|&least| least != self.index)
+        elsewhere(self.index, self.peers.count(), live)
     }
 
     /// A connection of this bind comes from another worker, or back from it.

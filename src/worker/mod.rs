@@ -15,6 +15,7 @@ mod finish;
 pub mod mailbox;
 mod orders;
 mod peers;
+mod placement;
 mod policies;
 mod queues;
 mod record;

@@ -6,9 +6,9 @@ use crate::support::peer::Peer;
 use crate::support::stats::ask;
 
 const SESSIONS: u64 = 100;
-/// How far the loads of the two workers may be apart: a worker hands over what it has more than an eighth
-/// above the mean, a connection or two late.
-const APART: u64 = 16;
+/// The most that one of the two workers may carry: a fifth more than the mean. A worker hands over what would make it
+/// carry more than an eighth above the mean, a connection or two late.
+const MOST: u64 = 60;
 
 #[test]
 fn long_lived_connections_spread_over_the_workers() {
@@ -24,7 +24,7 @@ fn long_lived_connections_spread_over_the_workers() {
     println!("{activity}");
     let (live, workers) = of_workers(&activity, "live");
     assert_eq!(live, SESSIONS, "{activity}");
-    assert!(workers[0].abs_diff(workers[1]) <= APART, "{activity}");
+    assert!(workers.iter().all(|live| *live <= MOST), "{activity}");
     let (accepted, [first, second]) = of_workers(&activity, "accepted");
     assert_eq!((accepted, first + second), (SESSIONS, SESSIONS), "{activity}");
     assert_eq!(of_workers(&activity, "accept_failures").0, 0, "{activity}");
