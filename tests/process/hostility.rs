@@ -1,8 +1,8 @@
-//! Clients of the stats socket that misbehave, or are very many: none of them harms traffic, another client, or
-//! the process.
+//! Clients of the stats socket that misbehave, or are very many: none of them harms traffic, health checks,
+//! another client, or the process.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
@@ -12,6 +12,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use crate::run::Running;
 use crate::support::echo::Threads;
 use crate::support::port::Port;
+use crate::support::server::Server;
+use crate::support::stats::column;
 use crate::support::storm::Storm;
 use crate::support::{PATIENCE, wait_for};
 
@@ -21,16 +23,19 @@ const SERVERS: usize = 500;
 struct Target {
     running: Running,
     storm: Storm,
-    _echo: Threads,
-    _port: Port,
+    echo: Threads,
+    refusing: Server,
+    port: Port,
 }
 
 impl Target {
     fn begin(global: &str) -> Target {
-        let (echo, port) = (Threads::echo(), Port::reserve());
+        let (echo, refusing, port) = (Threads::echo(), Server::refusing(), Port::reserve());
         let mut sections = format!(
-            "listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\nbackend many\n",
+            "listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\n\
+             backend watched\n  server w 127.0.0.1:{} check inter 100ms rise 1 fall 1\nbackend many\n",
             port.number,
+            echo.port(),
             echo.port()
         );
         for number in 0..SERVERS {
@@ -38,7 +43,7 @@ impl Target {
         }
         let running = Running::start(&format!("  nbthread 1\n{global}"), &sections);
         let storm = Storm::begin(port.address(), 5);
-        Target { running, storm, _echo: echo, _port: port }
+        Target { running, storm, echo, refusing, port }
     }
 
     fn client(&self) -> UnixStream {
@@ -48,11 +53,24 @@ impl Target {
         stream
     }
 
-    /// Traffic goes on, nothing failed, and the process answers.
+    /// Traffic and health checks go on, nothing failed, and the process answers.
     fn is_well(&self) {
         self.storm.pass(50);
         assert_eq!(self.storm.failures(), Vec::<String>::new());
         assert!(self.running.ask("show info").contains("\nStopping: 0\n"));
+        self.is_checked();
+    }
+
+    /// Checks notice that a port refuses them, and that another one does not.
+    fn is_checked(&self) {
+        for (port, status) in [(self.refusing.port(), "DOWN"), (self.echo.port(), "UP")] {
+            self.running.ask(&format!("set server watched/w check-port {port}"));
+            let turned = wait_for(PATIENCE, || {
+                let stat = self.running.ask("show stat watched 4 -1");
+                (column(&stat, ["watched", "w"], "status")? == status).then_some(())
+            });
+            assert!(turned.is_some(), "the server becomes {status}");
+        }
     }
 }
 
@@ -191,4 +209,114 @@ fn commands_without_end_over_one_connection_let_others_in() {
     });
     target.is_well();
     assert!(target.running.proxy.resident_kib() < 512 * 1024);
+}
+
+/// Reads to the end in pieces of a size that divides nothing.
+fn sip(client: &mut UnixStream) -> String {
+    let (mut answer, mut piece) = (Vec::new(), [0; 997]);
+    while let count @ 1.. = client.read(&mut piece).expect("no reset") {
+        answer.extend_from_slice(&piece[..count]);
+        thread::yield_now();
+    }
+    String::from_utf8(answer).expect("text")
+}
+
+#[test]
+fn a_slow_reader_of_all_sessions_holds_up_nobody() {
+    const SESSIONS: usize = 2_000;
+    let target = Target::begin("  maxconn 3000\n");
+    let mut sessions: Vec<TcpStream> =
+        (0..SESSIONS).map(|_| TcpStream::connect(target.port.address()).expect("connected")).collect();
+    let reached = || target.running.ask("show sess").matches(" fe=x ").count() >= SESSIONS;
+    assert!(wait_for(PATIENCE, || reached().then_some(())).is_some(), "all are sessions");
+    let mut slow: Vec<UnixStream> = (0..3).map(|_| target.client()).collect();
+    for client in &mut slow {
+        client.write_all(b"show sess;show stat;show sess\n").expect("sent");
+    }
+    // Nobody reads yet: half of what they are to be shown is gone before.
+    target.is_well();
+    sessions.truncate(SESSIONS / 2);
+    target.is_well();
+    for client in &mut slow {
+        let answer = sip(client);
+        assert!(answer.matches(" fe=x ").count() >= SESSIONS, "{}", answer.len());
+        assert!(answer.contains("\n# pxname,svname,") && answer.ends_with("\n\n"));
+    }
+    assert!(target.running.ask("show sess").matches(" fe=x ").count() >= SESSIONS / 2);
+    target.is_well();
+}
+
+#[test]
+fn clients_that_send_byte_by_byte_are_answered_and_hold_up_nobody() {
+    let target = Target::begin("");
+    let mut slow: Vec<UnixStream> = (0..5).map(|_| target.client()).collect();
+    for byte in b"show cli level;show version\n" {
+        // Between two bytes others are served.
+        target.storm.pass(3);
+        assert_eq!(target.running.ask("show cli level"), "admin\n\n");
+        slow.iter_mut().for_each(|client| client.write_all(&[*byte]).expect("sent"));
+    }
+    for client in &mut slow {
+        let answer = sip(client);
+        assert!(answer.starts_with("admin\n\n3.") && answer.ends_with("\n\n"), "{answer}");
+    }
+    target.is_well();
+}
+
+#[test]
+fn ten_thousand_connections_that_leave_again_leave_nothing() {
+    let target = Target::begin("");
+    target.is_well();
+    let (memory, descriptors) =
+        (target.running.proxy.resident_kib(), target.running.proxy.open_descriptors());
+    for number in 0..10_000 {
+        let words: &[u8] = match number % 20 {
+            0 => b"show stat\n",
+            1 => b"prompt\nshow servers state\n",
+            2..10 => b"show cli le",
+            _ => b"",
+        };
+        target.client().write_all(words).expect("sent");
+    }
+    target.is_well();
+    let grown = target.running.proxy.resident_kib().saturating_sub(memory);
+    assert!(grown < 16 * 1024, "{grown} KiB more");
+    // The load's own connections come and go.
+    let few = || (target.running.proxy.open_descriptors() < descriptors + 50).then_some(());
+    assert!(wait_for(PATIENCE, few).is_some(), "{}", target.running.proxy.open_descriptors());
+}
+
+#[test]
+fn rubbish_is_answered_and_does_nothing() {
+    const PIECES: [&[u8]; 12] = [
+        b"\0",
+        b"\xff\xfe",
+        b";",
+        b"\\",
+        b"<<",
+        b" << \n",
+        b"\n",
+        b"\r\n",
+        b"\x1b[2J",
+        b"@1 ",
+        b"%s%n",
+        b"show ",
+    ];
+    let target = Target::begin("");
+    let mut dice = fastrand::Rng::with_seed(7);
+    for _ in 0..300 {
+        let mut client = target.client();
+        let mut rubbish: Vec<u8> = Vec::new();
+        while rubbish.len() < 2_000 {
+            rubbish.extend_from_slice(PIECES[dice.usize(..PIECES.len())]);
+            rubbish.extend((0..dice.usize(..9)).map(|_| dice.u8(..)));
+        }
+        // It hangs up on the first line that is not the last of a prompt.
+        let _ = client.write_all(&rubbish);
+        let _ = client.shutdown(Shutdown::Write);
+        let read = client.read_to_end(&mut Vec::new());
+        let closed = |kind| matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
+        assert!(read.is_ok() || read.is_err_and(|error| closed(error.kind())), "an answer has an end");
+    }
+    target.is_well();
 }
