@@ -13,7 +13,7 @@ pub const STEP_SECONDS: u64 = 5;
 const STEP_MS: u64 = STEP_SECONDS * 1000;
 
 /// How many points a curve has: five minutes.
-const POINTS: usize = 60;
+pub const POINTS: usize = 60;
 
 /// One step of one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -37,7 +37,7 @@ pub use activity::activity;
 pub use columns::{COLUMNS, Column};
 pub use csv::{csv, csv_of};
 pub use fields::{COLUMN_FIELDS, Field, INFO_FIELDS, Kind};
-pub use history::{History, Point, STEP_SECONDS};
+pub use history::{History, POINTS, Point, STEP_SECONDS};
 pub use info::{InfoValue, RELEASE_DATE, info_values};
 pub use json::schema;
 pub use rates::Rates;

@@ -7,7 +7,7 @@ use super::curve::curve;
 use super::form::Done;
 use super::view::View;
 use crate::config::model::{Config, Proxy, StatsPage};
-use crate::stats::{Point, Row, RowKind, STEP_SECONDS, Value};
+use crate::stats::{POINTS, Point, Row, RowKind, STEP_SECONDS, Value};
 
 /// What the page is made from.
 #[derive(Clone, Copy)]
@@ -34,12 +34,12 @@ pub struct Content<'a> {
     pub version: &'a str,
 }
 
-const HEAD_ROWS: &str = "<thead><tr><th rowspan=2></th><th colspan=2>5 minutes</th><th colspan=3>Queue</th><th colspan=3>Session rate</th>\
+const HEAD_ROWS: &str = "<thead><tr><th rowspan=2></th><th rowspan=2>Status</th><th colspan=2>5 minutes</th><th colspan=3>Queue</th><th colspan=3>Session rate</th>\
 <th colspan=6>Sessions</th><th colspan=2>Bytes</th><th colspan=2>Denied</th><th colspan=3>Errors</th>\
-<th colspan=2>Warnings</th><th colspan=9>Server</th></tr>\
+<th colspan=2>Warnings</th><th colspan=8>Server</th></tr>\
 <tr><th>Sessions</th><th>Bytes</th><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th><th>Limit</th><th>Cur</th><th>Max</th>\
 <th>Limit</th><th>Total</th><th>LbTot</th><th>Last</th><th>In</th><th>Out</th><th>Req</th><th>Resp</th>\
-<th>Req</th><th>Conn</th><th>Resp</th><th>Retr</th><th>Redis</th><th>Status</th><th>LastChk</th><th>Wght</th>\
+<th>Req</th><th>Conn</th><th>Resp</th><th>Retr</th><th>Redis</th><th>LastChk</th><th>Wght</th>\
 <th>Act</th><th>Bck</th><th>Chk</th><th>Dwn</th><th>Dwntme</th><th>Thrtle</th></tr></thead>";
 
 const LEGEND: &str = "<footer>Servers:<i class=up></i>up<i class=going></i>changing<i class=down></i>down\
@@ -89,10 +89,10 @@ const FACTS: [(&str, &str); 11] = [
     ("Uptime", "uptime"),
     ("Nbthread", "workers"),
     ("CurrConns", "connections"),
-    ("Maxconn", "at most"),
+    ("Maxconn", "maxconn"),
     ("ConnRate", "connections/s"),
     ("SessRate", "sessions/s"),
-    ("BytesOutRate", "bytes out/s"),
+    ("BytesOutRate", "out/s"),
     ("Idle_pct", "idle %"),
     ("Ulimit-n", "descriptors"),
     ("DroppedLogs", "log lines lost"),
@@ -103,7 +103,12 @@ fn facts(out: &mut String, info: &[(&str, Value)]) {
     let value = |name: &str| info.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
     for (name, label) in FACTS {
         if let Some(value) = value(name) {
-            put!(out, "<div><dt>{label}</dt><dd>{}</dd></div>", escaped(&value.to_string()));
+            let shown = match value {
+                Value::Number(number) if name == "BytesOutRate" => bytes(*number),
+                Value::Number(number) if name != "Pid" => grouped(*number),
+                value => escaped(&value.to_string()),
+            };
+            put!(out, "<div><dt>{label}</dt><dd>{shown}</dd></div>");
         }
     }
     if value("Stopping").is_some_and(|value| value.number() == 1) {
@@ -127,7 +132,7 @@ fn links(out: &mut String, content: &Content<'_>) {
     }
     if content.page.refresh.is_some() {
         match view.norefresh {
-            true => put!(out, "<a href=\"{uri}{up}\">Refresh by itself</a>"),
+            true => put!(out, "<a href=\"{uri}{up}\">Resume refreshing</a>"),
             false => put!(out, "<a href=\"{uri}{up};norefresh\">Stop refreshing</a>"),
         }
     }
@@ -228,6 +233,7 @@ fn line(out: &mut String, content: &Content<'_>, row: &Row, acts: bool) {
         Some(legend) => put!(out, "<td><abbr title=\"{legend}\">{name}</abbr></td>"),
         None => put!(out, "<td>{name}</td>"),
     }
+    state(out, row);
     curves(out, content, row);
     for column in
         ["qcur", "qmax", "qlimit", "rate", "rate_max", "rate_lim", "scur", "smax", "slim", "stot", "lbtot"]
@@ -246,7 +252,7 @@ fn line(out: &mut String, content: &Content<'_>, row: &Row, acts: bool) {
     for column in ["dreq", "dresp", "ereq", "econ", "eresp", "wretr", "wredis"] {
         count(out, row, column);
     }
-    state(out, row);
+    last_check(out, row);
     for column in ["weight", "act", "bck", "chkfail", "chkdown"] {
         count(out, row, column);
     }
@@ -266,8 +272,8 @@ fn curves(out: &mut String, content: &Content<'_>, row: &Row) {
     let most = |values: &[u64]| values.iter().copied().max().unwrap_or(0);
     let of_sessions = format!("at most {} sessions at once", most(&sessions));
     let of_bytes = format!("at most {}/s", bytes(most(&traffic) / STEP_SECONDS));
-    put!(out, "<td>{}</td>", curve("sessions", &of_sessions, &sessions));
-    put!(out, "<td>{}</td>", curve("bytes", &of_bytes, &traffic));
+    put!(out, "<td>{}</td>", curve("sessions", &of_sessions, &sessions, POINTS));
+    put!(out, "<td>{}</td>", curve("bytes", &of_bytes, &traffic, POINTS));
 }
 
 fn count(out: &mut String, row: &Row, column: &str) {
@@ -287,6 +293,9 @@ fn state(out: &mut String, row: &Row) {
     };
     let since = number(row, "lastchg").map(|since| format!(" {}", duration(since))).unwrap_or_default();
     put!(out, "<td class=text><b class=\"{mood}\">{status}</b>{since}</td>");
+}
+
+fn last_check(out: &mut String, row: &Row) {
     let code = number(row, "check_code").map(|code| format!("/{code}")).unwrap_or_default();
     let took = number(row, "check_duration").map(|ms| format!(" in {ms} ms")).unwrap_or_default();
     put!(out, "<td class=text title=\"{}\">", text(row, "last_chk"));
