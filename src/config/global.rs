@@ -108,7 +108,8 @@ impl Global {
             "description" => global.description = Some(words.rest().join(" ")),
             "cpu-map" => cpu_map::parse(words, &mut global.cpu_map),
             "nbproc" => refuse_processes(words),
-            "session-hand-over" => hand_over(words, &mut global.session_hand_over),
+            "session-hand-over" => on_off(words, &mut global.session_hand_over, OLD_SESSIONS),
+            "tune.incoming-cpu" => on_off(words, &mut global.tune.incoming_cpu, OTHER_CPUS),
             other => number(global, other, words),
         }
     }
@@ -202,14 +203,16 @@ fn first_stays(keyword: &str, words: &mut Arguments<'_>) {
     words.report.push(diagnostic).form(form).help("remove this line: the first one stays");
 }
 
-fn hand_over(words: &mut Arguments<'_>, wanted: &mut bool) {
+const OLD_SESSIONS: &str =
+    "write 'off' to let an old process keep its sessions until they end, as HAProxy does";
+const OTHER_CPUS: &str = "write 'on' where each queue of the network card has a core and each core a worker";
+
+fn on_off(words: &mut Arguments<'_>, wanted: &mut bool, help: &str) {
+    let keyword = words.line.words[0].text.clone();
     match words.next() {
         Some("on") => *wanted = true,
         Some("off") => *wanted = false,
-        _ => words.alert_last(
-            "'session-hand-over' expects 'on' or 'off'.",
-            "write 'off' to let an old process keep its sessions until they end, as HAProxy does",
-        ),
+        _ => words.alert_last(format!("'{keyword}' expects 'on' or 'off'."), help),
     }
 }
 

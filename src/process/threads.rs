@@ -122,6 +122,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
             maxconn: budget.maxconn,
             pipes: budget.pipes as usize,
             spin,
+            incoming_cpu: incoming_cpu(&config.global, index),
         };
         spawn(setup, cpus(&config.global, index), send.clone())?;
     }
@@ -216,6 +217,14 @@ fn spin(global: &Global, workers: usize) -> Duration {
             Duration::ZERO
         }
         microseconds => Duration::from_micros(u64::from(microseconds)),
+    }
+}
+
+/// The CPU whose packets a worker wants: its own, if it has one alone.
+fn incoming_cpu(global: &Global, index: usize) -> Option<u16> {
+    match place(global, index)[..] {
+        [cpu] if global.tune.incoming_cpu => Some(cpu),
+        _ => None,
     }
 }
 

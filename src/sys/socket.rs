@@ -251,6 +251,12 @@ pub fn finish_writing(fd: BorrowedFd<'_>) {
     let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Write);
 }
 
+/// SO_INCOMING_CPU: connections whose first packet arrives on this CPU go to this socket rather than to the others of
+/// its address. On a kernel without it (before 6.2) they go to any.
+pub fn set_incoming_cpu(listener: BorrowedFd<'_>, cpu: u16) {
+    let _ = SockRef::from(&listener).set_cpu_affinity(usize::from(cpu));
+}
+
 /// Changes how many connections may wait for a listening socket.
 pub fn set_backlog(listener: BorrowedFd<'_>, backlog: u32) {
     // It cannot fail on a socket that listens.

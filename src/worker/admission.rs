@@ -12,7 +12,7 @@ use crate::config::model::{BindId, Config, Mode, ProxyId};
 use crate::session::Session;
 use crate::session::op::Errno;
 use crate::session::termination::Termination;
-use crate::sys::socket::{accept_queued, local_address, peer, set_backlog, set_keepalive};
+use crate::sys::socket::{accept_queued, local_address, peer, set_backlog, set_incoming_cpu, set_keepalive};
 
 use super::finish::Moment;
 use super::placement::elsewhere;
@@ -163,7 +163,15 @@ impl Listeners {
 impl Worker {
     pub(super) fn open_listeners(&mut self) {
         for place in 0..self.listeners.all.len() {
+            self.prefer_own_packets(place);
             self.arm(place);
+        }
+    }
+
+    /// Of the sockets of an address this one gets the connections whose packets arrive on the worker's CPU.
+    pub(super) fn prefer_own_packets(&self, place: usize) {
+        if let (Some(cpu), Some(socket)) = (self.incoming_cpu, &self.listeners.all[place].socket) {
+            set_incoming_cpu(socket.as_fd(), cpu);
         }
     }
 

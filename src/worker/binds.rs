@@ -116,6 +116,7 @@ impl Worker {
         listener.leaves_at = None;
         let Some(socket) = listener.next.take() else { return };
         listener.take(socket);
+        self.prefer_own_packets(place);
         if self.stop.is_some() {
             return self.drain_and_close(place);
         }

@@ -88,6 +88,8 @@ pub struct Setup {
     pub pipes: usize,
     /// How long it looks for work before it sleeps.
     pub spin: Duration,
+    /// The CPU whose packets it wants; None: any.
+    pub incoming_cpu: Option<u16>,
 }
 
 /// How the worker is to end.
@@ -126,6 +128,7 @@ struct Worker {
     clock: Clock,
     now: u64,
     maxconn: u32,
+    incoming_cpu: Option<u16>,
     random: fastrand::Rng,
     stop: Option<Stop>,
     /// Sessions that servers' changes of state are ending.
@@ -182,6 +185,7 @@ impl Worker {
             clock: setup.clock,
             now: 0,
             maxconn: setup.maxconn,
+            incoming_cpu: setup.incoming_cpu,
             random: fastrand::Rng::new(),
             stop: None,
             evicting: None,

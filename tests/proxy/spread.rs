@@ -32,6 +32,33 @@ fn long_lived_connections_spread_over_the_workers() {
     gateway.assert_descriptors_return();
 }
 
+/// A connection over loopback arrives on the CPU of its client, and belongs to the worker there.
+#[test]
+fn connections_go_to_the_worker_on_whose_cpu_they_arrive() {
+    let allowed = core_affinity::get_core_ids().expect("the allowed CPUs");
+    let [first, second] = allowed[..2.min(allowed.len())] else {
+        println!("one CPU: nothing to choose");
+        return;
+    };
+    let server = Threads::naming(b's');
+    let global = format!(
+        "  stats socket unix@stats.sock level operator\n  tune.incoming-cpu on\n  cpu-map 1/1 {}\n  cpu-map 1/2 {}",
+        first.id, second.id
+    );
+    let gateway = Gateway::start(&global, "", &format!("  server s1 127.0.0.1:{}", server.port()));
+    let stats = gateway.proxy.directory().join("stats.sock");
+    for (place, cpu) in [first, second].into_iter().enumerate() {
+        let before = of_workers(&ask(&stats, "show activity\n").expect("an answer"), "accepted").1;
+        assert!(core_affinity::set_for_current(cpu), "this thread may run there");
+        // One after the other: nobody is crowded.
+        for _ in 0..20 {
+            assert_eq!(gateway.connect().receive(1), b"s");
+        }
+        let after = of_workers(&ask(&stats, "show activity\n").expect("an answer"), "accepted").1;
+        assert_eq!(after[place] - before[place], 20, "{before:?} {after:?}");
+    }
+}
+
 /// Total and share of each worker, from the line `name: total [ worker worker ]`.
 fn of_workers(activity: &str, name: &str) -> (u64, [u64; 2]) {
     let line = activity.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

@@ -106,6 +106,7 @@ impl Gateway {
                 maxconn: config.global.maxconn.unwrap_or(2000),
                 pipes: 1000,
                 spin: Duration::ZERO,
+                incoming_cpu: None,
             };
             gateway.counters.push(counters);
             gateway.threads.push(std::thread::spawn(move || {

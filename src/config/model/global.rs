@@ -131,6 +131,8 @@ pub struct Tune {
     pub splice: bool,
     /// `tune.busy-spin`, Pronk's own: how long a worker looks for work before it sleeps, microseconds.
     pub busy_spin_us: u32,
+    /// `tune.incoming-cpu`, Pronk's own: a worker accepts what arrives on its CPU.
+    pub incoming_cpu: bool,
     /// `busy-polling`: workers never sleep.
     pub busy_polling: bool,
     /// `noreuseport` in global, or `-dR`: one listening socket per address, shared by the workers.
@@ -153,6 +155,7 @@ impl Default for Tune {
             maxpipes: None,
             splice: true,
             busy_spin_us: 0,
+            incoming_cpu: false,
             busy_polling: false,
             reuseport: true,
             rcvbuf_client: None,

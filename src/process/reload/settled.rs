@@ -32,6 +32,7 @@ pub fn keep_settled(running: &Global, read: &mut Global, budget: Budget) -> Vec<
         "nosplice": tune.splice,
         "busy-polling": tune.busy_polling,
         "tune.busy-spin": tune.busy_spin_us,
+        "tune.incoming-cpu": tune.incoming_cpu,
         "noreuseport": tune.reuseport,
     }
     let lines = |global: &Global| global.stats_sockets.iter().map(without_place).collect::<Vec<_>>();
