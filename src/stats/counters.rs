@@ -98,6 +98,11 @@ pub struct FrontendCounters {
     pub denied_connections: Counter,
     /// Sessions that ended before a request was complete (`ereq`).
     pub request_errors: Counter,
+    /// Answers of a `mode http` proxy by the hundreds of their status from 100 on, others last (`hrsp_1xx` to
+    /// `hrsp_other`).
+    pub answers: [Counter; 6],
+    /// Of these, what the proxy's own pages and services gave (`intercepted`).
+    pub intercepted: Counter,
 }
 
 /// Counters of one backend or one server on one worker.
@@ -179,8 +184,20 @@ impl FrontendCounters {
             &self.denied_requests,
             &self.denied_connections,
             &self.request_errors,
+            &self.intercepted,
         ];
-        counters.into_iter().for_each(Counter::clear);
+        counters.into_iter().chain(&self.answers).for_each(Counter::clear);
+    }
+
+    /// HTTP requests that were answered.
+    pub fn requests(&self) -> u64 {
+        self.answers.iter().map(Counter::value).sum()
+    }
+
+    /// The counter of answers with this status.
+    pub fn answers_of(&self, status: u16) -> &Counter {
+        let class = usize::from(status / 100).wrapping_sub(1);
+        &self.answers[class.min(self.answers.len() - 1)]
     }
 }
 

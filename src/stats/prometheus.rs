@@ -18,6 +18,13 @@ const CHECKS: &[&str] = &[
 ];
 const SERVER_STATES: &[&str] = &["DOWN", "UP", "MAINT", "DRAIN", "NOLB"];
 
+/// Columns that are one family, told apart by the label `code`.
+const ANSWERS: [&str; 6] = ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"];
+
+fn is_answers(field: &Field) -> bool {
+    ANSWERS.contains(&field.name)
+}
+
 /// What a family is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -63,7 +70,9 @@ pub fn families(scope: Scope) -> impl Iterator<Item = Family> {
         Scope::Global => true,
         Scope::Rows(kind) => COLUMNS[at].is_on(kind),
     };
-    let fields = fields.iter().enumerate().filter(move |(at, field)| !field.metric.is_empty() && shown(*at));
+    let fields = fields.iter().enumerate().filter(move |(at, field)| {
+        !field.metric.is_empty() && shown(*at) && !(is_answers(field) && field.name != ANSWERS[0])
+    });
     fields.map(move |(at, field)| Family { scope, at, field })
 }
 
@@ -124,7 +133,11 @@ impl Family {
     /// What only HTTP has is left out of other proxies, and checks of servers without.
     fn applies_to(&self, row: &Row) -> bool {
         let name = self.field.name;
-        if name.starts_with("comp_") || name.starts_with("req_") {
+        if name.starts_with("comp_")
+            || name.starts_with("req_")
+            || is_answers(self.field)
+            || name == "intercepted"
+        {
             return matches!(row.value("mode"), Value::Text(mode) if mode == "http");
         }
         !name.starts_with("check_") || *row.value("check_status") != Value::Empty
@@ -156,6 +169,12 @@ impl Family {
         match self.field.name {
             "status" => states(out, words_of(row.kind), &state_of(row)),
             "check_status" => states(out, CHECKS, &check_of(row)),
+            _ if is_answers(self.field) => {
+                for (column, value) in ANSWERS.iter().zip(&row.values[self.at..]) {
+                    let code = column.trim_start_matches("hrsp_");
+                    put(out, format_args!("{name}{{{labels},code=\"{code}\"}} {value}\n"));
+                }
+            }
             "check_code" => put(out, format_args!("{name}{{{labels}}} {}\n", value.number())),
             _ if self.field.metric.ends_with("_seconds") && self.field.doc.contains("illiseconds") => {
                 let ms = value.number() as f64;

@@ -56,6 +56,7 @@ pub struct Rates {
     cpu_ns: Past,
     frontend_connections: Vec<Past>,
     frontend_sessions: Vec<Past>,
+    requests: Vec<Past>,
     backends: Vec<Past>,
     servers: Vec<Past>,
 }
@@ -77,6 +78,7 @@ impl Rates {
             cpu_ns: Past::default(),
             frontend_connections: vec![Past::default(); proxies],
             frontend_sessions: vec![Past::default(); proxies],
+            requests: vec![Past::default(); proxies],
             backends: vec![Past::default(); proxies],
             servers: vec![Past::default(); config.proxies.iter().map(|proxy| proxy.servers.len()).sum()],
         }
@@ -111,7 +113,8 @@ impl Rates {
     /// For what a later configuration added; its past is empty.
     fn make_room(&mut self, table: &Snapshot) {
         let proxies = table.config.proxies.len().max(self.backends.len());
-        for rates in [&mut self.frontend_connections, &mut self.frontend_sessions, &mut self.backends] {
+        let frontends = [&mut self.frontend_connections, &mut self.frontend_sessions, &mut self.requests];
+        for rates in frontends.into_iter().chain([&mut self.backends]) {
             rates.resize(proxies, Past::default());
         }
         let servers = table.server_ids().max(self.servers.len());
@@ -126,6 +129,8 @@ impl Rates {
             self.frontend_sessions[index].sample(begun, elapsed_ms);
             let accepted = sum(counters, |worker| worker.frontend(id).connections.value());
             self.frontend_connections[index].sample(accepted, elapsed_ms);
+            let answered = sum(counters, |worker| worker.frontend(id).requests());
+            self.requests[index].sample(answered, elapsed_ms);
             let assigned = sum(counters, |worker| worker.backend(id).sessions.value());
             self.backends[index].sample(assigned, elapsed_ms);
         }
@@ -141,6 +146,7 @@ impl Rates {
     fn all_mut(&mut self) -> impl Iterator<Item = &mut Past> {
         let alone = [&mut self.connections, &mut self.sessions, &mut self.bytes_out];
         let proxies = self.frontend_connections.iter_mut().chain(&mut self.frontend_sessions);
+        let proxies = proxies.chain(&mut self.requests);
         alone.into_iter().chain(proxies).chain(&mut self.backends).chain(&mut self.servers)
     }
 
@@ -183,6 +189,11 @@ impl Rates {
     /// Sessions of a frontend.
     pub fn frontend(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
         self.of(&self.frontend_sessions, usize::from(proxy.0), total, now_ms)
+    }
+
+    /// HTTP requests of a frontend (`req_rate`).
+    pub fn requests(&self, proxy: ProxyId, total: u64, now_ms: u64) -> Rate {
+        self.of(&self.requests, usize::from(proxy.0), total, now_ms)
     }
 
     /// Sessions of a backend.

@@ -136,6 +136,24 @@ impl Subject<'_> {
         }
     }
 
+    /// A total of a `mode http` frontend; empty for the others.
+    pub(super) fn of_http(&self, of: fn(&FrontendCounters) -> &Counter) -> Value {
+        match self.proxy.mode {
+            Mode::Http => self.accepted(of),
+            Mode::Tcp => Value::Empty,
+        }
+    }
+
+    /// HTTP requests of a frontend, each of which was answered.
+    pub(super) fn requests(&self) -> u64 {
+        self.sources.counters.iter().map(|worker| worker.frontend(self.id).requests()).sum()
+    }
+
+    /// HTTP requests per second of a frontend.
+    pub(super) fn request_rate(&self) -> Rate {
+        self.sources.rates.requests(self.id, self.requests(), self.now_ms)
+    }
+
     fn backend_counters(&self) -> impl Iterator<Item = &BackendCounters> {
         self.sources.counters.iter().filter_map(|worker| match self.entity {
             Entity::Server(entry, _) => Some(worker.server(entry.id)),

@@ -301,6 +301,35 @@ scenario!(page_monitor, page("  option httplog", "  monitor-uri /alive?x"), Vec:
     }
 });
 
+scenario!(page_counters, page("", "  monitor-uri /alive\n  stats auth a:b"), Vec::new, |world| {
+    let account = "Authorization: Basic YTpi\r\n";
+    for text in [
+        request("GET", "/stats;csv", account),
+        request("HEAD", "/stats", account),
+        request("GET", "/stats", ""),
+        request("POST", "/stats", &format!("{account}Content-Length: 0\r\n")),
+        request("PUT", "/stats", account),
+        request("GET", "/none", ""),
+        request("GET", "/alive", ""),
+        "GET /stats HTTP/1.0\r\n\r\n".to_owned(),
+        "no HTTP\r\n\r\n".to_owned(),
+        "GET /x HT".to_owned(),
+    ] {
+        talk(world, &text, Then::Reads);
+    }
+    talk(world, "GET /x HT", Then::HalfCloses);
+    let answer = ask(world, "show stat st 1 -1");
+    let mut lines = answer.trim_start_matches("# ").lines();
+    let (Some(names), Some(row)) = (lines.next(), lines.next()) else { panic!("{answer}") };
+    for (name, value) in names.split(',').zip(row.split(',')) {
+        let counts =
+            ["hrsp_", "req_tot", "intercepted", "ereq", "stot", "conn_tot", "dreq", "dresp", "status"];
+        if counts.iter().any(|begin| name.starts_with(begin)) {
+            world.note("column", format!("{name} {value}"));
+        }
+    }
+});
+
 /// Beginnings of what 2.6 has not, and of what only proxied HTTP has.
 const NOT_IN_BOTH: &[&str] = &[
     "process_node",
@@ -315,8 +344,7 @@ const NOT_IN_BOTH: &[&str] = &[
     "process_nb_thread_groups",
     "frontend_req_bytes_",
     "frontend_res_bytes_",
-    "frontend_http_",
-    "frontend_intercepted_requests_total",
+    "frontend_http_cache_",
     "backend_req_bytes_",
     "backend_res_bytes_",
     "backend_http_",

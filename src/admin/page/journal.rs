@@ -89,8 +89,11 @@ impl Visit {
         for side in [own.frontend(site.proxy), own.bind(site.bind)] {
             side.bytes_in.add(self.received);
             side.bytes_out.add(outcome.sent);
-            if outcome.by.is_none() {
-                side.request_errors.add(1);
+            side.answers_of(outcome.status).add(1);
+            match outcome.by {
+                None => side.request_errors.add(1),
+                Some(By::Page | By::Service(_) | By::Monitor) => side.intercepted.add(1),
+                Some(By::Nobody) => {}
             }
         }
         if outcome.by == Some(By::Monitor) {
