@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use crate::run::{DEFAULTS, ask};
 use crate::support::echo::Threads;
@@ -63,21 +62,13 @@ impl Place {
     }
 }
 
-/// The pause between reloads that the environment asks for.
-fn pause() -> Duration {
-    let seconds = std::env::var("PRONK_RELOAD_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(0)) / RELOADS
-}
-
 /// Reloads ten times by starting a process with what `way` gives for the old one's pid; `workers` in turn.
 fn replace(workers: &[usize], way: impl Fn(&Place, u32) -> Vec<String>) {
     let place = Place::new();
     let mut processes = vec![place.start(workers[0], &[])];
     let storm = Storm::begin(place.port.address(), LONG);
     for number in 1..=RELOADS as usize {
-        let began = Instant::now();
         storm.pass(100);
-        wait_for(pause(), || (began.elapsed() > pause()).then_some(()));
         let old = processes.last().expect("one runs").pid();
         processes.push(place.start(workers[number % workers.len()], &way(&place, old)));
         assert_eq!(storm.failures(), Vec::<String>::new(), "reload {number}");

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{PATIENCE, wait_for};
 
@@ -49,12 +49,17 @@ impl Storm {
         Storm { shared, threads }
     }
 
-    /// Waits until so many more short connections were served and every long one was used once more.
+    /// Waits until so many more short connections were served and every long one was used once more; a tenth of
+    /// `PRONK_RELOAD_SECONDS` at least, where the environment sets them.
     pub fn pass(&self, short: usize) {
+        let seconds = std::env::var("PRONK_RELOAD_SECONDS").ok().and_then(|text| text.parse().ok());
+        let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0)) / 10;
         let (count, round) = (self.shared.short.load(SeqCst) + short, self.shared.rounds.load(SeqCst) + 2);
         let enough = || self.shared.short.load(SeqCst) >= count && self.shared.rounds.load(SeqCst) >= round;
         let passed = wait_for(PATIENCE * 3, || (enough() || !self.failures().is_empty()).then_some(()));
         assert!(passed.is_some(), "the load does not get through");
+        let failed = || Instant::now() >= end || !self.failures().is_empty();
+        wait_for(end.saturating_duration_since(Instant::now()), || failed().then_some(()));
     }
 
     pub fn failures(&self) -> Vec<String> {
