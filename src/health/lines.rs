@@ -9,6 +9,8 @@ pub use service::{drains, enters_maintenance, goes_on_draining, leaves_drain, le
 
 /// Why a server changed sides, when `set server … health` said so.
 pub const BY_CLI: &str = ", changed from CLI";
+/// The same, when the stats page did.
+pub const BY_PAGE: &str = ", changed from Web interface";
 /// The same, when a state file says so.
 pub const BY_FILE: &str = ", changed from server-state after a reload";
 

@@ -31,7 +31,7 @@ use crate::process::error::StartError;
 use crate::process::runtime;
 use crate::table::TablePublisher;
 
-pub use order::{Asked, Forced, Order, Port, Remote, Reply, ServerChange, Service, Weight, channel};
+pub use order::{Asked, Asker, Forced, Order, Port, Remote, Reply, ServerChange, Service, Weight, channel};
 
 pub use restore::{Remembered, restore};
 

@@ -71,7 +71,7 @@ pub enum ServerChange {
         port: Option<u16>,
     },
     /// `health`
-    Health(Forced),
+    Health(Forced, Asker),
     /// `enable health` and `disable health`
     Checks(bool),
     /// `set maxconn server`; 0: unlimited.
@@ -98,6 +98,15 @@ pub enum Forced {
     Stopping,
     /// As if every check had failed.
     Down,
+}
+
+/// Who wants a change, as log lines tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A command.
+    Cli,
+    /// The form of the stats page.
+    Page,
 }
 
 /// A weight as typed.

@@ -258,6 +258,19 @@ scenario!(page_actions, page("  option httplog", ADMIN), Vec::new, |world| {
     }
 });
 
+scenario!(page_actions_are_told, page("", ADMIN), Vec::new, |world| {
+    for (action, said) in
+        [("hdown", "DOWN"), ("hrunn", "UP"), ("hnolb", "stopping"), ("maint", "maintenance")]
+    {
+        post(world, "/stats", &format!("s=s2&action={action}&b=b"));
+        let line = world.log.line_where(PATIENCE, |line| line.contains("b/s2") && line.contains(said));
+        world.note(
+            "told",
+            line.as_deref().and_then(|line| line.split_once("]: ")).map_or("", |(_, text)| text),
+        );
+    }
+});
+
 scenario!(
     page_actions_behind_conditions,
     page("  option httplog", "  stats admin unless LOCALHOST"),

@@ -7,7 +7,7 @@ use super::super::console::Console;
 use super::{Row, Typed, row};
 use crate::config::model::CliLevel::{Admin, User};
 use crate::config::model::{Config, ProxyId};
-use crate::health::{Forced, Order, Port, Reply, ServerChange, Service, Weight};
+use crate::health::{Asker, Forced, Order, Port, Reply, ServerChange, Service, Weight};
 use crate::log::Level;
 
 pub(super) const ROWS: &[Row] = &[
@@ -133,9 +133,9 @@ fn wish(words: &[String]) -> Wish {
         },
         "weight" => weight(word(1)),
         "health" => match word(1) {
-            "up" => Ok(ServerChange::Health(Forced::Up)),
-            "stopping" => Ok(ServerChange::Health(Forced::Stopping)),
-            "down" => Ok(ServerChange::Health(Forced::Down)),
+            "up" => Ok(ServerChange::Health(Forced::Up, Asker::Cli)),
+            "stopping" => Ok(ServerChange::Health(Forced::Stopping, Asker::Cli)),
+            "down" => Ok(ServerChange::Health(Forced::Down, Asker::Cli)),
             _ => refuse("'set server <srv> health' expects 'up', 'stopping', or 'down'."),
         },
         "addr" => address(words),

@@ -5,7 +5,7 @@ use super::exchange::Form;
 use super::view::plain;
 use crate::admin::command::{backend, end_of_server, server};
 use crate::config::model::{Config, ProxyId};
-use crate::health::{Forced, Order, ServerChange, Service};
+use crate::health::{Asker, Forced, Order, ServerChange, Service};
 
 /// How it went; HAProxy's letters behind `;st=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ async fn act(site: &Site, (proxy, server): (ProxyId, u16), action: Action) -> bo
         Action::Maintenance(on) => ServerChange::Maintenance(on),
         Action::Draining(on) => ServerChange::Draining(on),
         Action::Checks(on) => ServerChange::Checks(on),
-        Action::Health(forced) => ServerChange::Health(forced),
+        Action::Health(forced) => ServerChange::Health(forced, Asker::Page),
     };
     site.health.order(Order::Server { proxy, server, change }).await.is_ok()
 }

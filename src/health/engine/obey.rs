@@ -45,7 +45,7 @@ impl Engine {
             ServerChange::Weight(weight) => return self.weigh(at, weight),
             ServerChange::Address { ip, port } => return self.move_to(at, ip, port),
             ServerChange::CheckTarget { ip, port } => return self.check_at(at, ip, port),
-            ServerChange::Health(forced) => self.force(at, forced),
+            ServerChange::Health(forced, asker) => self.force(at, forced, asker),
             ServerChange::Checks(on) => return self.switch_checks(at, on),
             ServerChange::Maxconn(maxconn) => self.alter(at, |entry| entry.set_maxconn(maxconn)),
         }

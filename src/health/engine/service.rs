@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::obey::Place;
 use crate::health::lines;
-use crate::health::order::{Forced, Service};
+use crate::health::order::{Asker, Forced, Service};
 use crate::health::tally::Tally;
 use crate::health::verdict::Turn;
 use crate::log::Level;
@@ -100,7 +100,7 @@ impl Engine {
     }
 
     /// `health`. A server in maintenance stays down.
-    pub(super) fn force(&mut self, at: Place, forced: Forced) {
+    pub(super) fn force(&mut self, at: Place, forced: Forced, asker: Asker) {
         let ServerState { admin, health, .. } = self.entry_of(at).state.clone();
         let (wanted, passed, turn) = match forced {
             Forced::Up => (Health::Up, u16::MAX, Turn::Up),
@@ -113,10 +113,14 @@ impl Engine {
             return;
         }
         let (who, left) = (self.who(at), self.left(at, &step, turn));
+        let why = match asker {
+            Asker::Cli => lines::BY_CLI,
+            Asker::Page => lines::BY_PAGE,
+        };
         let (text, level) = match to {
-            Health::Stopping => (lines::stopping(who, lines::BY_CLI, left), Level::Notice),
-            Health::Up => (lines::state_change(who, turn, lines::BY_CLI, left), Level::Notice),
-            Health::Down => (lines::state_change(who, turn, lines::BY_CLI, left), step.loss()),
+            Health::Stopping => (lines::stopping(who, why, left), Level::Notice),
+            Health::Up => (lines::state_change(who, turn, why, left), Level::Notice),
+            Health::Down => (lines::state_change(who, turn, why, left), step.loss()),
         };
         self.tell(at, level, text);
         self.mourn_if_dead(at, &step.before);
