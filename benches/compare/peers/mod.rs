@@ -2,6 +2,7 @@
 
 mod haproxy;
 mod nginx;
+mod sozu;
 mod stir;
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
@@ -27,6 +28,7 @@ pub enum Kind {
     HaproxyAuto,
     HaproxySplice,
     Nginx,
+    Sozu,
     /// Another build of Pronk.
     PronkOther,
     /// Two workers, on both cores.
@@ -39,15 +41,16 @@ pub enum Kind {
 
 impl Kind {
     /// All that are compared by default.
-    pub const USUAL: [Kind; 5] =
-        [Kind::Pronk, Kind::HaproxyCopy, Kind::HaproxyAuto, Kind::HaproxySplice, Kind::Nginx];
+    pub const USUAL: [Kind; 6] =
+        [Kind::Pronk, Kind::HaproxyCopy, Kind::HaproxyAuto, Kind::HaproxySplice, Kind::Nginx, Kind::Sozu];
     /// All that can be asked for.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Pronk,
         Kind::HaproxyCopy,
         Kind::HaproxyAuto,
         Kind::HaproxySplice,
         Kind::Nginx,
+        Kind::Sozu,
         Kind::PronkOther,
         Kind::PronkTwo,
         Kind::PronkStirred,
@@ -62,6 +65,7 @@ impl Kind {
             Kind::HaproxyAuto => "haproxy-auto",
             Kind::HaproxySplice => "haproxy-splice",
             Kind::Nginx => "nginx",
+            Kind::Sozu => "sozu",
             Kind::PronkOther => "pronk-other",
             Kind::PronkTwo => "pronk-two",
             Kind::PronkStirred => "pronk-stirred",
@@ -74,6 +78,7 @@ impl Kind {
             Kind::Pronk | Kind::PronkOther | Kind::PronkTwo | Kind::PronkStirred | Kind::PronkSpin => "pronk",
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => "haproxy",
             Kind::Nginx => "nginx",
+            Kind::Sozu => "sozu",
         }
     }
 }
@@ -96,6 +101,7 @@ impl Kind {
             Kind::HaproxyAuto => "option splice-auto",
             Kind::HaproxySplice => "option splice-request and splice-response",
             Kind::Nginx => "stream module",
+            Kind::Sozu => "one worker",
             Kind::PronkOther => "the build given by --other",
             Kind::PronkTwo => "two workers, one beside the load",
             Kind::PronkStirred => "table changed and statistics read every 10 ms",
@@ -111,6 +117,7 @@ pub struct Programs {
     pub other: Option<PathBuf>,
     pub haproxy: Option<PathBuf>,
     pub nginx: Option<PathBuf>,
+    pub sozu: Option<PathBuf>,
 }
 
 /// A proxy that can be started.
@@ -182,9 +189,10 @@ impl Peer {
             }
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => programs.haproxy.clone(),
             Kind::Nginx => programs.nginx.clone(),
+            Kind::Sozu => programs.sozu.clone(),
         };
         let Some(program) = given.or_else(|| find(kind.program())) else { return Ok(None) };
-        let version = version(&program)?;
+        let version = version(&program, if kind == Kind::Sozu { "--version" } else { "-v" })?;
         Ok(Some(Peer { kind, version, program }))
     }
 
@@ -225,6 +233,7 @@ impl Peer {
             Kind::Nginx => {
                 ("nginx.conf", nginx::text(routes, folder, setup.descriptors.saturating_sub(100), log_port))
             }
+            Kind::Sozu => ("sozu.toml", sozu::text(routes, setup, folder)),
             _ => {
                 let threads = if self.kind == Kind::PronkTwo { 2 } else { 1 };
                 let mut text = haproxy::text(routes, setup, threads, splicing, log_port);
@@ -242,6 +251,7 @@ impl Peer {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Ok(match self.kind {
             Kind::Nginx => owned(&["-p", &folder.display().to_string(), "-e", "stderr", "-c", &path]),
+            Kind::Sozu => owned(&["-c", &path, "start"]),
             _ => owned(&["-db", "-f", &path]),
         })
     }
@@ -273,14 +283,19 @@ impl Running {
     }
 }
 
-/// The first line of what `-v` prints.
-fn version(program: &Path) -> Result<String, Failure> {
-    let output = Command::new(program).arg("-v").output();
-    let output = output.attempting(format!("running {} -v", program.display()))?;
+/// The first line of what the program says of its version.
+fn version(program: &Path, option: &str) -> Result<String, Failure> {
+    let output = Command::new(program).arg(option).output();
+    let output = output.attempting(format!("running {} {option}", program.display()))?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     if !output.status.success() {
-        return Err(Failure::new(format!("{} -v: {}: {}", program.display(), output.status, text.trim())));
+        return Err(Failure::new(format!(
+            "{} {option}: {}: {}",
+            program.display(),
+            output.status,
+            text.trim()
+        )));
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("version unknown");
     Ok(first.trim().to_owned())
