@@ -12,6 +12,7 @@ use crate::config::model::ProxyKind;
 use crate::log::SessionSink;
 use crate::log::record::{RequestRecord, SessionRecord};
 use crate::session::termination::{Cause, Stage, Termination};
+use crate::stats::counters::WorkerCounters;
 
 /// The control thread's way to the log thread.
 pub type Journal = Rc<RefCell<SessionSink>>;
@@ -86,16 +87,7 @@ impl Visit {
     pub fn log(self, site: &Site, ends: Ends, outcome: Outcome) {
         let sources = site.shared.borrow();
         let Some(own) = sources.counters.last() else { return };
-        for side in [own.frontend(site.proxy), own.bind(site.bind)] {
-            side.bytes_in.add(self.received);
-            side.bytes_out.add(outcome.sent);
-            side.answers_of(outcome.status).add(1);
-            match outcome.by {
-                None => side.request_errors.add(1),
-                Some(By::Page | By::Service(_) | By::Monitor) => side.intercepted.add(1),
-                Some(By::Nobody) => {}
-            }
-        }
+        self.count(site, own, &outcome, sources.now_ms());
         if outcome.by == Some(By::Monitor) {
             return;
         }
@@ -131,6 +123,28 @@ impl Visit {
         };
         if !site.journal.borrow_mut().push(record) {
             own.process().dropped_logs.add(1);
+        }
+    }
+
+    /// In the rows of the listener, of the frontend and of its backend side.
+    fn count(&self, site: &Site, own: &WorkerCounters, outcome: &Outcome, now_ms: u64) {
+        for side in [own.frontend(site.proxy), own.bind(site.bind)] {
+            side.bytes_in.add(self.received);
+            side.bytes_out.add(outcome.sent);
+            side.answers_of(outcome.status).add(1);
+            match outcome.by {
+                None => side.request_errors.add(1),
+                Some(By::Page | By::Service(_) | By::Monitor) => side.intercepted.add(1),
+                Some(By::Nobody) => {}
+            }
+        }
+        let backend = own.backend(site.proxy);
+        backend.bytes_in.add(self.received);
+        backend.bytes_out.add(outcome.sent);
+        if outcome.by == Some(By::Nobody) {
+            backend.sessions.add(1);
+            backend.connect_errors.add(1);
+            backend.last_session_ms.raise(now_ms + 1);
         }
     }
 
