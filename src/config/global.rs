@@ -175,6 +175,10 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
         "tune.bufsize" => tune.bufsize = words.size(keyword, BUFSIZE.0, BUFSIZE.1).unwrap_or(tune.bufsize),
         "tune.pipesize" => tune.pipesize = kernel_buffer(keyword, words),
         "maxpipes" => tune.maxpipes = words.limit(keyword),
+        "tune.napi-busy-poll" => {
+            let microseconds = words.integer(keyword, 0..=BUSY_SPIN_MAX_US);
+            tune.napi_busy_poll_us = microseconds.filter(|microseconds| *microseconds > 0);
+        }
         "tune.busy-spin" => {
             tune.busy_spin_us = words.integer(keyword, 0..=BUSY_SPIN_MAX_US).unwrap_or(tune.busy_spin_us);
         }

@@ -4,6 +4,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use io_uring::types::Napi;
+
 use super::Ring;
 
 /// Spins in vain after which most waits sleep at once.
@@ -44,6 +46,16 @@ impl Spin {
 }
 
 impl Ring {
+    /// Polls network cards for so many microseconds before it waits, where their drivers take part (io_uring's NAPI
+    /// busy polling, Linux 6.9).
+    ///
+    /// # Errors
+    /// EINVAL from a kernel that cannot.
+    pub fn poll_cards(&self, microseconds: u32) -> io::Result<()> {
+        let mut napi = Napi::new().set_busy_poll_timeout(microseconds).set_prefer_busy_poll(true);
+        self.uring.submitter().register_napi(&mut napi)
+    }
+
     /// Looks for an answer as long as is allowed; what is left of the timeout when there is none.
     ///
     /// # Errors

@@ -165,6 +165,11 @@ impl Worker {
         let settings = ring_settings(&setup, &snapshot.config);
         let mut ring = Ring::new(&settings)?;
         ring.watch_mail(setup.mailbox.descriptor());
+        if let Some(microseconds) = snapshot.config.global.tune.napi_busy_poll_us
+            && let Err(error) = ring.poll_cards(microseconds)
+        {
+            tracing::warn!(worker = setup.index + 1, %error, "tune.napi-busy-poll: this kernel polls no card");
+        }
         Ok(Worker {
             index: setup.index,
             ring,

@@ -36,7 +36,7 @@ fn two_hundred_transfers_at_once() {
 
 #[test]
 fn two_hundred_transfers_through_workers_that_spin() {
-    assert_transfers_arrive("  tune.busy-spin 200");
+    assert_transfers_arrive("  tune.busy-spin 200\n  tune.napi-busy-poll 20");
 }
 
 fn assert_transfers_arrive(global: &str) {

@@ -25,6 +25,13 @@ pub(super) const ROWS: &[Keyword] = &[
         "Whether a worker accepts what arrives on its CPU (on, off). Pronk only.",
         Support::Honoured("tests/config/accept/own-global.cfg"),
     ),
+    row(
+        "tune.napi-busy-poll",
+        G,
+        ONE,
+        "Microseconds a worker polls network cards before it waits. Pronk only.",
+        Support::Honoured("tests/config/accept/own-global.cfg"),
+    ),
     row("tune.rcvbuf.client", G, ONE, "Receive buffer of client sockets.", SHOWN),
     row("tune.rcvbuf.server", G, ONE, "Receive buffer of server sockets.", SHOWN),
     row("tune.sndbuf.client", G, ONE, "Send buffer of client sockets.", SHOWN),

@@ -131,6 +131,8 @@ pub struct Tune {
     pub splice: bool,
     /// `tune.busy-spin`, Pronk's own: how long a worker looks for work before it sleeps, microseconds.
     pub busy_spin_us: u32,
+    /// `tune.napi-busy-poll`, Pronk's own: how long a worker polls network cards before it waits, microseconds.
+    pub napi_busy_poll_us: Option<u32>,
     /// `tune.incoming-cpu`, Pronk's own: a worker accepts what arrives on its CPU.
     pub incoming_cpu: bool,
     /// `busy-polling`: workers never sleep.
@@ -155,6 +157,7 @@ impl Default for Tune {
             maxpipes: None,
             splice: true,
             busy_spin_us: 0,
+            napi_busy_poll_us: None,
             incoming_cpu: false,
             busy_polling: false,
             reuseport: true,

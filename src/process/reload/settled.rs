@@ -33,6 +33,7 @@ pub fn keep_settled(running: &Global, read: &mut Global, budget: Budget) -> Vec<
         "busy-polling": tune.busy_polling,
         "tune.busy-spin": tune.busy_spin_us,
         "tune.incoming-cpu": tune.incoming_cpu,
+        "tune.napi-busy-poll": tune.napi_busy_poll_us,
         "noreuseport": tune.reuseport,
     }
     let lines = |global: &Global| global.stats_sockets.iter().map(without_place).collect::<Vec<_>>();
