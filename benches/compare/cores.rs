@@ -8,6 +8,8 @@ use crate::failure::{Attempt, Failure};
 pub struct Cores {
     pub proxy: usize,
     pub load: usize,
+    /// For a second worker; None: only two cores are allowed.
+    pub second: Option<usize>,
     /// How many this process may use.
     pub allowed: usize,
 }
@@ -20,8 +22,9 @@ impl Cores {
         let (Some(first), Some(last)) = (allowed.first(), allowed.last()) else {
             return Err(Failure::new("no core is allowed to this process"));
         };
-        let cores =
-            Cores { proxy: proxy.unwrap_or(*last), load: load.unwrap_or(*first), allowed: allowed.len() };
+        let (proxy, load) = (proxy.unwrap_or(*last), load.unwrap_or(*first));
+        let second = allowed.iter().copied().rfind(|core| ![proxy, load].contains(core));
+        let cores = Cores { proxy, load, second, allowed: allowed.len() };
         for core in [cores.proxy, cores.load] {
             if !allowed.contains(&core) {
                 return Err(Failure::new(format!("core {core} is not among the allowed cores {allowed:?}")));

@@ -31,7 +31,7 @@ pub enum Kind {
     Sozu,
     /// Another build of Pronk.
     PronkOther,
-    /// Two workers, on both cores.
+    /// Two workers.
     PronkTwo,
     /// While its table changes and its statistics are read.
     PronkStirred,
@@ -103,7 +103,7 @@ impl Kind {
             Kind::Nginx => "stream module",
             Kind::Sozu => "one worker",
             Kind::PronkOther => "the build given by --other",
-            Kind::PronkTwo => "two workers, one beside the load",
+            Kind::PronkTwo => "two workers, on one core where only two are allowed",
             Kind::PronkStirred => "table changed and statistics read every 10 ms",
             Kind::PronkSpin => "tune.busy-spin 200",
         }
@@ -208,8 +208,8 @@ impl Peer {
         std::fs::create_dir_all(&folder).attempting(format!("creating {}", folder.display()))?;
         let arguments = self.write_config(&routes, setup, &folder, load)?;
         let (name, output) = (self.kind.name(), folder.join("output"));
-        let Cores { proxy, load: beside, .. } = setup.cores;
-        let cores = if self.kind == Kind::PronkTwo { vec![proxy, beside] } else { vec![proxy] };
+        let second = setup.cores.second.filter(|_| self.kind == Kind::PronkTwo);
+        let cores: Vec<usize> = second.into_iter().chain([setup.cores.proxy]).collect();
         let guard = Guard::spawn(name, &self.program, &arguments, &cores, setup.cores, output)?;
         let mut running = Running { echo: routes[0].entry, bulk: routes[1].entry, guard, _stirring: None };
         running.wait_listening()?;

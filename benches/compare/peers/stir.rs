@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::failure::{Attempt, Failure};
 
@@ -30,7 +30,13 @@ pub struct Stirring {
 impl Stirring {
     /// Begins when a first change has succeeded.
     pub fn start(socket: &Path) -> Result<Stirring, Failure> {
-        stir(socket, 0)?;
+        let limit = Instant::now() + LIMIT;
+        while let Err(failure) = stir(socket, 0) {
+            if Instant::now() > limit {
+                return Err(failure);
+            }
+            std::thread::sleep(PAUSE);
+        }
         let ended = Arc::new(AtomicBool::new(false));
         let (seen, socket) = (Arc::clone(&ended), PathBuf::from(socket));
         let work = move || {
