@@ -70,6 +70,16 @@ fn the_files_that_are_named_are_there() {
 }
 
 #[test]
+fn the_manual_page_holds_the_current_tables() {
+    let (page, manual) = (top("tuning/pronk.1"), pronk::cli::manual());
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&page, &manual).expect("a writable tree under BLESS");
+    }
+    let current = fs::read_to_string(page).is_ok_and(|page| page == manual);
+    assert!(current, "tuning/pronk.1 is out of date: BLESS=1 cargo test --test readme");
+}
+
+#[test]
 fn every_bench_has_its_line() {
     let (readme, manifest) = (read("README.md"), read("Cargo.toml"));
     let benches = manifest.split("[[bench]]").skip(1);

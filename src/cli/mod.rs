@@ -1,6 +1,7 @@
 //! HAProxy's command line: single-dash words that no getopt understands, so read by hand.
 
 mod flags;
+mod manual;
 mod usage;
 mod variables;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use crate::config::dump::Style;
 use crate::process::{Farewell, Invocation, Predecessors};
 pub use flags::{FLAGS, Flag, Support, Takes};
+pub use manual::manual;
 pub use usage::usage;
 pub use variables::VARIABLES;
 

@@ -24,7 +24,8 @@ fn line(out: &mut String, name: &str, doc: &str) {
     writeln!(out, "        {name:<12} {doc}").expect("writing to a String cannot fail");
 }
 
-fn shape(flag: &Flag) -> String {
+/// An option with the name of what belongs to it.
+pub(super) fn shape(flag: &Flag) -> String {
     match flag.takes {
         Takes::Nothing => flag.name.to_owned(),
         Takes::Value(what) => format!("{} <{what}>", flag.name),

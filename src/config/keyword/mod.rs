@@ -25,7 +25,7 @@ mod timeouts;
 
 pub use classes::listing;
 pub use http::{MONITOR_WARNING, REQUEST_WARNING};
-pub use render::{markdown, text};
+pub use render::{Entry, Fate, groups, markdown, text};
 pub(in crate::config) use server::NOT_DYNAMIC;
 pub use stats::WARNING as STATS_WARNING;
 

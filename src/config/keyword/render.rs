@@ -67,16 +67,54 @@ fn lists(out: &mut String, heading: &str, wanted: fn(&Support) -> bool) {
     }
 }
 
+/// What becomes of a keyword, without its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It does what HAProxy's manual says.
+    Honoured,
+    /// It is read and has no effect.
+    Ignored,
+    /// It is an error that names it.
+    Refused,
+}
+
+/// One keyword as a document shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// As written.
+    pub words: &'static str,
+    /// What it is for, in one line.
+    pub doc: &'static str,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Why it is refused or has no effect, and what to do.
+    pub why: Option<String>,
+}
+
+/// Every keyword, by the heading of its group, in Markdown.
+pub fn groups() -> impl Iterator<Item = (&'static str, Vec<Entry>)> {
+    GROUPS.into_iter().map(|(heading, places)| (heading, rows(places).map(entry).collect()))
+}
+
+fn entry(row: &'static Keyword) -> Entry {
+    let fate = match row.support {
+        Support::Honoured(_) => Fate::Honoured,
+        Support::Ignored(_) => Fate::Ignored,
+        Support::Refused(_) => Fate::Refused,
+    };
+    Entry { words: row.words, doc: row.doc, fate, why: why(row.support) }
+}
+
 /// Every keyword on its own line: mark, words, what it is for, and why it is refused.
 ///
 /// The mark is `+` honoured, `~` without effect, `-` refused.
 pub fn text() -> String {
     let mut out = String::from("Keywords (+ honoured, ~ without effect, - refused):\n");
-    for (heading, places) in GROUPS {
+    for (heading, entries) in groups() {
         line(&mut out, format_args!("  {}:", heading.replace('`', "")));
-        for row in rows(places) {
-            line(&mut out, format_args!("    {} {:<44} {}", mark(row.support), row.words, row.doc));
-            if let Some(why) = why(row.support) {
+        for Entry { words, doc, fate, why } in entries {
+            line(&mut out, format_args!("    {} {words:<44} {doc}", mark(fate)));
+            if let Some(why) = why {
                 line(&mut out, format_args!("{:51}{why}", ""));
             }
         }
@@ -84,11 +122,11 @@ pub fn text() -> String {
     out
 }
 
-fn mark(support: Support) -> char {
-    match support {
-        Support::Honoured(_) => '+',
-        Support::Ignored(_) => '~',
-        Support::Refused(_) => '-',
+fn mark(fate: Fate) -> char {
+    match fate {
+        Fate::Honoured => '+',
+        Fate::Ignored => '~',
+        Fate::Refused => '-',
     }
 }
 
