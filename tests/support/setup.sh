@@ -59,6 +59,12 @@ need_clients() {
     fail "pip could not install the clients in $CLIENTS"
 }
 
+# The Debian package's maker.
+need_cargo_deb() {
+  cargo deb --version >/dev/null 2>&1 && return
+  cargo install cargo-deb@3.8.0 --locked --quiet || fail "cargo install cargo-deb failed: the package was not tested"
+}
+
 # What operators point at a stats socket: socat, and a virtual environment with the library haproxyadmin.
 TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/pronk/tools"
 need_tools() {
