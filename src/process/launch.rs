@@ -238,6 +238,9 @@ fn start(
     let listeners = sockets.workers;
     let material = Material { config, workers, budget, listeners, logs, states, warnings, began };
     signal::ignore_sigpipe();
+    if let Err(error) = limits::make_room(&budget) {
+        tracing::warn!(%error, "accepting will stand still when the table of descriptors grows");
+    }
     let threads = threads::start(material)?;
     let holdings = Holdings { held: sockets.held, taker: None };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };

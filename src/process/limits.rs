@@ -32,6 +32,11 @@ pub struct Budget {
     pub descriptors: u64,
 }
 
+/// The kernel's table of descriptors never grows while workers run.
+pub fn make_room(budget: &Budget) -> std::io::Result<()> {
+    crate::sys::limits::make_room(budget.descriptors.min(budget.nofile))
+}
+
 /// Descriptors that are needed besides sessions, and besides pipes that nobody demands.
 fn reserved(config: &Config, workers: usize) -> u64 {
     let workers = workers as u64;

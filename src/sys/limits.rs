@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A soft and a hard limit; `u64::MAX` when there is none.
@@ -23,6 +25,18 @@ pub fn nofile() -> Limit {
 pub fn set_nofile(limit: Limit) -> io::Result<()> {
     let bound = |n: u64| (n != u64::MAX).then_some(n);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: bound(limit.soft), maximum: bound(limit.hard) })?)
+}
+
+/// Makes the kernel's table of this process's descriptors as large as `descriptors` need. It grows by doubling, and once
+/// there are threads each growth waits for an RCU grace period: milliseconds, on a busy machine seconds, in which the
+/// worker that accepts stands still. While the process has one thread it costs nothing.
+///
+/// # Errors
+/// EMFILE beyond RLIMIT_NOFILE; the table is then as it was.
+pub fn make_room(descriptors: u64) -> io::Result<()> {
+    let any = eventfd(0, EventfdFlags::CLOEXEC)?;
+    let last = i32::try_from(descriptors).unwrap_or(i32::MAX).saturating_sub(1);
+    fcntl_dupfd_cloexec(&any, last).map(drop).map_err(io::Error::from)
 }
 
 /// RLIMIT_AS in bytes: the `-m` option's limit on memory.

@@ -24,6 +24,15 @@ fn assert_all_are_served(mut waiting: Vec<Peer>) {
     assert!(all.is_some(), "{} clients are never served", waiting.len());
 }
 
+/// A table of descriptors that grows makes the worker that accepts stand still.
+#[test]
+fn the_table_of_descriptors_is_as_large_as_maxconn_needs() {
+    let gateway = Gateway::start("  maxconn 3000", "", "  server s1 127.0.0.1:1");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.proxy.pid())).expect("it runs");
+    let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).expect("the kernel tells");
+    assert!(size.trim().parse::<u64>().expect("a number") >= 6000, "{size}");
+}
+
 #[test]
 fn above_maxconn_clients_wait_and_are_served() {
     let server = Threads::naming(b'1');
