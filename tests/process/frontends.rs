@@ -67,7 +67,7 @@ fn serves(port: &Port) {
 }
 
 fn page_answers(port: &Port) -> bool {
-    crate::run::http(port, "GET / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200 OK\r\n")
+    crate::run::http(port, "GET / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 200 OK\r\n")
 }
 
 #[test]
