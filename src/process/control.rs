@@ -21,13 +21,14 @@ use super::announce;
 use super::background::Promise;
 use super::bond::Bond;
 use super::error::StartError;
-use super::limits::{Budget, PAGE_CONNECTIONS};
+use super::limits::Budget;
+use super::pages::Pages;
 use super::reload::{Origin, Reloader};
 use super::report::{self, Severity};
 use super::signals::{self, Asked};
 use super::succession::Succession;
 use super::threads::{Event, Threads};
-use crate::admin::{self, Gate, Herald, Journal, Listener, Powers, Shared, Site};
+use crate::admin::{self, Gate, Herald, Listener, Powers, Shared};
 use crate::config::model::{BindId, ListenAddress};
 use crate::health::HealthThread;
 use crate::log::{Level, LogHandle};
@@ -99,8 +100,7 @@ pub struct Control {
     attending: Option<JoinHandle<()>>,
     succession: Succession,
     peers: Arc<Peers>,
-    /// Where the clients of the stats page are logged.
-    journal: Journal,
+    pages: Pages,
     serving: Serving,
     reloader: Option<JoinHandle<()>>,
     origin: Option<Arc<Origin>>,
@@ -129,8 +129,12 @@ impl Control {
         bond: Option<Bond>,
         (origin, budget): (Option<Origin>, Budget),
     ) -> Control {
+        let shared = Rc::new(RefCell::new(threads.sources));
+        let (serving, gates) = (Serving::default(), Rc::default());
+        let acting = (Rc::clone(&shared), threads.health.remote(), threads.crew.clone());
         Control {
-            shared: Rc::new(RefCell::new(threads.sources)),
+            pages: Pages::new(acting, threads.journal, Rc::clone(&serving), Rc::clone(&gates)),
+            shared,
             crew: threads.crew,
             returns: Some(threads.returns),
             events: threads.events,
@@ -142,12 +146,11 @@ impl Control {
             attending: None,
             succession,
             peers: threads.peers,
-            journal: Rc::new(RefCell::new(threads.journal)),
-            serving: Serving::default(),
+            serving,
             reloader: None,
             origin: origin.map(Arc::new),
             budget,
-            gates: Rc::default(),
+            gates,
             powers: None,
             leaving: None,
             cli_clients: Rc::default(),
@@ -265,22 +268,8 @@ impl Control {
     fn serve(&mut self, services: Services, powers: &Powers) -> Result<(), StartError> {
         let failed = |error| StartError::new("cannot serve statistics").with_errno(error);
         let config = Arc::clone(&self.shared.borrow().config);
-        let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
         for (bind, socket) in services.pages {
-            let proxy = config.binds[usize::from(bind.0)].proxy;
-            let site = Site {
-                shared: Rc::clone(&self.shared),
-                journal: Rc::clone(&self.journal),
-                health: powers.health.clone(),
-                crew: powers.crew.clone(),
-                proxy,
-                bind,
-            };
-            let mut listener = Listener::new(socket).map_err(failed)?;
-            self.gates.borrow_mut().push(listener.gate(Some(bind)));
-            let serving = admin::serve_page(listener, site, Arc::clone(&places));
-            let served = Served { bind: Some(bind), task: tokio::task::spawn_local(serving) };
-            self.serving.borrow_mut().push(served);
+            self.pages.serve(&config, bind, socket).map_err(failed)?;
         }
         let places = Arc::new(Semaphore::new(config.global.stats_maxconn.max(1) as usize));
         for (line, socket) in services.stats {
@@ -307,7 +296,7 @@ impl Control {
             shared: Rc::clone(&self.shared),
             crew: self.crew.clone(),
             health: self.health.remote(),
-            journal: Rc::clone(&self.journal),
+            pages: self.pages.clone(),
             holdings: Rc::clone(&self.succession.holdings),
             serving: Rc::clone(&self.serving),
             gates: Rc::clone(&self.gates),

@@ -22,6 +22,7 @@ mod listeners;
 mod load;
 mod mark;
 mod master;
+mod pages;
 mod places;
 mod predecessors;
 mod privileges;

@@ -15,12 +15,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::control::{Served, Serving};
-use super::limits::{Budget, PAGE_CONNECTIONS};
+use super::limits::Budget;
+use super::pages::Pages;
 use super::report::{self, Severity};
-use crate::admin::{self, Gate, Journal, Listener, Shared, Site, handover};
+use crate::admin::{Gate, Shared, handover};
 use crate::config::model::{BindId, Config};
 use crate::health::{Order, Remote};
 use crate::stats::Standing;
@@ -40,8 +41,8 @@ pub struct Reloader {
     pub crew: Crew,
     /// The health thread, which publishes.
     pub health: Remote,
-    /// Where the clients of the stats page are logged.
-    pub journal: Journal,
+    /// Serves the stats pages of new addresses.
+    pub pages: Pages,
     /// Copies of all listening sockets.
     pub holdings: handover::Shared,
     /// The control thread's own listeners.
@@ -123,25 +124,9 @@ impl Reloader {
     }
 
     fn serve_pages(&self, config: &Config, pages: Vec<(BindId, std::os::fd::OwnedFd)>) {
-        let places = Arc::new(Semaphore::new(PAGE_CONNECTIONS as usize));
         for (bind, socket) in pages {
-            let proxy = config.binds[usize::from(bind.0)].proxy;
-            let site = Site {
-                shared: Rc::clone(&self.shared),
-                journal: Rc::clone(&self.journal),
-                health: self.health.clone(),
-                crew: self.crew.clone(),
-                proxy,
-                bind,
-            };
-            match Listener::new(socket) {
-                Ok(mut listener) => {
-                    self.gates.borrow_mut().push(listener.gate(Some(bind)));
-                    let task = admin::serve_page(listener, site, Arc::clone(&places));
-                    let served = Served { bind: Some(bind), task: tokio::task::spawn_local(task) };
-                    self.serving.borrow_mut().push(served);
-                }
-                Err(error) => report::event(Severity::Alert, &format!("cannot serve a stats page: {error}")),
+            if let Err(error) = self.pages.serve(config, bind, socket) {
+                report::event(Severity::Alert, &format!("cannot serve a stats page: {error}"));
             }
         }
     }
