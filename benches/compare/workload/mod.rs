@@ -4,7 +4,6 @@
 mod bulk;
 mod idle;
 mod mixed;
-mod rate;
 mod storm;
 mod trips;
 mod visits;
@@ -183,8 +182,10 @@ impl Workload {
         match self {
             Workload::Bulk { streams } => bulk::measure(stage, streams, None),
             Workload::Paced { streams } => bulk::measure(stage, streams, Some(1.25e9)),
-            Workload::Trips { connections, .. } => trips::measure(stage, connections),
-            Workload::Rate { connections, per_second, .. } => rate::measure(stage, connections, per_second),
+            Workload::Trips { connections, .. } => trips::measure(stage, connections, None),
+            Workload::Rate { connections, per_second, .. } => {
+                trips::measure(stage, connections, Some(per_second))
+            }
             Workload::Short => visits::measure(stage, 1),
             Workload::Session => visits::measure(stage, visits::SESSION_TRIPS),
             Workload::Storm => storm::measure(stage),

@@ -1,4 +1,5 @@
-//! Round trips on many connections, each with one message on its way.
+//! Round trips on many connections: each sends its next message when it has the answer, or all of them together send at
+//! a rate that does not depend on how long the answers take.
 
 use super::{Sample, Stage, cpu_us_each, overhead, rate};
 use crate::failure::Failure;
@@ -6,9 +7,16 @@ use crate::load::latency::quantile_us;
 use crate::measure::CpuSpent;
 use crate::report::metric::Metric;
 
-pub fn measure(stage: &mut Stage<'_>, connections: usize) -> Result<Sample, Failure> {
+pub fn measure(
+    stage: &mut Stage<'_>,
+    connections: usize,
+    per_second: Option<u32>,
+) -> Result<Sample, Failure> {
     stage.connect_trips(connections)?;
-    stage.load.trips.run()?;
+    match per_second {
+        Some(rate) => stage.load.trips.run_at(f64::from(rate)),
+        None => stage.load.trips.run()?,
+    }
     let spent = stage.steady(|load| load.trips.reset())?;
     let completed = stage.load.trips.completed();
     let mut values = vec![(Metric::CpuPerTrip, cpu_us_each(&spent, completed)?)];
