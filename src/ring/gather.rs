@@ -20,6 +20,8 @@ use super::{BATCH, Ring};
 const SHORTEST_US: u32 = 50;
 /// What comes meanwhile of another kind waits no longer than that, once: then the worker is not calm.
 const LONGEST_US: u32 = 800;
+/// A wait that collects ends after so many milliseconds even when nothing came; then an ordinary one follows.
+const BOUND: Duration = Duration::from_millis(10);
 /// Milliseconds without another kind of event before readiness is collected.
 const CALM_MS: u64 = 50;
 /// Wake-ups whose bytes are averaged.
@@ -32,7 +34,7 @@ const PATIENCE_MS: u64 = 1000;
 /// How the next wait goes.
 #[derive(Debug)]
 pub(super) struct Gather {
-    /// The kernel can (6.12).
+    /// The kernel can (6.12), and the worker may sleep.
     able: bool,
     /// Bulk moved in this turn.
     bulk: bool,
@@ -51,9 +53,10 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(able: bool) -> Gather {
+    /// Whether the kernel can, and how long a worker looks before it sleeps: one that never does collects nothing.
+    pub(super) fn new(able: bool, spin: Duration) -> Gather {
         Gather {
-            able,
+            able: able && spin != Duration::MAX,
             bulk: false,
             other: false,
             other_at: 0,
@@ -119,9 +122,10 @@ impl Gather {
 impl Ring {
     /// Submits everything and waits for an answer, or until the timeout is over.
     pub(super) fn submit_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = match self.gather.on {
-            true => timeout,
-            false => match self.spin(timeout)? {
+        let moment = self.gather.moment();
+        let timeout = match moment {
+            Some(_) => Some(timeout.unwrap_or(BOUND).min(BOUND)),
+            None => match self.spin(timeout)? {
                 Spun::Found => return Ok(()),
                 Spun::Nothing(timeout) => timeout,
             },
@@ -131,7 +135,6 @@ impl Ring {
         if let Some(limit) = &limit {
             arguments = arguments.timespec(limit);
         }
-        let moment = self.gather.moment();
         let submitter = self.uring.submitter();
         match moment {
             Some(moment) => submitter.submit_with_args(BATCH, &arguments.min_wait_usec(moment)),
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn bulk_alone_is_collected_after_a_while() {
-        let mut gather = Gather::new(true);
+        let mut gather = Gather::new(true, Duration::ZERO);
         assert!(!turn(&mut gather, &[Kind::Accept, Kind::Receive], 1000));
         assert!(!turn(&mut gather, &[Kind::Readable], 1000 + CALM_MS - 1));
         assert!(turn(&mut gather, &[Kind::Readable, Kind::Writable, Kind::Mail], 1000 + CALM_MS));
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_message_ends_it_at_once() {
-        let mut gather = Gather::new(true);
+        let mut gather = Gather::new(true, Duration::ZERO);
         assert!(turn(&mut gather, &[Kind::Readable], 1000));
         assert!(!turn(&mut gather, &[Kind::Readable, Kind::Receive], 1001));
         assert!(!turn(&mut gather, &[Kind::Readable], 1002));
@@ -170,8 +173,12 @@ mod tests {
 
     #[test]
     fn nothing_is_collected_without_bulk_or_an_able_kernel() {
-        assert!(!turn(&mut Gather::new(true), &[], 1000));
-        assert!(!turn(&mut Gather::new(false), &[Kind::Readable], 1000));
+        assert!(!turn(&mut Gather::new(true, Duration::ZERO), &[], 1000));
+        assert!(!turn(&mut Gather::new(false, Duration::ZERO), &[Kind::Readable], 1000));
+        assert!(
+            !turn(&mut Gather::new(true, Duration::MAX), &[Kind::Readable], 1000),
+            "it is never to sleep"
+        );
     }
 
     /// Works for a while with what a wake-up brings after a moment; the last moment.
@@ -189,21 +196,25 @@ mod tests {
     #[test]
     fn a_steady_rate_is_collected_until_a_wake_up_carries_enough() {
         let megabytes = |each_s: u64| move |moment: u32| each_s * u64::from(moment);
-        assert_eq!(settle(&mut Gather::new(true), megabytes(1250)), 800, "10 Gbit/s");
-        assert_eq!(settle(&mut Gather::new(true), megabytes(5000)), 200, "40 Gbit/s: a megabyte");
-        assert_eq!(settle(&mut Gather::new(true), megabytes(12)), LONGEST_US, "100 Mbit/s");
+        assert_eq!(settle(&mut Gather::new(true, Duration::ZERO), megabytes(1250)), 800, "10 Gbit/s");
+        assert_eq!(
+            settle(&mut Gather::new(true, Duration::ZERO), megabytes(5000)),
+            200,
+            "40 Gbit/s: a megabyte"
+        );
+        assert_eq!(settle(&mut Gather::new(true, Duration::ZERO), megabytes(12)), LONGEST_US, "100 Mbit/s");
     }
 
     /// A window of 64 KiB that refills in 150 us: whoever waits longer throttles the sender.
     #[test]
     fn a_sender_that_waits_for_room_is_not_kept_waiting() {
         let window = |moment: u32| (64 << 10) * u64::from(moment.min(150)) / 150;
-        assert!(settle(&mut Gather::new(true), window) <= 200);
+        assert!(settle(&mut Gather::new(true, Duration::ZERO), window) <= 200);
     }
 
     #[test]
     fn a_moment_that_has_become_too_long_is_shortened() {
-        let mut gather = Gather::new(true);
+        let mut gather = Gather::new(true, Duration::ZERO);
         settle(&mut gather, |moment| 100 * u64::from(moment));
         assert_eq!(gather.moment_us, LONGEST_US);
         assert_eq!(settle(&mut gather, |moment| 6000 * u64::from(moment)), 200);

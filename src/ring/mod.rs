@@ -158,7 +158,7 @@ impl Ring {
             .setup_defer_taskrun()
             .setup_cqsize(CQ_ENTRIES)
             .build(SQ_ENTRIES)?;
-        let gather = Gather::new(uring.params().is_feature_min_timeout());
+        let gather = Gather::new(uring.params().is_feature_min_timeout(), settings.spin);
         let buffers = Buffers::register(&uring, settings.buffers, settings.buffer_size)?;
         Ok(Ring {
             uring,

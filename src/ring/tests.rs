@@ -12,14 +12,34 @@ use super::{Event, Ring, Settings};
 use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
 
 fn ring() -> Ring {
-    Ring::new(&Settings {
-        buffer_size: 4096,
-        buffers: 256,
-        pipe_size: 65_536,
-        pipes: 2,
-        spin: std::time::Duration::ZERO,
-    })
-    .expect("a ring")
+    ring_that_spins(Duration::ZERO)
+}
+
+fn ring_that_spins(spin: Duration) -> Ring {
+    let settings = Settings { buffer_size: 4096, buffers: 256, pipe_size: 65_536, pipes: 2, spin };
+    Ring::new(&settings).expect("a ring")
+}
+
+/// How often this thread gave up its core by itself.
+fn sleeps() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").expect("the kernel tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_ring_that_spins_does_not_sleep_within_its_budget() {
+    let slept = |spin, timeout| {
+        let mut ring = ring_that_spins(spin);
+        let before = sleeps();
+        ring.wait(Some(timeout)).expect("the ring waits");
+        sleeps() - before
+    };
+    let short = Duration::from_millis(5);
+    assert!(slept(Duration::ZERO, short) > 0);
+    assert_eq!(slept(Duration::MAX, short), 0);
+    assert_eq!(slept(short, short), 0);
+    assert!(slept(Duration::from_millis(1), short) > 0, "the budget is used up");
 }
 
 /// What a session in slot 0 asks of the ring; it has no server.
