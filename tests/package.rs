@@ -134,6 +134,7 @@ fn an_installed_haproxy_is_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     root.dpkg(&["--install", &package(folder.path()).display().to_string()]);
     assert!(root.path("/usr/sbin/pronk").exists());
+    assert!(!root.path("/etc/alternatives/haproxy").is_symlink(), "nothing else is to be called haproxy");
     assert_eq!(fs::read_to_string(root.path("/usr/sbin/haproxy")).expect("a file"), "HAProxy");
     root.dpkg(&["--purge", "pronk"]);
     assert_eq!(root.files(), ["/usr/sbin/haproxy"]);
