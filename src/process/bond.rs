@@ -18,8 +18,8 @@ use super::takeover::Inheritance;
 use crate::config::model::CliLevel;
 use crate::sys::{daemon, descriptor, passing};
 
-/// `CHANNEL:OLD:PID`: descriptors of the channel and of a connection to the worker before (-1: none), and that
-/// worker's pid (0: none).
+/// `CHANNEL:OLD:PID:SESSIONS`: descriptors of the channel and of a connection to the worker before (-1: none), that
+/// worker's pid (0: none), and one more connection to it. A master of an earlier version says less.
 pub const VARIABLE: &str = "PRONK_WORKER";
 
 /// The bond of this process.
@@ -27,6 +27,8 @@ pub const VARIABLE: &str = "PRONK_WORKER";
 pub struct Bond {
     channel: UnixStream,
     old: Option<OwnedFd>,
+    /// Where that worker's sessions come from.
+    sessions: Option<OwnedFd>,
     /// The worker that this one replaces.
     pub old_pid: Option<i32>,
     /// Where the standard streams go once everything runs.
@@ -42,6 +44,7 @@ impl Bond {
         Some(Bond {
             channel: UnixStream::from(descriptor::duplicate(channel).ok()?),
             old: descriptor::duplicate(old).ok(),
+            sessions: numbers.next().flatten().and_then(|sessions| descriptor::duplicate(sessions).ok()),
             old_pid: (old_pid > 0).then_some(old_pid),
             null: None,
         })
@@ -55,6 +58,11 @@ impl Bond {
             report::warning(&format!("the former worker gives no sockets ({error}): new ones are bound."));
             Inheritance::default()
         })
+    }
+
+    /// The way to the sessions of the worker before; None: there are none to be had.
+    pub fn sessions(&mut self) -> Option<UnixStream> {
+        self.sessions.take().map(UnixStream::from)
     }
 
     /// The master is in the background: so is this process once it runs. To be called before chroot.

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
 
@@ -99,6 +99,8 @@ pub struct Control {
     /// Connections from the master, until it is gone.
     attending: Option<JoinHandle<()>>,
     succession: Succession,
+    /// Sessions are being taken over, until all that could move at once have been.
+    taking: Option<oneshot::Receiver<()>>,
     peers: Arc<Peers>,
     pages: Pages,
     serving: Serving,
@@ -145,6 +147,7 @@ impl Control {
             bond,
             attending: None,
             succession,
+            taking: None,
             peers: threads.peers,
             serving,
             reloader: None,
@@ -200,6 +203,7 @@ impl Control {
                 Some(asked) = asked.recv() => self.on_signal(asked),
                 _ = seconds.tick() => self.on_second(),
                 () = at(hard_stop_at) => self.on_hard_stop(),
+                () = taken(&mut self.taking) => self.on_taken(),
                 () = gone(&mut self.attending) => {
                     Some(Ending::Failed(StartError::new("the master process has gone")))
                 }
@@ -238,8 +242,15 @@ impl Control {
             return Some(Ending::Failed(error));
         }
         report::started();
-        self.succession.started(&self.crew, &self.shared.borrow().table);
-        if let Some(bond) = self.bond.take()
+        self.taking = self.succession.take_sessions(&self.crew, &self.shared.borrow().table);
+        if self.taking.is_some() { None } else { self.on_taken() }
+    }
+
+    /// What could move at once has: whoever served before may go, and the parent and the master are told.
+    fn on_taken(&mut self) -> Option<Ending> {
+        self.taking = None;
+        self.succession.dismiss();
+        if let (Some(bond), Some(powers)) = (self.bond.take(), self.powers.clone())
             && let Err(error) = self.attend(bond, powers)
         {
             return Some(Ending::Failed(StartError::new("the master does not listen").with_errno(error)));
@@ -393,6 +404,14 @@ impl Control {
                 Ok(None) | Err(_) => return,
             }
         }
+    }
+}
+
+/// When the sender has told or is gone; never without one.
+async fn taken(taking: &mut Option<oneshot::Receiver<()>>) {
+    match taking {
+        Some(taking) => drop(taking.await),
+        None => std::future::pending().await,
     }
 }
 

@@ -77,7 +77,7 @@ fn conduct_under(
     // A signal that comes before the control thread knows what it means waits. Every thread inherits the
     // mask; only the control thread takes it off.
     signal::block_all();
-    let opened = match open(loaded.config, invocation, bond.as_ref()) {
+    let opened = match open(loaded.config, invocation, bond.as_mut()) {
         Ok(opened) => opened,
         Err(failures) => {
             let status = failed(&failures);
@@ -128,7 +128,11 @@ fn failed(failures: &[StartError]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn open(mut config: Config, invocation: &Invocation, bond: Option<&Bond>) -> Result<Opened, Vec<StartError>> {
+fn open(
+    mut config: Config,
+    invocation: &Invocation,
+    bond: Option<&mut Bond>,
+) -> Result<Opened, Vec<StartError>> {
     let workers = workers(&config).map_err(|error| vec![error])?;
     if let Some(megabytes) = invocation.memory_mb {
         limits::confine_memory(megabytes).map_err(|error| vec![error])?;
@@ -139,12 +143,12 @@ fn open(mut config: Config, invocation: &Invocation, bond: Option<&Bond>) -> Res
     let mut predecessors = invocation.predecessors.clone();
     // Without them a soft stop cannot see its successor, and closes its sockets as they are.
     let tables = Tables::open().ok();
-    let sockets = bind(&config, workers, invocation, bond, tables.as_ref(), &mut predecessors)?;
+    let sockets = bind(&config, workers, invocation, bond.as_deref(), tables.as_ref(), &mut predecessors)?;
     if sockets.is_empty() {
         return Err(vec![StartError::new(NO_LISTENER)]);
     }
     let global = &config.global;
-    let silent = global.daemon || global.quiet || bond.is_some_and(Bond::is_to_be_silent);
+    let silent = global.daemon || global.quiet || bond.as_deref().is_some_and(Bond::is_to_be_silent);
     let logs = log::open(&config, silent).map_err(|error| vec![error])?;
     let pidfile = match &config.global.pidfile {
         // As in HAProxy a process in the foreground writes none.
@@ -152,13 +156,16 @@ fn open(mut config: Config, invocation: &Invocation, bond: Option<&Bond>) -> Res
         _ => None,
     };
     let config = Arc::new(config);
-    let sessions = sessions(&config, invocation);
+    let sessions = sessions(&config, invocation, bond);
     Ok(Opened { config, workers, budget, sockets, tables, predecessors, sessions, logs, pidfile })
 }
 
 /// The way to the sessions of a process that is to end gracefully, as long as this one has its rights and sees
 /// the path. Without it the old process keeps them.
-fn sessions(config: &Config, invocation: &Invocation) -> Option<UnixStream> {
+fn sessions(config: &Config, invocation: &Invocation, bond: Option<&mut Bond>) -> Option<UnixStream> {
+    if let Some(of_worker) = bond.and_then(Bond::sessions) {
+        return config.global.session_hand_over.then_some(of_worker);
+    }
     let predecessors = &invocation.predecessors;
     let graceful = !predecessors.pids.is_empty() && predecessors.farewell == Farewell::Finish;
     let path = invocation.take_over.as_ref().filter(|_| graceful && config.global.session_hand_over)?;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -68,23 +68,24 @@ impl Succession {
         }
     }
 
-    /// Everything runs here: predecessors go, and once they listen no more, their steering is taken away. Where
-    /// they give their sessions, they go when they have.
-    pub fn started(&mut self, crew: &Crew, table: &Arc<ArcSwap<Snapshot>>) {
+    /// Everything runs here: the sessions of a predecessor that gives them are taken. What comes back ends when
+    /// all that could move at once have; None: there is none to wait for.
+    pub fn take_sessions(
+        &mut self,
+        crew: &Crew,
+        table: &Arc<ArcSwap<Snapshot>>,
+    ) -> Option<oneshot::Receiver<()>> {
+        self.sessions.take().and_then(|stream| take_sessions(stream, crew, table))
+    }
+
+    /// Predecessors go, and once they listen no more, their steering is taken away.
+    pub fn dismiss(&mut self) {
         let mut predecessors = std::mem::take(&mut self.predecessors);
-        let taking = self.sessions.take().and_then(|stream| take_sessions(stream, crew, table));
-        if taking.is_none() {
-            predecessors.dismiss();
-        }
+        predecessors.dismiss();
         let (tables, settling, holdings) =
             (self.tables.clone(), self.settling.take(), Rc::clone(&self.holdings));
         let earlier = std::mem::take(&mut self.earlier);
         tokio::task::spawn_local(async move {
-            if let Some(offered) = taking {
-                // The sender is gone too when nothing could be taken.
-                let _ = offered.await;
-                predecessors.dismiss();
-            }
             let (Some(tables), Some(settling)) = (tables, settling) else { return };
             let deadline = Instant::now() + SETTLING;
             let together = || predecessors.listen() || !departure::is_alone(&holdings.borrow(), &tables);
@@ -126,6 +127,8 @@ fn take_sessions(
         if let Err(error) = taken {
             tracing::info!(%error, "the old process keeps the sessions it has");
         }
+        // Copies of this end may be open: it learns at once that nobody listens any more.
+        let _ = stream.shutdown(Shutdown::Both);
     };
     let thread = thread::Builder::new().name("upgrade".to_owned()).spawn(taking);
     thread.ok().map(|_| offered)

@@ -1,5 +1,6 @@
 //! A new process takes over the sessions of the old one, which ends at once.
 
+use std::cell::RefCell;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -145,20 +146,33 @@ fn keep_going(clients: &mut Vec<Client>, orders: &Orders) -> usize {
     seen
 }
 
-/// How many sessions a process has, if it is this one that answers: both may serve the socket for a while.
-fn sessions_of(place: &Place, process: &Proxy) -> Option<usize> {
+/// The pid of the process that answers, and how many sessions it has. Two may serve the socket for a while.
+fn answering(place: &Place) -> Option<(u32, usize)> {
     let info = ask(&place.socket(), "show info\n").ok()?;
     let number = |name: &str| -> Option<usize> {
         info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok())
     };
-    if number("Pid")? == process.pid() as usize { number("CurrConns") } else { None }
+    Some((u32::try_from(number("Pid")?).ok()?, number("CurrConns")?))
 }
 
-#[test]
-fn sessions_outlive_five_processes() {
-    let place = Place::new("");
-    let mut process = place.start(None);
-    let count = affordable(SESSIONS);
+fn sessions_of(place: &Place, pid: u32) -> Option<usize> {
+    answering(place).filter(|(answering, _)| *answering == pid).map(|(_, sessions)| sessions)
+}
+
+fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Upgrades several times in mid-transfer. `next` begins one and returns the pid of the new process, `said` what
+/// all of them have said.
+fn outlive(
+    place: &Place,
+    wanted: usize,
+    mut pid: u32,
+    mut next: impl FnMut() -> u32,
+    said: impl Fn() -> String,
+) {
+    let count = affordable(wanted);
     let mut clients: Vec<Client> = (0..count).map(|number| place.connect(number)).collect();
     let orders = Orders::default();
     std::thread::scope(|scope| {
@@ -167,27 +181,72 @@ fn sessions_outlive_five_processes() {
         for number in 1..=UPGRADES {
             orders.some_rounds();
             let begun = Instant::now();
-            let new = place.start(Some(&process));
-            let there = wait_for(HANDED_OVER, || (sessions_of(&place, &new)? == count).then_some(()));
+            let new = next();
+            let there = wait_for(HANDED_OVER, || (sessions_of(place, new)? == count).then_some(()));
             let handed_over = Instant::now();
-            let (old, here) = (process.stderr(), sessions_of(&place, &new));
-            assert!(
-                there.is_some(),
-                "upgrade {number}: {here:?} of {count} sessions\n{old}\n{}",
-                new.stderr()
-            );
-            let status = process.wait(GONE).unwrap_or_else(|| panic!("the old process stays:\n{old}"));
-            assert_eq!(status.code(), Some(0), "{}", process.stderr());
+            let here = sessions_of(place, new);
+            assert!(there.is_some(), "upgrade {number}: {here:?} of {count} sessions\n{}", said());
+            let gone = wait_for(GONE, || (!is_alive(pid)).then_some(()));
+            assert!(gone.is_some(), "upgrade {number}: the old process stays\n{}", said());
             println!(
                 "upgrade {number}: handed over in {:?}, gone after {:?}",
                 handed_over - begun,
                 handed_over.elapsed()
             );
-            process = new;
+            pid = new;
         }
         orders.finish.store(true, SeqCst);
         let bytes = traffic.join().expect("every byte is right");
         println!("{count} sessions, {bytes} bytes");
+        println!("{}", said());
+    });
+}
+
+#[test]
+fn sessions_outlive_five_processes() {
+    let place = Place::new("");
+    let processes = RefCell::new(vec![place.start(None)]);
+    let first = processes.borrow()[0].pid();
+    let next = || {
+        let new = place.start(processes.borrow().last());
+        processes.borrow_mut().push(new);
+        processes.borrow().last().map_or(0, Proxy::pid)
+    };
+    let said = || processes.borrow().iter().map(Proxy::stderr).collect();
+    outlive(&place, SESSIONS, first, next, said);
+    let mut processes = processes.into_inner();
+    processes.pop();
+    for mut old in processes {
+        assert_eq!(old.wait(PATIENCE).and_then(|status| status.code()), Some(0), "{}", old.stderr());
+    }
+}
+
+/// The same under a master that `reload` tells to start the next worker.
+fn outlive_workers(reload: impl Fn(&Proxy)) {
+    let place = Place::new("");
+    let master = Proxy::spawn(&Program::Pronk, &place.config(), &["-W", "-S", "unix@m.sock,mode,600"]);
+    let first = wait_for(PATIENCE, || answering(&place)).unwrap_or_else(|| panic!("{}", master.stderr())).0;
+    let mut seen = vec![first];
+    let next = || {
+        reload(&master);
+        let fresh = || answering(&place).map(|(pid, _)| pid).filter(|pid| !seen.contains(pid));
+        let pid = wait_for(PATIENCE, fresh).unwrap_or_else(|| panic!("{}", master.stderr()));
+        seen.push(pid);
+        pid
+    };
+    outlive(&place, SESSIONS, first, next, || master.stderr());
+}
+
+#[test]
+fn sessions_outlive_the_workers_that_usr2_replaces() {
+    outlive_workers(|master| master.signal("USR2"));
+}
+
+#[test]
+fn sessions_outlive_the_workers_that_reload_replaces() {
+    outlive_workers(|master| {
+        let answer = ask(&master.directory().join("m.sock"), "reload\n").expect("the master answers");
+        assert!(answer.starts_with("Success=1\n"), "{answer}");
     });
 }
 
@@ -251,7 +310,7 @@ fn what_a_successor_has_answered_for_is_its_own() {
     let mut old = place.start(None);
     let mut clients: Vec<Client> = (1..9).map(|number| place.connect(number)).collect();
     exchange(&mut clients);
-    let live = |old: &Proxy| sessions_of(&place, old).expect("an answer");
+    let live = |old: &Proxy| sessions_of(&place, old.pid()).expect("an answer");
     let (stream, message, count) = first_batch(&place);
     let mut answer = vec![0; count];
     answer[0] = 1;

@@ -32,7 +32,7 @@ use super::report::{self, Severity};
 use crate::config::model::{CliLevel, Global, StatsSocket};
 use crate::sys::signal::unblock_all;
 use notify::Supervisor;
-use roster::{Roster, Standing, Worker, code, connect};
+use roster::{Former, Roster, Standing, Worker, code, connect};
 
 /// What the consoles and the loop have in common.
 type Shared = Rc<RefCell<Roster>>;
@@ -256,12 +256,8 @@ impl Master {
     async fn begin(&mut self, wish: Wish) {
         self.under_way = Some(wish);
         self.shared.borrow_mut().log.clear();
-        let current = self.shared.borrow().current().map(|worker| (Rc::clone(&worker.channel), worker.pid()));
-        let old = match current {
-            Some((channel, pid)) => connect(&channel, CliLevel::Admin).await.ok().map(|old| (old, pid)),
-            None => None,
-        };
-        match Worker::start(old) {
+        let former = self.former().await;
+        match Worker::start(&former) {
             Ok(worker) => {
                 report::event(Severity::Notice, &format!("New worker ({}) forked", worker.pid()));
                 let (channel, events) = (Rc::clone(&worker.channel), self.events.clone());
@@ -281,6 +277,16 @@ impl Master {
                 self.on_failed_start(1);
             }
         }
+    }
+
+    /// The current worker, as the next one is told of it. One that is to end at once keeps its sessions.
+    async fn former(&self) -> Former {
+        let hard = self.under_way.as_ref().is_some_and(|wish| wish.hard);
+        let current = self.shared.borrow().current().map(|worker| (Rc::clone(&worker.channel), worker.pid()));
+        let Some((channel, pid)) = current else { return Former::default() };
+        let Ok(sockets) = connect(&channel, CliLevel::Admin).await else { return Former::default() };
+        let sessions = if hard { None } else { connect(&channel, CliLevel::Admin).await.ok() };
+        Former { pid, connections: [Some(sockets), sessions] }
     }
 
     fn on_ready(&mut self, pid: i32, log: String) {

@@ -43,6 +43,15 @@ pub struct Worker {
     version: String,
 }
 
+/// What a worker is told of the one before it.
+#[derive(Debug, Default)]
+pub struct Former {
+    /// 0: there is none.
+    pub pid: i32,
+    /// To it, for its listening sockets and for its sessions.
+    pub connections: [Option<OwnedFd>; 2],
+}
+
 /// All of them, and what has happened to them.
 #[derive(Debug)]
 pub struct Roster {
@@ -58,8 +67,8 @@ pub struct Roster {
 }
 
 impl Worker {
-    /// Starts this program once more, with the same command line. `old` is a connection to the worker before.
-    pub fn start(old: Option<(OwnedFd, i32)>) -> io::Result<Worker> {
+    /// Starts this program once more, with the same command line.
+    pub fn start(former: &Former) -> io::Result<Worker> {
         let (ours, theirs) = passing::pair()?;
         fcntl_setfd(&theirs, FdFlags::empty())?;
         let mut arguments = std::env::args_os();
@@ -67,13 +76,11 @@ impl Worker {
         if let Some(name) = arguments.next() {
             command.arg0(name);
         }
-        let bond = match &old {
-            Some((connection, pid)) => {
-                fcntl_setfd(connection, FdFlags::empty())?;
-                format!("{}:{}:{pid}", number(&theirs), number(connection))
-            }
-            None => format!("{}:-1:0", number(&theirs)),
-        };
+        for connection in former.connections.iter().flatten() {
+            fcntl_setfd(connection, FdFlags::empty())?;
+        }
+        let [sockets, sessions] = former.connections.each_ref().map(|fd| fd.as_ref().map_or(-1, number));
+        let bond = format!("{}:{sockets}:{}:{sessions}", number(&theirs), former.pid);
         let child = command.args(arguments).env(VARIABLE, bond).spawn()?;
         let channel = std::os::unix::net::UnixStream::from(ours);
         channel.set_nonblocking(true)?;
