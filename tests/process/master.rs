@@ -202,7 +202,7 @@ fn commands_go_to_master_or_worker() {
 
 #[test]
 fn former_workers_are_bounded_by_their_reloads() {
-    let master = Master::start("  mworker-max-reloads 1\n", &["-W"]);
+    let master = Master::start("  mworker-max-reloads 1\n  session-hand-over off\n", &["-W"]);
     let first = master.worker();
     let storm = Storm::begin(master.port.address(), 1);
     storm.pass(1);

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use pronk::admin::upgrade::wire::{Kind, Reader};
 use pronk::admin::upgrade::{COMMAND, Message, prepare, receive, send};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::flow::{Client, advance, echo_server};
 use crate::run::ask;
 use crate::support::port::Port;
@@ -54,17 +56,28 @@ impl Place {
         )
     }
 
-    fn start(&self, old: Option<&Proxy>) -> Proxy {
+    fn spawn(&self, old: Option<&Proxy>) -> Proxy {
         let (pid, socket) = (old.map(|old| old.pid().to_string()), self.socket().display().to_string());
         let mut arguments = vec!["-db"];
         if let Some(pid) = &pid {
             arguments.extend(["-x", &socket, "-sf", pid]);
         }
-        let mut proxy = Proxy::spawn(&Program::Pronk, &self.config(), &arguments);
+        Proxy::spawn(&Program::Pronk, &self.config(), &arguments)
+    }
+
+    /// A master, and the pid of its worker.
+    fn start_master(&self) -> (Proxy, u32) {
+        let master = Proxy::spawn(&Program::Pronk, &self.config(), &["-W", "-S", "unix@m.sock,mode,600"]);
+        let worker = wait_for(PATIENCE, || answering(self)).unwrap_or_else(|| panic!("{}", master.stderr()));
+        (master, worker.0)
+    }
+
+    fn start(&self, old: Option<&Proxy>) -> Proxy {
+        let mut proxy = self.spawn(old);
         let own = format!("Pid: {}\n", proxy.pid());
         let answers = wait_for(PATIENCE, || {
             if let Some(status) = proxy.exit_status() {
-                panic!("{arguments:?} ended with {status}:\n{}", proxy.stderr());
+                panic!("it ended with {status}:\n{}", proxy.stderr());
             }
             ask(&self.socket(), "show info\n").ok()?.contains(&own).then_some(())
         });
@@ -224,8 +237,7 @@ fn sessions_outlive_five_processes() {
 /// The same under a master that `reload` tells to start the next worker.
 fn outlive_workers(reload: impl Fn(&Proxy)) {
     let place = Place::new("");
-    let master = Proxy::spawn(&Program::Pronk, &place.config(), &["-W", "-S", "unix@m.sock,mode,600"]);
-    let first = wait_for(PATIENCE, || answering(&place)).unwrap_or_else(|| panic!("{}", master.stderr())).0;
+    let (master, first) = place.start_master();
     let mut seen = vec![first];
     let next = || {
         reload(&master);
@@ -302,6 +314,84 @@ fn a_successor_that_dies_before_it_answers_costs_no_session() {
     assert!(old.exit_status().is_none(), "{}", old.stderr());
     clients.push(place.connect(201));
     finish(clients);
+}
+
+/// How many descriptors a process has open.
+fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Lets the clients go on until nobody of those that have been cut off is among them any more.
+fn go_on(clients: &mut Vec<Client>, left: usize, more: usize) {
+    let mut buffer = vec![0; 16_384];
+    let end = Instant::now() + Duration::from_secs(60);
+    clients.iter_mut().for_each(|client| client.aim = client.seen() + more);
+    let behind = |client: &Client| client.pause_at == usize::MAX && client.seen() < client.aim;
+    while clients.len() > left || clients.iter().any(behind) {
+        assert!(Instant::now() < end, "{} clients of {left} do not get on", clients.len());
+        advance(clients, &mut buffer);
+    }
+    assert_eq!(clients.len(), left, "a session is lost that nobody had answered for");
+}
+
+/// Begins hand-overs, and kills the successor when it has got some percent of the descriptors.
+fn kill_half_way(place: &Place, old: u32, successor: impl Fn() -> u32, said: impl Fn() -> String) {
+    let mut clients: Vec<Client> = Vec::new();
+    for (round, share) in [1, 10, 25, 40].into_iter().enumerate() {
+        clients.extend((clients.len()..affordable(600)).map(|number| place.connect(1_000 * round + number)));
+        for client in &mut clients {
+            (client.may_be_cut, client.length, client.window) = (true, usize::MAX, 1_000);
+        }
+        let all = clients.len();
+        go_on(&mut clients, all, 50_000);
+        let before = descriptors(old);
+        let new = successor();
+        let moved = || (descriptors(old) < before - before * share / 100).then_some(());
+        assert!(wait_for(HANDED_OVER, moved).is_some(), "no session moves: {}", said());
+        let victim = i32::try_from(new).ok().and_then(Pid::from_raw).expect("a pid");
+        kill_process(victim, Signal::KILL).expect("it lives");
+        let left = || if is_alive(new) { None } else { sessions_of(place, old) };
+        let left =
+            wait_for(PATIENCE, left).unwrap_or_else(|| panic!("the old one does not answer: {}", said()));
+        println!("killed at {share} %: {left} of {all} sessions go on");
+        assert!(left < all, "the new process had got none");
+        // Who reads nothing hears of no end.
+        clients.iter_mut().for_each(|client| client.pause_at = usize::MAX);
+        go_on(&mut clients, left, 50_000);
+    }
+    assert!(is_alive(old), "{}", said());
+    clients.iter_mut().for_each(|client| client.may_be_cut = false);
+    finish(clients);
+}
+
+#[test]
+fn a_successor_that_is_killed_half_way_costs_only_what_it_has_answered_for() {
+    let place = Place::new("");
+    let old = place.start(None);
+    let successors = RefCell::new(Vec::new());
+    let next = || {
+        let new = place.spawn(Some(&old));
+        let pid = new.pid();
+        successors.borrow_mut().push(new);
+        pid
+    };
+    kill_half_way(&place, old.pid(), next, || old.stderr());
+}
+
+#[test]
+fn a_worker_that_is_killed_half_way_costs_only_what_it_has_answered_for() {
+    let place = Place::new("");
+    let (master, old) = place.start_master();
+    let next = || {
+        master.signal("USR2");
+        let children = format!("/proc/{0}/task/{0}/children", master.pid());
+        let fresh = || {
+            let children = fs::read_to_string(&children).ok()?;
+            children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|&pid: &u32| pid != old)
+        };
+        wait_for(PATIENCE, fresh).unwrap_or_else(|| panic!("no new worker: {}", master.stderr()))
+    };
+    kill_half_way(&place, old, next, || master.stderr());
 }
 
 #[test]
