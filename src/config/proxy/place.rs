@@ -30,11 +30,17 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
             .help("make it a 'listen' section, or write the servers into a 'backend' and name that as default_backend");
         return false;
     }
-    report
-        .warning(line, support::span(row, line, 0), warning(words, &shown, side))
-        .help(format!("remove it, or write it where there is a {side} side"));
+    let (span, text) = (support::span(row, line, 0), warning(words, &shown, side));
+    let said = match UNCHECKED.iter().any(|name| words.starts_with(name)) {
+        true => report.diag(line, span, text),
+        false => report.warning(line, span, text),
+    };
+    said.help(format!("remove it, or write it where there is a {side} side"));
     false
 }
+
+/// What HAProxy reads without a word where the side it is for is missing.
+const UNCHECKED: &[&str] = &["unique-id-", "persist rdp-cookie"];
 
 /// HAProxy takes the form of log lines from frontends only, and says so where a backend names one.
 pub(super) fn is_log_form_of_backend(
@@ -61,9 +67,11 @@ fn missing_side(section: &Section, row: &Keyword) -> Option<&'static str> {
     }
 }
 
-/// HAProxy leaves the word `option` out, and has another verb for timeouts.
+/// HAProxy leaves the word `option` out, names some families alone, and has another verb for timeouts.
 fn warning(words: &str, shown: &str, side: &str) -> String {
     let name = words.strip_prefix("option ").unwrap_or(words);
+    let family = name.split(' ').next().filter(|first| matches!(*first, "monitor" | "capture" | "stick"));
+    let name = family.unwrap_or(name);
     match name {
         "maxconn" => format!(
             "'maxconn' ignored because {shown} has no {side} capability. Maybe you want 'fullconn' instead ?"
@@ -71,7 +79,9 @@ fn warning(words: &str, shown: &str, side: &str) -> String {
         "fullconn" => format!(
             "'fullconn' ignored because {shown} has no {side} capability. Maybe you want 'maxconn' instead ?"
         ),
-        "rate-limit sessions" => format!("{name} will be ignored because {shown} has no {side} capability"),
+        "rate-limit sessions" | "max-keep-alive-queue" => {
+            format!("{name} will be ignored because {shown} has no {side} capability")
+        }
         _ if name.starts_with("timeout ") => {
             format!("'{name}' will be ignored because {shown} has no {side} capability")
         }
