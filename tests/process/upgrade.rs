@@ -337,7 +337,7 @@ fn go_on(clients: &mut Vec<Client>, left: usize, more: usize) {
 /// Begins hand-overs, and kills the successor when it has got some percent of the descriptors.
 fn kill_half_way(place: &Place, old: u32, successor: impl Fn() -> u32, said: impl Fn() -> String) {
     let mut clients: Vec<Client> = Vec::new();
-    for (round, share) in [1, 10, 25, 40].into_iter().enumerate() {
+    for (round, share) in [1, 10, 25].into_iter().enumerate() {
         clients.extend((clients.len()..affordable(600)).map(|number| place.connect(1_000 * round + number)));
         for client in &mut clients {
             (client.may_be_cut, client.length, client.window) = (true, usize::MAX, 1_000);
