@@ -35,7 +35,7 @@ pub mod value;
 
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use environment::Environment;
-pub use supplies::{Supplies, Wants};
+pub use supplies::{Answers, Supplies, Wants};
 
 use draft::Draft;
 use model::Config;

@@ -62,6 +62,11 @@ impl<Q, A> Default for Answers<Q, A> {
 }
 
 impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
+    /// All answers, in their questions' order.
+    pub fn given(&self) -> impl Iterator<Item = (&Q, &Result<A, String>)> {
+        self.given.iter()
+    }
+
     /// Adds an answer, or why there is none.
     pub fn add(&mut self, question: Q, answer: Result<A, String>) {
         self.given.insert(question, answer);

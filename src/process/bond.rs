@@ -14,12 +14,14 @@ use std::os::unix::net::UnixStream;
 use tokio::io::Interest;
 
 use super::report;
+use super::steward::Steward;
 use super::takeover::Inheritance;
 use crate::config::model::CliLevel;
 use crate::sys::{daemon, descriptor, passing};
 
-/// `CHANNEL:OLD:PID:SESSIONS`: descriptors of the channel and of a connection to the worker before (-1: none), that
-/// worker's pid (0: none), and one more connection to it. A master of an earlier version says less.
+/// `CHANNEL:OLD:PID:SESSIONS:STEWARD`: descriptors of the channel and of a connection to the worker before (-1:
+/// none), that worker's pid (0: none), one more connection to it, and one to the master's steward. A master of an
+/// earlier version says less.
 pub const VARIABLE: &str = "PRONK_WORKER";
 
 /// The bond of this process.
@@ -29,6 +31,7 @@ pub struct Bond {
     old: Option<OwnedFd>,
     /// Where that worker's sessions come from.
     sessions: Option<OwnedFd>,
+    steward: Option<OwnedFd>,
     /// The worker that this one replaces.
     pub old_pid: Option<i32>,
     /// Where the standard streams go once everything runs.
@@ -41,10 +44,12 @@ impl Bond {
         let text = std::env::var("PRONK_WORKER").ok()?;
         let mut numbers = text.split(':').map(|number| number.parse::<i32>().ok());
         let (channel, old, old_pid) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        let mut more = || numbers.next().flatten().and_then(|number| descriptor::duplicate(number).ok());
         Some(Bond {
             channel: UnixStream::from(descriptor::duplicate(channel).ok()?),
             old: descriptor::duplicate(old).ok(),
-            sessions: numbers.next().flatten().and_then(|sessions| descriptor::duplicate(sessions).ok()),
+            sessions: more(),
+            steward: more(),
             old_pid: (old_pid > 0).then_some(old_pid),
             null: None,
         })
@@ -63,6 +68,11 @@ impl Bond {
     /// The way to the sessions of the worker before; None: there are none to be had.
     pub fn sessions(&mut self) -> Option<UnixStream> {
         self.sessions.take().map(UnixStream::from)
+    }
+
+    /// Who reads and binds for this process when it has given its rights up; None: a master of an earlier version.
+    pub fn steward(&mut self) -> Option<Steward> {
+        self.steward.take().and_then(|connection| Steward::new(connection).ok())
     }
 
     /// The master is in the background: so is this process once it runs. To be called before chroot.

@@ -20,6 +20,7 @@ use super::load::{Loaded, NO_LISTENER};
 use super::predecessors::{Farewell, Predecessors};
 use super::reload::Origin;
 use super::states::States;
+use super::steward::Steward;
 use super::succession::Succession;
 use super::takeover::Inheritance;
 use super::threads::{self, Material};
@@ -91,7 +92,8 @@ fn conduct_under(
         Ok(Some(Detached::Parent(status))) => return Err(ExitCode::from(status)),
         Err(error) => return Err(failed(&[error])),
     };
-    let origin = origin(&opened.config, invocation, loaded.supplies);
+    let steward = bond.as_mut().and_then(Bond::steward);
+    let origin = origin(&opened.config, invocation, loaded.supplies, steward);
     start(opened, promise, bond, loaded.states, warnings, began, origin)
         .and_then(|control| runtime::run("control", control.run()))
         .map_err(|error| failed(&[error]))
@@ -99,14 +101,20 @@ fn conduct_under(
 
 /// What a reload reads again; None: it came from no file. Without the directories a reload says that it cannot
 /// read them, and nothing else suffers.
-fn origin(config: &Config, invocation: &Invocation, supplies: Supplies) -> Option<Origin> {
+fn origin(
+    config: &Config,
+    invocation: &Invocation,
+    supplies: Supplies,
+    steward: Option<Steward>,
+) -> Option<Origin> {
     let mut files = Files::new(&invocation.files);
     if config.global.chroot.is_some()
         && let Err(error) = files.keep()
     {
         tracing::warn!(%error, "the directories of the configuration cannot be kept open for a reload");
     }
-    (!invocation.files.is_empty()).then(|| Origin { invocation: invocation.clone(), files, supplies })
+    let invocation = invocation.clone();
+    (!invocation.files.is_empty()).then(|| Origin { invocation, files, supplies, steward })
 }
 
 /// The master has the pid file, and has gone to the background where that is wanted.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::error::{StartError, strerror};
 use super::listeners::Tables;
+use super::steward::Steward;
 use super::takeover::Inheritance;
 use crate::admin::handover::Held;
 use crate::config::model::{
@@ -35,6 +36,14 @@ pub struct Sockets {
     pub held: Vec<Held>,
 }
 
+/// Where they come from.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    inheritance: &'a Inheritance,
+    /// Who opens those that are missing; None: this process.
+    steward: Option<&'a Steward>,
+}
+
 impl Sockets {
     /// Takes over what a predecessor gave and binds everything else; on failure every failure.
     pub fn bind(
@@ -48,7 +57,7 @@ impl Sockets {
         sockets.earlier = earlier(config, inheritance, tables);
         let mut failures = Vec::new();
         for (id, _) in config.binds() {
-            sockets.add_or_explain(config, id, inheritance, &mut failures);
+            sockets.add_or_explain(config, id, Sources { inheritance, steward: None }, &mut failures);
         }
         for (index, socket) in config.global.stats_sockets.iter().enumerate() {
             if let Err(error) = sockets.add_stats(index, socket, config.global.tune.reuseport, inheritance) {
@@ -58,13 +67,20 @@ impl Sockets {
         if failures.is_empty() { Ok(sockets) } else { Err(failures) }
     }
 
-    /// Binds these addresses only, for a process that runs already; on failure every failure.
-    pub fn bind_only(config: &Config, workers: usize, binds: &[BindId]) -> Result<Sockets, Vec<StartError>> {
+    /// Binds these addresses only, for a process that runs already; on failure every failure. A steward has to
+    /// publish what it has opened.
+    pub fn bind_only(
+        config: &Config,
+        workers: usize,
+        binds: &[BindId],
+        steward: Option<&Steward>,
+    ) -> Result<Sockets, Vec<StartError>> {
         let mut sockets =
             Sockets { workers: (0..workers).map(|_| Vec::new()).collect(), ..Sockets::default() };
         let mut failures = Vec::new();
         for &id in binds {
-            sockets.add_or_explain(config, id, &Inheritance::default(), &mut failures);
+            let from = Sources { inheritance: &Inheritance::default(), steward };
+            sockets.add_or_explain(config, id, from, &mut failures);
         }
         if failures.is_empty() { Ok(sockets) } else { Err(failures) }
     }
@@ -73,13 +89,13 @@ impl Sockets {
         &mut self,
         config: &Config,
         id: BindId,
-        inheritance: &Inheritance,
+        from: Sources<'_>,
         failures: &mut Vec<StartError>,
     ) {
         let bind = &config.binds[usize::from(id.0)];
         let proxy = &config.proxies[usize::from(bind.proxy.0)];
         if !proxy.disabled
-            && let Err(error) = self.add(config, id, bind, proxy, inheritance)
+            && let Err(error) = self.add(config, id, bind, proxy, from)
         {
             let owner = format!("{} {}", proxy.kind.word(), proxy.name);
             failures.push(refused(&bind.declared_at, &owner, &bind.address, error));
@@ -92,13 +108,18 @@ impl Sockets {
         id: BindId,
         bind: &Bind,
         proxy: &Proxy,
-        inheritance: &Inheritance,
+        from: Sources<'_>,
     ) -> io::Result<()> {
         let options = options(config, bind);
         let own = options.reuseport && matches!(bind.address, ListenAddress::Tcp(_));
         let wanted = if own && proxy.mode != Mode::Http { self.workers.len() } else { 1 };
-        let claimed = inheritance.claim(&bind.address, &options)?;
-        let open = || open(&bind.address, &bind.permissions, &options, &mut self.hidden);
+        let claimed = from.inheritance.claim(&bind.address, &options)?;
+        let open = || match from.steward {
+            Some(steward) if !matches!(bind.address, ListenAddress::Fd(_)) => {
+                steward.open(bind, options.backlog)
+            }
+            _ => open(&bind.address, &bind.permissions, &options, &mut self.hidden),
+        };
         let sockets = complete(claimed, wanted, open)?;
         if proxy.mode == Mode::Http {
             for socket in sockets {
@@ -159,6 +180,11 @@ impl Sockets {
     pub fn is_empty(&self) -> bool {
         self.stats.is_empty() && self.pages.is_empty() && self.workers.iter().all(Vec::is_empty)
     }
+}
+
+/// One more socket of a bind.
+pub fn open_bind(config: &Config, bind: &Bind, hidden: &mut Vec<Hidden>) -> io::Result<OwnedFd> {
+    open(&bind.address, &bind.permissions, &options(config, bind), hidden)
 }
 
 /// The master's own socket, in its place at once.
@@ -250,13 +276,14 @@ fn inherited(address: &ListenAddress, options: &ListenOptions) -> io::Result<Own
 /// A Unix socket under a temporary name. It is renamed when nothing else can fail any more: clients find the old
 /// socket or the new one, never none, and never one with the wrong owner. Dropped before that, it is removed.
 #[derive(Debug)]
-struct Hidden {
+pub struct Hidden {
     temporary: PathBuf,
     path: Option<PathBuf>,
 }
 
 impl Hidden {
-    fn publish(mut self) -> Result<(), StartError> {
+    /// Renames it.
+    pub fn publish(mut self) -> Result<(), StartError> {
         let Some(path) = self.path.take() else { return Ok(()) };
         std::fs::rename(&self.temporary, &path).map_err(|error| {
             // Only untidy if it stays.

@@ -7,10 +7,11 @@ use super::invocation::Invocation;
 use super::report;
 use super::sources::{self, Unreadable};
 use super::states::{self, States};
+use super::steward::Material;
 use crate::config::conditional::{self, World};
 use crate::config::diagnostic::{Banner, render};
 use crate::config::model::{Config, Global};
-use crate::config::{self, Diagnostic, Environment, Severity, Supplies};
+use crate::config::{self, Diagnostic, Environment, Severity, Source, Supplies};
 use crate::process::error::strerror;
 
 /// HAProxy's words.
@@ -95,6 +96,16 @@ pub(super) fn read(
     invocation: &Invocation,
     former: Option<&Supplies>,
 ) -> Result<Reading, String> {
+    let has_master = sources::has_master();
+    let mut material = gather(files, invocation, has_master)?;
+    if let Some(former) = former {
+        material.supplies.fall_back_on(former);
+    }
+    Ok(parse_material(material, invocation, has_master))
+}
+
+/// Reads all files and looks up what they ask for. The error is an alert's text.
+pub(super) fn gather(files: &Files, invocation: &Invocation, has_master: bool) -> Result<Material, String> {
     let texts = files.read().map_err(|Unreadable { path, errno }| {
         let (path, errno) = (path.display(), strerror(&errno));
         format!("config : Cannot open configuration file/directory {path} : {errno}")
@@ -103,14 +114,22 @@ pub(super) fn read(
         let given: Vec<_> = invocation.files.iter().map(|path| path.display().to_string()).collect();
         return Err(format!("config : No *.cfg file found in {}", given.join(" ")));
     }
-    let names: Vec<PathBuf> = texts.iter().map(|source| PathBuf::from(&source.name)).collect();
-    let environment = sources::environment(&names, invocation.local_peer.as_deref());
-    let mut supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
-    if let Some(former) = former {
-        supplies.fall_back_on(former);
-    }
-    let (config, diagnostics) = config::parse(&texts, &environment, &supplies);
-    Ok(Reading { config, diagnostics, supplies })
+    let environment = environment_for(&texts, invocation, has_master);
+    let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
+    Ok(Material { sources: texts, supplies })
+}
+
+/// Parses what was read.
+pub(super) fn parse_material(material: Material, invocation: &Invocation, has_master: bool) -> Reading {
+    let Material { sources, supplies } = material;
+    let environment = environment_for(&sources, invocation, has_master);
+    let (config, diagnostics) = config::parse(&sources, &environment, &supplies);
+    Reading { config, diagnostics, supplies }
+}
+
+fn environment_for(sources: &[Source], invocation: &Invocation, has_master: bool) -> Environment {
+    let names: Vec<PathBuf> = sources.iter().map(|source| PathBuf::from(&source.name)).collect();
+    sources::environment_of(&names, invocation.local_peer.as_deref(), has_master)
 }
 
 /// Shows what is to be said about a configuration.

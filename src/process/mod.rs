@@ -32,6 +32,7 @@ pub mod runtime;
 mod signals;
 mod sources;
 mod states;
+mod steward;
 mod succession;
 mod takeover;
 mod threads;

@@ -66,6 +66,16 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<Source>, Unreadable> {
 
 /// The process's variables and those that HAProxy predefines.
 pub fn environment(files: &[PathBuf], local_peer: Option<&str>) -> Environment {
+    environment_of(files, local_peer, has_master())
+}
+
+/// Whether a master has started this process.
+pub fn has_master() -> bool {
+    std::env::var_os("PRONK_WORKER").is_some()
+}
+
+/// The same for a process that may have a master.
+pub fn environment_of(files: &[PathBuf], local_peer: Option<&str>, has_master: bool) -> Environment {
     let variables = std::env::vars_os();
     let mut environment: Environment = variables
         .filter(|(name, _)| name != bond::VARIABLE)
@@ -76,7 +86,6 @@ pub fn environment(files: &[PathBuf], local_peer: Option<&str>) -> Environment {
     if let Some(peer) = local_peer {
         environment.set("HAPROXY_LOCALPEER", peer);
     }
-    let has_master = std::env::var_os("PRONK_WORKER").is_some();
     environment.predefine(&names, &hostname(), has_master);
     environment
 }

@@ -260,3 +260,76 @@ fn queued_connections_of_an_address_that_goes_are_served() {
         assert!(clients.join().expect("no client was lost") > 0 || round > 0);
     }
 }
+
+/// Echoes through a listening socket.
+fn passes(mut stream: impl Read + std::io::Write) {
+    stream.write_all(b"hello").expect("sent");
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"hello");
+}
+
+/// A port of root's that nobody listens on; None: every port is everybody's here.
+fn privileged_port() -> Option<u16> {
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    let first: u16 = first.trim().parse().unwrap_or(0);
+    (600..first).rev().find(|&port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok())
+}
+
+#[test]
+fn a_master_reads_and_binds_for_a_worker_without_rights() {
+    if !is_root() {
+        return eprintln!("skipped: only root can change root directory and user");
+    }
+    let jail = tempfile::tempdir().expect("a directory");
+    let global = format!("  user nobody\n  group nogroup\n  chroot {}\n", jail.path().display());
+    let (port, server) = (Port::reserve(), Threads::echo());
+    let listen = |name: &str, address: &str| {
+        format!("listen {name}\n  bind {address}\n  server s localhost:{}\n", server.port())
+    };
+    let first = listen("x", &format!("127.0.0.1:{}", port.number));
+    let running = Running::start_with(&global, &first, &["-W"]);
+    // The directory is root's alone, and the worker's paths are below the chroot.
+    fs::set_permissions(running.proxy.directory(), fs::Permissions::from_mode(0o700)).expect("root's alone");
+    let worker = running.ask("show info");
+    let unix = running.proxy.directory().join("u.sock");
+    let mut sections = first.clone() + &listen("u", &format!("unix@{} mode 600", unix.display()));
+    let low = privileged_port();
+    if let Some(low) = low {
+        sections += &listen("low", &format!("127.0.0.1:{low}"));
+    }
+    // Values of an ACL, from a file that was not there at the start.
+    let list = running.proxy.directory().join("local.lst");
+    fs::write(&list, "127.0.0.0/8\n").expect("written");
+    sections += &format!(
+        "frontend f\n  bind unix@{0}/f.sock\n  acl never src -f {1}\n  default_backend x\n",
+        running.proxy.directory().display(),
+        list.display()
+    );
+    followed(&running, &global, &sections);
+    assert_eq!(running.ask("show info").lines().nth(6), worker.lines().nth(6), "the same worker");
+    passes(std::os::unix::net::UnixStream::connect(&unix).expect("in its place"));
+    assert_eq!(fs::metadata(&unix).expect("there").mode() & 0o777, 0o600);
+    if let Some(low) = low {
+        passes(TcpStream::connect(("127.0.0.1", low)).expect("bound"));
+    }
+    passes(TcpStream::connect(port.address()).expect("still there"));
+    // What cannot be bound changes nothing and leaves nothing behind.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    let _holder = std::net::TcpListener::bind(taken).expect("held");
+    let other = running.proxy.directory().join("v.sock");
+    let wrong = sections.clone()
+        + &listen("v", &format!("unix@{}", other.display()))
+        + &listen("taken", &taken.to_string());
+    let answer = reload(&running, &global, &wrong);
+    assert!(answer.contains("cannot bind socket (Address already in use)"), "{answer}");
+    followed(&running, &global, &sections);
+    let left = fs::read_dir(running.proxy.directory()).expect("readable").flatten();
+    let left: Vec<_> = left
+        .map(|entry| entry.file_name())
+        .filter(|name| name.to_string_lossy().contains("v.sock"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(reload(&running, &global, "nonsense\n").contains("unknown keyword 'nonsense'"));
+    passes(TcpStream::connect(port.address()).expect("still there"));
+}

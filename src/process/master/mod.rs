@@ -63,6 +63,7 @@ struct Wish {
 }
 
 struct Master {
+    invocation: Invocation,
     shared: Shared,
     supervisor: Supervisor,
     exit_on_failure: bool,
@@ -157,6 +158,7 @@ impl Master {
         promise: Option<Promise>,
     ) -> Master {
         Master {
+            invocation: invocation.clone(),
             shared: Rc::new(RefCell::new(Roster::new())),
             supervisor: if invocation.systemd { Supervisor::of_environment() } else { Supervisor::default() },
             exit_on_failure: !global.no_exit_on_failure,
@@ -257,7 +259,7 @@ impl Master {
         self.under_way = Some(wish);
         self.shared.borrow_mut().log.clear();
         let former = self.former().await;
-        match Worker::start(&former) {
+        match Worker::start(&former, &self.invocation) {
             Ok(worker) => {
                 report::event(Severity::Notice, &format!("New worker ({}) forked", worker.pid()));
                 let (channel, events) = (Rc::clone(&worker.channel), self.events.clone());

@@ -15,7 +15,8 @@ use tokio::net::UnixStream;
 
 use crate::config::model::CliLevel;
 use crate::process::bond::{VARIABLE, letter};
-use crate::process::version;
+use crate::process::invocation::Invocation;
+use crate::process::{steward, version};
 use crate::sys::passing;
 
 /// What a worker process is to the master.
@@ -68,9 +69,12 @@ pub struct Roster {
 
 impl Worker {
     /// Starts this program once more, with the same command line.
-    pub fn start(former: &Former) -> io::Result<Worker> {
+    pub fn start(former: &Former, invocation: &Invocation) -> io::Result<Worker> {
         let (ours, theirs) = passing::pair()?;
-        fcntl_setfd(&theirs, FdFlags::empty())?;
+        let (desk, steward) = passing::pair()?;
+        for end in [&theirs, &steward] {
+            fcntl_setfd(end, FdFlags::empty())?;
+        }
         let mut arguments = std::env::args_os();
         let mut command = Command::new(program()?);
         if let Some(name) = arguments.next() {
@@ -80,8 +84,9 @@ impl Worker {
             fcntl_setfd(connection, FdFlags::empty())?;
         }
         let [sockets, sessions] = former.connections.each_ref().map(|fd| fd.as_ref().map_or(-1, number));
-        let bond = format!("{}:{sockets}:{}:{sessions}", number(&theirs), former.pid);
+        let bond = format!("{}:{sockets}:{}:{sessions}:{}", number(&theirs), former.pid, number(&steward));
         let child = command.args(arguments).env(VARIABLE, bond).spawn()?;
+        steward::serve(desk, invocation);
         let channel = std::os::unix::net::UnixStream::from(ours);
         channel.set_nonblocking(true)?;
         Ok(Worker {

@@ -9,6 +9,7 @@ use super::super::limits::Budget;
 use super::super::listen::Sockets;
 use super::super::load::{self, Reading};
 use super::super::report::{self, Severity};
+use super::super::steward::Steward;
 use super::settled::keep_settled;
 use crate::config::Supplies;
 use crate::config::align::{Full, align};
@@ -24,6 +25,8 @@ pub struct Origin {
     pub files: Files,
     /// Names as they were at the start: a chroot hides who knows them.
     pub supplies: Supplies,
+    /// The master's, who has kept its rights.
+    pub steward: Option<Steward>,
 }
 
 /// A configuration that can be followed at once.
@@ -62,19 +65,30 @@ pub fn prepare(
         said.to_owned() + &errors.iter().map(report::start_error_text).collect::<String>()
     };
     let new = differing(&next, &base);
-    hidden_paths(&next, &new).map_err(|error| refuse(&said, &[error]))?;
-    let mut sockets =
-        Sockets::bind_only(&next, workers, &new).map_err(|errors| refuse(&said, &explained(errors)))?;
+    if origin.steward.is_none() {
+        hidden_paths(&next, &new).map_err(|error| refuse(&said, &[error]))?;
+    }
+    let mut sockets = Sockets::bind_only(&next, workers, &new, origin.steward.as_ref())
+        .map_err(|errors| refuse(&said, &explained(errors, origin)))?;
     let logs = log::additions(&next, &base).map_err(|error| refuse(&said, &[error]))?;
     sockets.publish().map_err(|error| refuse(&said, &[error]))?;
+    if let Some(Err(text)) = origin.steward.as_ref().map(Steward::publish) {
+        return Err(said + &report::line(Severity::Alert, &text));
+    }
     let gone = differing(&base, &next);
     Ok(Prepared { base, next: Arc::new(next), sockets, gone, logs, said })
 }
 
 fn read(origin: &Origin) -> Result<(Config, String), String> {
-    let Origin { invocation, files, supplies } = origin;
+    let Origin { invocation, files, supplies, steward } = origin;
     let former = files.are_kept().then_some(supplies);
-    let reading = load::read(files, invocation, former);
+    let reading = match steward {
+        None => load::read(files, invocation, former),
+        Some(steward) => match steward.read() {
+            Ok(material) => material.map(|material| load::parse_material(material, invocation, true)),
+            Err(error) => Err(format!("the master does not read the configuration : {error}")),
+        },
+    };
     let Reading { config, diagnostics, .. } = reading.map_err(|text| report::line(Severity::Alert, &text))?;
     let said = load::shown(&diagnostics, invocation);
     let Some(mut config) = config else { return Err(said) };
@@ -115,9 +129,9 @@ fn hidden_paths(config: &Config, new: &[BindId]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// A process that has given up root's rights may not do what it did at its start.
-fn explained(mut errors: Vec<StartError>) -> Vec<StartError> {
-    for error in &mut errors {
+/// A process that has given up root's rights may not do what it did at its start; its master may.
+fn explained(mut errors: Vec<StartError>, origin: &Origin) -> Vec<StartError> {
+    for error in errors.iter_mut().filter(|_| origin.steward.is_none()) {
         if error.cause.contains("belong to root") || error.cause.contains("need rights") {
             error.cause = format!("{}, and this process has given its rights up", error.cause);
             error.remedy =

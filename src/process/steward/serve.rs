@@ -1,0 +1,93 @@
+//! The master's end: a thread for each worker.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::super::files::Files;
+use super::super::invocation::Invocation;
+use super::super::listen::{Hidden, open_bind};
+use super::super::load;
+use super::{Material, key, shown};
+use crate::config::model::{BindId, Config};
+use crate::sys::passing;
+
+/// Answers until the worker is gone. Without a thread the worker does all of it itself, as far as it can.
+pub fn serve(connection: OwnedFd, invocation: &Invocation) {
+    let stream = UnixStream::from(connection);
+    let mut desk = Desk { invocation: invocation.clone(), config: None, hidden: Vec::new() };
+    let serving = move || {
+        if let Err(error) = desk.attend(&stream) {
+            tracing::debug!(%error, "a worker asks no more");
+        }
+    };
+    let _ = thread::Builder::new().name("steward".to_owned()).spawn(serving);
+}
+
+struct Desk {
+    invocation: Invocation,
+    /// As it was read last.
+    config: Option<Config>,
+    /// Unix sockets that were opened since, and are not yet where clients look for them.
+    hidden: Vec<Hidden>,
+}
+
+impl Desk {
+    fn attend(&mut self, stream: &UnixStream) -> io::Result<()> {
+        for line in BufReader::new(stream).lines() {
+            let question: Value = serde_json::from_str(&line?)?;
+            let (answer, socket) = match question["do"].as_str() {
+                Some("read") => (self.read(), None),
+                Some("open") => self.open(question["bind"].as_str().unwrap_or_default()),
+                Some("publish") => (self.publish(), None),
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            };
+            let answer = format!("{answer}\n");
+            let socket: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
+            let sent = passing::send(stream.as_fd(), answer.as_bytes(), &socket)?;
+            (&*stream).write_all(&answer.as_bytes()[sent..])?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Value {
+        self.hidden.clear();
+        self.config = None;
+        match load::gather(&Files::new(&self.invocation.files), &self.invocation, true) {
+            Err(text) => json!({"error": text}),
+            Ok(material) => {
+                let answer = shown(&material);
+                self.config = self.parse(material);
+                answer
+            }
+        }
+    }
+
+    fn parse(&self, material: Material) -> Option<Config> {
+        let mut config = load::parse_material(material, &self.invocation, true).config?;
+        load::override_with(&mut config, &self.invocation);
+        Some(config)
+    }
+
+    /// Only what the configuration names is bound.
+    fn open(&mut self, wanted: &str) -> (Value, Option<OwnedFd>) {
+        let refused = |errno: i32| (json!({"errno": errno}), None);
+        let Some(config) = &self.config else { return refused(libc::EINVAL) };
+        let found: Option<BindId> = config.binds().find(|(_, bind)| key(bind) == wanted).map(|(id, _)| id);
+        let Some(id) = found else { return refused(libc::EPERM) };
+        match open_bind(config, &config.binds[usize::from(id.0)], &mut self.hidden) {
+            Ok(socket) => (json!({}), Some(socket)),
+            Err(error) => refused(error.raw_os_error().unwrap_or(libc::EIO)),
+        }
+    }
+
+    fn publish(&mut self) -> Value {
+        match self.hidden.drain(..).try_for_each(Hidden::publish) {
+            Ok(()) => json!({}),
+            Err(error) => json!({"error": error.to_string()}),
+        }
+    }
+}
