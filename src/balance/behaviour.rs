@@ -123,6 +123,15 @@ fn held(balance: Balance, servers: &[&str], n: usize) -> String {
 }
 
 #[test]
+fn turns_go_on_from_their_place_when_a_server_leaves() {
+    let servers = ["", "weight 3", "weight 3", "weight 2", "", "", ""];
+    let mut world = World::new(Balance::StaticRr, &servers);
+    assert_eq!(world.sequential(14), "0 1 2 1 2 3 3 1 2 4 5 6 0 1");
+    world.down(2);
+    assert_eq!(world.sequential(14), "1 3 3 1 4 5 6 0 1 1 3 3 1 4");
+}
+
+#[test]
 fn leastconn_takes_idle_servers_in_turn_whatever_their_weight() {
     assert_eq!(World::new(Balance::LeastConn, &["", "", ""]).sequential(9), "0 1 2 0 1 2 0 1 2");
     let mut weighted = World::new(Balance::LeastConn, &["weight 3", "weight 1", "weight 2"]);

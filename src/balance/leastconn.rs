@@ -22,7 +22,7 @@ struct Room {
 
 /// Looks at every server; when another worker takes the last slot meanwhile, once more.
 pub(super) fn choose(slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
-    let turn = slots.cursor().turn();
+    let turn = slots.cursor().turn(slots.candidates().len() as u32);
     for _ in slots.candidates() {
         match least_crowded(slots, turn, avoid) {
             None => break,
@@ -35,9 +35,9 @@ pub(super) fn choose(slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
     Choice::QueueBackend
 }
 
-fn least_crowded(slots: &Slots<'_>, turn: u64, avoid: Option<u16>) -> Option<Room> {
+fn least_crowded(slots: &Slots<'_>, turn: u32, avoid: Option<u16>) -> Option<Room> {
     let candidates = slots.candidates();
-    let (before, after) = candidates.split_at((turn % candidates.len() as u64) as usize);
+    let (before, after) = candidates.split_at(turn as usize);
     let (mut best, mut avoided) = (None::<Room>, None);
     for room in after.iter().chain(before).filter_map(|&at| room(slots, at)) {
         if Some(room.server) == avoid {

@@ -9,14 +9,14 @@ const LOOK_AHEAD: usize = 4;
 
 /// The server whose turn it is; one that is full or avoided loses its turn to the next.
 pub(super) fn choose(sequence: &[u16], slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
-    let turn = slots.cursor().turn();
-    let start = (turn % sequence.len() as u64) as usize;
+    let turns = sequence.len() as u32;
+    let start = slots.cursor().turn(turns) as usize;
     let candidates = slots.candidates();
     let ahead = sequence.len().min(LOOK_AHEAD * candidates.len());
     for (skipped, &at) in (0..).zip(sequence[start..].iter().chain(sequence).take(ahead)) {
         if Some(at) != avoid && slots.take(at) {
             if skipped > 0 {
-                slots.cursor().skip_turns(skipped);
+                slots.cursor().skip_turns(skipped, turns);
             }
             return Choice::Server(at);
         }

@@ -16,7 +16,7 @@ pub struct Cell {
     peak_waiting: AtomicU32,
     tickets: AtomicU64,
     served: AtomicU64,
-    turns: AtomicU64,
+    turns: AtomicU32,
 }
 
 fn raise(peak: &AtomicU32, value: u32) {
@@ -76,14 +76,18 @@ impl Cell {
         self.peak_waiting.store(0, Relaxed);
     }
 
-    /// Draws the next turn of the round robin: 0, 1, 2, … over all workers.
-    pub fn turn(&self) -> u64 {
-        self.turns.fetch_add(1, Relaxed)
+    /// Draws the next of the round robin's `count` turns, over all workers: 0, 1, …, `count` - 1, 0, … Where
+    /// there are fewer turns than before it keeps its place, or begins anew.
+    pub fn turn(&self, count: u32) -> u32 {
+        let place = |next: u32| if next < count { next } else { 0 };
+        let next = self.turns.fetch_update(Relaxed, Relaxed, |next| Some(place(next) + 1));
+        next.map_or(0, place)
     }
 
-    /// Moves the round robin on by `n` turns, over servers that could not take theirs.
-    pub fn skip_turns(&self, n: u64) {
-        self.turns.fetch_add(n, Relaxed);
+    /// Moves the round robin on by `n` of its `count` turns, over servers that could not take theirs.
+    pub fn skip_turns(&self, n: u32, count: u32) {
+        // The closure always has a successor, so that the update cannot fail.
+        let _ = self.turns.fetch_update(Relaxed, Relaxed, |next| Some((next + n) % count));
     }
 
     /// Sessions waiting now.
@@ -161,9 +165,12 @@ mod tests {
     #[test]
     fn turns_go_on_from_where_they_were_skipped_to() {
         let cell = Cell::default();
-        assert_eq!((cell.turn(), cell.turn()), (0, 1));
-        cell.skip_turns(3);
-        assert_eq!(cell.turn(), 5);
+        assert_eq!((cell.turn(7), cell.turn(7)), (0, 1));
+        cell.skip_turns(3, 7);
+        assert_eq!([cell.turn(7), cell.turn(7), cell.turn(7)], [5, 6, 0]);
+        assert_eq!([cell.turn(3), cell.turn(3), cell.turn(3)], [1, 2, 0]);
+        cell.skip_turns(3, 7);
+        assert_eq!([cell.turn(4), cell.turn(2)], [0, 1]);
     }
 
     #[test]

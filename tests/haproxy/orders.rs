@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::runtime::{say, with_stats};
 use crate::scenario;
 use crate::support::PATIENCE;
 use crate::support::peer::Peer;
@@ -96,6 +97,19 @@ scenario!(
     config("", &backend("balance static-rr", ["weight 3", "weight 1", "weight 2"])),
     three,
     |world| in_turn(world, 18)
+);
+scenario!(
+    static_rr_goes_on_when_a_server_leaves_and_returns,
+    with_stats(&format!("backend b\n{}", backend("balance static-rr", ["weight 3", "weight 1", "weight 2"])))
+        .replace("  log global\n", "  log global\n  option tcplog\n"),
+    three,
+    |world| {
+        in_turn(world, 8);
+        say(world, &["set server b/s1 state maint"]);
+        in_turn(world, 4);
+        say(world, &["set server b/s1 state ready"]);
+        in_turn(world, 7);
+    }
 );
 scenario!(first, plain("balance first"), three, |world| in_turn(world, 4));
 scenario!(
