@@ -222,6 +222,23 @@ fn a_backup_alone_is_waited_for_as_its_algorithm_does() {
 }
 
 #[test]
+fn a_map_of_backups_is_as_long_as_the_first_weighs() {
+    let order = |balance, servers: &[&str]| World::new(balance, servers).sequential(10);
+    assert_eq!(order(Balance::StaticRr, &["backup weight 2", "backup weight 5"]), "1 1 1 1 1 1 1 1 1 1");
+    assert_eq!(order(Balance::StaticRr, &["backup weight 5", "backup weight 2"]), "0 0 0 0 1 0 0 0 0 1");
+    assert_eq!(
+        order(Balance::StaticRr, &["backup weight 2", "backup weight 5", "backup weight 5"]),
+        "1 2 1 2 1 2 1 2 1 2"
+    );
+    assert_eq!(held(Balance::Source, &["backup weight 5", "backup weight 2"], 5), "0 0 0 0 0");
+    assert_eq!(
+        order(Balance::Source, &["disabled", "backup weight 2", "backup weight 5"]),
+        "2 2 2 2 2 2 2 2 2 2"
+    );
+    assert_eq!(order(Balance::RoundRobin, &["backup weight 2", "backup weight 5"]), "0 0 0 0 0 0 0 0 0 0");
+}
+
+#[test]
 fn backups_stand_in_only_when_nobody_else_can() {
     let servers = ["disabled", "backup weight 0", "backup", "backup"];
     assert_eq!(held(Balance::RoundRobin, &servers, 3), "2 2 2");

@@ -37,7 +37,7 @@ impl Hashed {
     pub(super) fn new(input: Input, proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Hashed {
         let place = match proxy.hash_type.consistent {
             true => Place::Ring(Ring::new(servers, candidates)),
-            false => Place::Map(map::fill(&map::weights(proxy, servers, candidates)).into()),
+            false => Place::Map(mapped(proxy, servers, candidates)),
         };
         Hashed { input, kind: proxy.hash_type, place }
     }
@@ -48,6 +48,15 @@ impl Hashed {
             return turns::choose(self.place.servers(), slots, request.avoid);
         };
         slots.take_or_wait(self.place.server(hash, request.avoid))
+    }
+}
+
+/// Where one server is used the first entry is for everybody, as in HAProxy.
+fn mapped(proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Arc<[u16]> {
+    let map = map::of(proxy, servers, candidates);
+    match candidates {
+        [_] => map[..1].into(),
+        _ => map.into(),
     }
 }
 

@@ -3,9 +3,24 @@
 use crate::config::model::Proxy;
 use crate::table::ServerEntry;
 
+/// The map for these candidates.
+///
+/// Where the first backup stands in for all, HAProxy's has as many entries as that one weighs, and fills them with
+/// all usable backups: with unequal weights others than the first come too.
+pub(super) fn of(proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Vec<u16> {
+    let entries = weights(proxy, servers, candidates).iter().map(|&(_, weight)| weight).sum();
+    let stands_in = |at: &u16| servers[usize::from(*at)].backup && !proxy.options.allbackups;
+    if !candidates.first().is_some_and(stands_in) {
+        return fill(&weights(proxy, servers, candidates), entries);
+    }
+    let backups = (0..).zip(servers).filter(|(_, server)| server.backup && server.usable());
+    let backups: Vec<u16> = backups.map(|(at, _)| at).collect();
+    fill(&weights(proxy, servers, &backups), entries)
+}
+
 /// Weights of the candidates, divided by what is common to the configured weights of all servers, usable
 /// or not: the map must not change its shape when a server that does not take part in it changes.
-pub(super) fn weights(proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Vec<(u16, u32)> {
+fn weights(proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Vec<(u16, u32)> {
     let configured = proxy.servers.iter().map(|server| u32::from(server.weight));
     let divisor = configured.fold(0, common_divisor).max(1);
     let weight = |at: u16| u32::from(servers[usize::from(at)].uweight).div_ceil(divisor);
@@ -18,9 +33,9 @@ pub(super) fn common_divisor(a: u32, b: u32) -> u32 {
 }
 
 /// Fills the map: at each entry every server's score rises by its weight, the first one that has
-/// reached the total (else simply the first) gets the entry and pays the total.
-pub(super) fn fill(weights: &[(u16, u32)]) -> Vec<u16> {
-    let total: i64 = weights.iter().map(|&(_, weight)| i64::from(weight)).sum();
+/// reached the number of entries (else simply the first) gets the entry and pays that number.
+fn fill(weights: &[(u16, u32)], entries: u32) -> Vec<u16> {
+    let total = i64::from(entries);
     let mut scores = vec![0i64; weights.len()];
     let mut entry = || {
         let mut best = (0, i64::MIN);
@@ -34,7 +49,7 @@ pub(super) fn fill(weights: &[(u16, u32)]) -> Vec<u16> {
         scores[best.0] -= total;
         weights[best.0].0
     };
-    (0..total).map(|_| entry()).collect()
+    (0..entries).map(|_| entry()).collect()
 }
 
 #[cfg(test)]
@@ -48,7 +63,8 @@ mod tests {
         let weights: Vec<(u16, u32)> =
             (0..).zip(of).filter(|&(_, &w)| w > 0).map(|(at, &w)| (at, w / divisor)).collect();
         let letter = |&at: &u16| char::from(b'a' + at as u8);
-        fill(&weights).iter().cycle().take(n).map(letter).collect()
+        let entries = weights.iter().map(|&(_, w)| w).sum();
+        fill(&weights, entries).iter().cycle().take(n).map(letter).collect()
     }
 
     /// What haproxy 2.6.12 did with sequential connections, `balance static-rr`.
@@ -78,7 +94,7 @@ mod tests {
         #[test]
         fn every_server_has_as_many_entries_as_its_weight(of in prop::collection::vec(1u32..=256, 1..8)) {
             let weights: Vec<(u16, u32)> = (0..).zip(of.iter().copied()).collect();
-            let map = fill(&weights);
+            let map = fill(&weights, of.iter().sum());
             for (at, weight) in weights {
                 prop_assert_eq!(map.iter().filter(|&&server| server == at).count() as u32, weight);
             }

@@ -128,7 +128,7 @@ impl Method {
         };
         match proxy.balance {
             Balance::RoundRobin => Method::Turns(smooth::sequence(&weights()).into()),
-            Balance::StaticRr => Method::Turns(map::fill(&map::weights(proxy, servers, candidates)).into()),
+            Balance::StaticRr => Method::Turns(map::of(proxy, servers, candidates).into()),
             Balance::LeastConn => Method::LeastConn,
             Balance::First => Method::First(by_number(servers, candidates)),
             Balance::Source => Method::Hashed(Hashed::new(Input::Source, proxy, servers, candidates)),

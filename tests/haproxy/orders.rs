@@ -111,6 +111,18 @@ scenario!(
         in_turn(world, 7);
     }
 );
+scenario!(
+    static_rr_over_backups_alone,
+    config("", &backend("balance static-rr", ["backup weight 2", "backup weight 5", "backup weight 4"])),
+    three,
+    |world| in_turn(world, 12)
+);
+scenario!(
+    source_over_backups_alone,
+    config("", &backend("balance source", ["backup weight 3", "backup weight 5", "backup weight 4"])),
+    three,
+    by_address
+);
 scenario!(first, plain("balance first"), three, |world| in_turn(world, 4));
 scenario!(
     first_fills_in_order,
