@@ -8,14 +8,16 @@ use crate::table::ServerEntry;
 /// Where the first backup stands in for all, HAProxy's has as many entries as that one weighs, and fills them with
 /// all usable backups: with unequal weights others than the first come too.
 pub(super) fn of(proxy: &Proxy, servers: &[ServerEntry], candidates: &[u16]) -> Vec<u16> {
-    let entries = weights(proxy, servers, candidates).iter().map(|&(_, weight)| weight).sum();
+    let weights_of = |candidates: &[u16]| weights(proxy, servers, candidates);
+    let own = weights_of(candidates);
+    let entries = own.iter().map(|&(_, weight)| weight).sum();
     let stands_in = |at: &u16| servers[usize::from(*at)].backup && !proxy.options.allbackups;
     if !candidates.first().is_some_and(stands_in) {
-        return fill(&weights(proxy, servers, candidates), entries);
+        return fill(&own, entries);
     }
     let backups = (0..).zip(servers).filter(|(_, server)| server.backup && server.usable());
     let backups: Vec<u16> = backups.map(|(at, _)| at).collect();
-    fill(&weights(proxy, servers, &backups), entries)
+    fill(&weights_of(&backups), entries)
 }
 
 /// Weights of the candidates, divided by what is common to the configured weights of all servers, usable
