@@ -60,14 +60,16 @@ impl Gateway {
         stream
     }
 
-    /// (submissions, completions) of the worker's ring since its start.
+    /// (submissions, completions) of the worker's ring since its start. The kernel leaves them out of what it shows
+    /// while the worker holds the ring's lock.
     fn ring_totals(&self) -> (u64, u64) {
-        let shown = fs::read_to_string(&self.ring).expect("the ring's fdinfo");
-        let value = |name: &str| {
-            let line = shown.lines().find_map(|line| line.strip_prefix(name)).expect("a field of fdinfo");
-            line.trim().parse().expect("a number")
-        };
-        (value("SqTail:"), value("CqTail:"))
+        let totals = wait_for(PATIENCE, || {
+            let shown = fs::read_to_string(&self.ring).expect("the ring's fdinfo");
+            let value =
+                |name: &str| shown.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+            Some((value("SqTail:")?, value("CqTail:")?))
+        });
+        totals.expect("the fields SqTail and CqTail")
     }
 
     /// The bytes spliced since its start, once `moved` bytes in all are and `live` sessions are left.

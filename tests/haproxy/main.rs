@@ -65,11 +65,20 @@ impl Scenario {
             (seen(haproxy), seen(pronk), reference.map(seen))
         });
         println!("{}\n  haproxy {haproxy:#?}\n  pronk {pronk:#?}", self.name);
-        let expected = differences::apply(self.name, haproxy);
-        assert_eq!(pronk, expected, "{}: Pronk (left) differs from haproxy 2.6 (right)", self.name);
+        self.compare(&pronk, &differences::apply(self.name, haproxy), "haproxy 2.6");
         if let Some(reference) = reference {
-            assert_eq!(pronk, reference, "{}: Pronk (left) differs from HAPROXY35 (right)", self.name);
+            self.compare(&pronk, &reference, "HAPROXY35");
         }
+    }
+
+    /// Shows what differs, and nothing else.
+    fn compare(&self, pronk: &Seen, other: &Seen, whose: &str) {
+        let differing: Vec<String> = (0..pronk.len().max(other.len()))
+            .map(|at| (pronk.get(at), other.get(at)))
+            .filter(|(pronk, other)| pronk != other)
+            .map(|(pronk, other)| format!("Pronk {pronk:?}\n{whose} {other:?}\n"))
+            .collect();
+        assert!(differing.is_empty(), "{}:\n{}", self.name, differing.concat());
     }
 
     fn observe(&self, program: &Program) -> Seen {

@@ -9,6 +9,7 @@ import csv
 import re
 import socket
 import sys
+import time
 import urllib.request
 
 PATIENCE_S = 30
@@ -158,11 +159,21 @@ def ansible(path):
     for server in ["s1", "s2", "nosuch"]:
         for name, line in sequences:
             say(f"{server} {name}", ask(path, line.format(server)).strip())
-            for row in rows(ask(path, "show stat")):
-                if (row["pxname"], row["svname"]) == ("b", server):
-                    say(f"{server} {name} status", row["status"].split(" ")[0])
-                    say(f"{server} {name} weight", row["weight"])
-                    say(f"{server} {name} scur", row["scur"])
+            row = server_row(path, server)
+            deadline = time.monotonic() + PATIENCE_S
+            while row and "shutdown" in line and row["scur"] != "0" and time.monotonic() < deadline:
+                time.sleep(0.01)
+                row = server_row(path, server)
+            if row:
+                say(f"{server} {name} status", row["status"].split(" ")[0])
+                say(f"{server} {name} weight", row["weight"])
+                say(f"{server} {name} scur", row["scur"])
+
+
+def server_row(path, server):
+    """What `show stat` says of a server of backend b."""
+    found = [row for row in rows(ask(path, "show stat")) if (row["pxname"], row["svname"]) == ("b", server)]
+    return found[0] if found else None
 
 
 # --- exporters

@@ -33,6 +33,8 @@ fn servers_come_and_go_under_load_and_no_session_notices() {
         format!("listen x\n  bind 127.0.0.1:{}\n  server a 127.0.0.1:{}\n", port.number, one.port());
     let running = Running::start("  nbthread 2\n", &sections);
     let storm = Storm::begin(port.address(), 20);
+    // The long connections have their server before there is another: they would keep that one from going.
+    storm.pass(1);
     for round in 0..10 {
         let name = format!("x/d{round}");
         let added = running.ask(&format!("add server {name} 127.0.0.1:{} enabled weight 3", two.port()));
