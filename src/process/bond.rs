@@ -72,7 +72,7 @@ impl Bond {
 
     /// Who reads and binds for this process when it has given its rights up; None: a master of an earlier version.
     pub fn steward(&mut self) -> Option<Steward> {
-        self.steward.take().and_then(|connection| Steward::new(connection).ok())
+        self.steward.take().map(Steward::new)
     }
 
     /// The master is in the background: so is this process once it runs. To be called before chroot.

@@ -65,13 +65,8 @@ pub(super) fn warnings(diagnostics: &[Diagnostic]) -> usize {
 /// What a master needs to know of a configuration, without a word about it: its workers read it themselves. None:
 /// it cannot be read.
 pub fn glance(invocation: &Invocation) -> Option<Global> {
-    let files = sources::expand(&invocation.files).ok()?;
-    let texts = sources::read(&files).ok()?;
-    let environment = sources::environment(&files, invocation.local_peer.as_deref());
-    let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
-    let mut config = config::parse(&texts, &environment, &supplies).0?;
-    override_with(&mut config, invocation);
-    Some(config.global)
+    let material = gather(&Files::new(&invocation.files), invocation, true).ok()?;
+    config_of(material, invocation).map(|config| config.global)
 }
 
 /// `-C`: what the command line and the configuration name is below that directory. False: it cannot be entered,
@@ -127,7 +122,15 @@ pub(super) fn parse_material(material: Material, invocation: &Invocation, has_ma
     Reading { config, diagnostics, supplies }
 }
 
-fn environment_for(sources: &[Source], invocation: &Invocation, has_master: bool) -> Environment {
+/// The configuration as a master's worker has it, without a word about it. None: it is refused.
+pub(super) fn config_of(material: Material, invocation: &Invocation) -> Option<Config> {
+    let mut config = parse_material(material, invocation, true).config?;
+    override_with(&mut config, invocation);
+    Some(config)
+}
+
+/// The environment that a configuration of these files sees.
+pub(super) fn environment_for(sources: &[Source], invocation: &Invocation, has_master: bool) -> Environment {
     let names: Vec<PathBuf> = sources.iter().map(|source| PathBuf::from(&source.name)).collect();
     sources::environment_of(&names, invocation.local_peer.as_deref(), has_master)
 }

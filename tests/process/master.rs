@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::run::{DEFAULTS, ask};
 use crate::support::echo::Threads;
+use crate::support::peer::{End, Peer};
 use crate::support::port::Port;
 use crate::support::proxy::{Program, Proxy};
 use crate::support::storm::Storm;
@@ -112,7 +113,7 @@ fn the_master_socket_reloads_without_losing_a_connection() {
 }
 
 #[test]
-fn a_failed_reload_leaves_the_worker_serving() {
+fn a_failed_reload_leaves_the_worker_serving_and_a_hard_one_ends_its_sessions() {
     let master = Master::start("", &["-W"]);
     let (before, good) = (master.worker(), fs::read_to_string(master.config()).expect("readable"));
     fs::write(master.config(), format!("{good}  nonsense\n")).expect("written");
@@ -123,9 +124,13 @@ fn a_failed_reload_leaves_the_worker_serving() {
     assert_eq!(master.worker(), before);
     assert!(master.asked("show proc").contains("1 [failed: 1]"), "{}", master.asked("show proc"));
     fs::write(master.config(), good).expect("written");
+    let mut peer = Peer::connect(master.port.address());
+    peer.send(b"hello");
+    assert_eq!(peer.receive(5), b"hello");
     assert!(master.asked("hard-reload").starts_with("Success=1\n"));
     assert_ne!(master.worker(), before);
     await_end(before);
+    assert_ne!(peer.end(PATIENCE).1, End::Open, "a hard reload hands no session over");
 }
 
 #[test]

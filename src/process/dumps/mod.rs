@@ -49,8 +49,7 @@ pub(super) fn show(wanted: &Dumps, global: &Global) {
 pub(super) fn show_config(invocation: &Invocation, style: Style) -> ExitCode {
     let good = load::load(invocation).is_some();
     let Ok(texts) = Files::new(&invocation.files).read() else { return ExitCode::FAILURE };
-    let names: Vec<_> = texts.iter().map(|source| source.name.clone().into()).collect();
-    let environment = sources::environment(&names, invocation.local_peer.as_deref());
+    let environment = load::environment_for(&texts, invocation, sources::has_master());
     report::answer(&dump(&config::tokens(&texts, &environment), style));
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

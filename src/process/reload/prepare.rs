@@ -52,6 +52,14 @@ pub fn prepare(
     budget: Budget,
     workers: usize,
 ) -> Result<Prepared, String> {
+    let prepared = attempt(origin, base, budget, workers);
+    if let (Err(_), Some(steward)) = (&prepared, &origin.steward) {
+        steward.forget();
+    }
+    prepared
+}
+
+fn attempt(origin: &Origin, base: Arc<Config>, budget: Budget, workers: usize) -> Result<Prepared, String> {
     let (read, mut said) = read(origin)?;
     let mut config = read;
     for note in keep_settled(&base.global, &mut config.global, budget) {

@@ -4,7 +4,7 @@
 //! ```text
 //! worker -> master  {"do":"read"}                  a line of JSON each; the answer to "open" brings the socket
 //!                   {"do":"open","bind":KEY}
-//!                   {"do":"publish"}
+//!                   {"do":"publish"} or {"do":"forget"}
 //! master -> worker  {"error":TEXT|null, "errno":N, ...}
 //! ```
 //! Bytes of files and names travel as the characters of the same number.
@@ -14,7 +14,6 @@ mod serve;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -25,8 +24,6 @@ use crate::sys::passing;
 
 pub use serve::serve;
 
-/// How long an answer may take: names are looked up meanwhile.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// No answer is longer.
 const LONGEST: usize = 256 << 20;
 const FAMILIES: [HostFamily; 3] = [HostFamily::Any, HostFamily::V4, HostFamily::V6];
@@ -45,15 +42,10 @@ pub struct Material {
 pub struct Steward(UnixStream);
 
 impl Steward {
-    /// Behind a connection that the master has made.
-    ///
-    /// # Errors
-    /// None for a socket.
-    pub fn new(connection: OwnedFd) -> io::Result<Steward> {
-        let stream = UnixStream::from(connection);
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Steward(stream))
+    /// Behind a connection that the master has made. An answer takes as long as looking up names does; there is an
+    /// end to it when the master ends.
+    pub fn new(connection: OwnedFd) -> Steward {
+        Steward(connection.into())
     }
 
     /// Everything as it is now; the inner error is an alert's text.
@@ -88,6 +80,13 @@ impl Steward {
         answer["error"].as_str().map_or(Ok(()), |text| Err(text.to_owned()))
     }
 
+    /// Removes the Unix sockets that were opened and not published.
+    pub fn forget(&self) {
+        if let Err(error) = self.ask(&json!({"do": "forget"})) {
+            tracing::debug!(%error, "the master is gone");
+        }
+    }
+
     fn ask(&self, question: &Value) -> io::Result<(Value, Option<OwnedFd>)> {
         (&self.0).write_all(format!("{question}\n").as_bytes())?;
         let (mut text, mut socket, mut buffer) = (Vec::new(), None, vec![0; 65_536]);
@@ -119,58 +118,64 @@ fn bytes(characters: &str) -> Option<Vec<u8>> {
 fn shown(material: &Material) -> Value {
     let Supplies { hosts, users, groups, files } = &material.supplies;
     let family = |host: &HostName| FAMILIES.iter().position(|&family| family == host.family);
-    let hosts: Vec<Value> = hosts
-        .given()
-        .map(|(host, answer)| json!([host.name, family(host), answer.as_ref().ok(), answer.as_ref().err()]))
-        .collect();
-    let accounts = |answers: &Answers<String, u32>| -> Vec<Value> {
-        let all = answers.given();
-        all.map(|(name, answer)| json!([name, answer.as_ref().ok(), answer.as_ref().err()])).collect()
-    };
-    let files: Vec<Value> = files
-        .given()
-        .map(|(name, answer)| json!([name, answer.as_ref().ok().map(|text| &**text), answer.as_ref().err()]))
-        .collect();
     let sources: Vec<Value> =
         material.sources.iter().map(|source| json!([source.name, characters(&source.text)])).collect();
-    json!({"sources": sources, "hosts": hosts, "users": accounts(users), "groups": accounts(groups), "files": files})
+    json!({
+        "sources": sources,
+        "hosts": told(hosts, |host| json!([host.name, family(host)]), |address| json!(address)),
+        "users": told(users, |name| json!(name), |id| json!(id)),
+        "groups": told(groups, |name| json!(name), |id| json!(id)),
+        "files": told(files, |name| json!(name), |text| json!(&**text)),
+    })
+}
+
+/// `[question, answer, null]`, or why there is no answer: `[question, null, text]`.
+fn told<Q: Ord + Clone, A: Clone>(
+    answers: &Answers<Q, A>,
+    question: impl Fn(&Q) -> Value,
+    answer: impl Fn(&A) -> Value,
+) -> Vec<Value> {
+    let triple = |(asked, known): (&Q, &Result<A, String>)| match known {
+        Ok(known) => json!([question(asked), answer(known), null]),
+        Err(why) => json!([question(asked), null, why]),
+    };
+    answers.given().map(triple).collect()
 }
 
 /// None: it is no such thing.
-fn material(answer: &Value) -> Option<Material> {
-    let list = |name: &str| answer[name].as_array();
+fn material(told: &Value) -> Option<Material> {
     let mut supplies = Supplies::default();
-    for host in list("hosts")? {
-        let family = *FAMILIES.get(usize::try_from(host[1].as_u64()?).ok()?)?;
-        let name = HostName { name: host[0].as_str()?.to_owned(), family };
-        let address = match host[2].as_str() {
-            Some(text) => Ok(text.parse().ok()?),
-            None => Err(host[3].as_str()?.to_owned()),
-        };
-        supplies.hosts.add(name, address);
-    }
-    for (answers, name) in [(&mut supplies.users, "users"), (&mut supplies.groups, "groups")] {
-        for account in list(name)? {
-            let number = match account[1].as_u64() {
-                Some(number) => Ok(u32::try_from(number).ok()?),
-                None => Err(account[2].as_str()?.to_owned()),
-            };
-            answers.add(account[0].as_str()?.to_owned(), number);
-        }
-    }
-    for file in list("files")? {
-        let text = file[1].as_str().map(Into::into).ok_or(file[2].as_str().map(str::to_owned));
-        let text = match text {
-            Ok(text) => Ok(text),
-            Err(why) => Err(why?),
-        };
-        supplies.files.add(file[0].as_str()?.to_owned(), text);
-    }
-    let source = |source: &Value| {
-        Some(Source { name: source[0].as_str()?.to_owned(), text: bytes(source[1].as_str()?)? })
+    let Supplies { hosts, users, groups, files } = &mut supplies;
+    let name = |value: &Value| Some(value.as_str()?.to_owned());
+    let host = |value: &Value| {
+        let family = *FAMILIES.get(usize::try_from(value[1].as_u64()?).ok()?)?;
+        Some(HostName { name: name(&value[0])?, family })
     };
-    let sources = list("sources")?.iter().map(source).collect::<Option<_>>()?;
+    let id = |value: &Value| u32::try_from(value.as_u64()?).ok();
+    learn(hosts, &told["hosts"], host, |value| value.as_str()?.parse().ok())?;
+    learn(users, &told["users"], name, id)?;
+    learn(groups, &told["groups"], name, id)?;
+    learn(files, &told["files"], name, |value| value.as_str().map(Into::into))?;
+    let source = |value: &Value| Some(Source { name: name(&value[0])?, text: bytes(value[1].as_str()?)? });
+    let sources = told["sources"].as_array()?.iter().map(source).collect::<Option<_>>()?;
     Some(Material { sources, supplies })
+}
+
+/// What [`told`] made. None: it is no such thing.
+fn learn<Q: Ord + Clone, A: Clone>(
+    answers: &mut Answers<Q, A>,
+    told: &Value,
+    question: impl Fn(&Value) -> Option<Q>,
+    answer: impl Fn(&Value) -> Option<A>,
+) -> Option<()> {
+    for triple in told.as_array()? {
+        let known = match triple[2].as_str() {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(answer(&triple[1])?),
+        };
+        answers.add(question(&triple[0])?, known);
+    }
+    Some(())
 }
 
 #[cfg(test)]

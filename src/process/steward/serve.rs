@@ -11,11 +11,11 @@ use super::super::files::Files;
 use super::super::invocation::Invocation;
 use super::super::listen::{Hidden, open_bind};
 use super::super::load;
-use super::{Material, key, shown};
+use super::{key, shown};
 use crate::config::model::{BindId, Config};
 use crate::sys::passing;
 
-/// Answers until the worker is gone. Without a thread the worker does all of it itself, as far as it can.
+/// Answers until the worker is gone. Where no thread can be made the connection ends, and a reload says so.
 pub fn serve(connection: OwnedFd, invocation: &Invocation) {
     let stream = UnixStream::from(connection);
     let mut desk = Desk { invocation: invocation.clone(), config: None, hidden: Vec::new() };
@@ -43,6 +43,7 @@ impl Desk {
                 Some("read") => (self.read(), None),
                 Some("open") => self.open(question["bind"].as_str().unwrap_or_default()),
                 Some("publish") => (self.publish(), None),
+                Some("forget") => (self.forget(), None),
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             };
             let answer = format!("{answer}\n");
@@ -54,22 +55,15 @@ impl Desk {
     }
 
     fn read(&mut self) -> Value {
-        self.hidden.clear();
-        self.config = None;
+        self.forget();
         match load::gather(&Files::new(&self.invocation.files), &self.invocation, true) {
             Err(text) => json!({"error": text}),
             Ok(material) => {
                 let answer = shown(&material);
-                self.config = self.parse(material);
+                self.config = load::config_of(material, &self.invocation);
                 answer
             }
         }
-    }
-
-    fn parse(&self, material: Material) -> Option<Config> {
-        let mut config = load::parse_material(material, &self.invocation, true).config?;
-        load::override_with(&mut config, &self.invocation);
-        Some(config)
     }
 
     /// Only what the configuration names is bound.
@@ -89,5 +83,11 @@ impl Desk {
             Ok(()) => json!({}),
             Err(error) => json!({"error": error.to_string()}),
         }
+    }
+
+    fn forget(&mut self) -> Value {
+        self.hidden.clear();
+        self.config = None;
+        json!({})
     }
 }
