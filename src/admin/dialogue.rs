@@ -61,7 +61,7 @@ impl Dialogue {
 
     /// The next line. What stands before the end without a line feed is none, as in HAProxy: a command that
     /// was cut off on its way must not be followed.
-    pub fn next(&mut self) -> Next {
+    pub fn advance(&mut self) -> Next {
         let length = match memchr::memchr(b'\n', &self.received) {
             Some(at) => at + 1,
             None if self.received.len() > LONGEST_LINE => return Next::TooLong,
@@ -148,22 +148,22 @@ mod tests {
             dialogue.receive(&[*byte]);
         }
         assert!(dialogue.has_line());
-        assert_eq!(dialogue.next(), Next::Line("show info".into()));
-        assert_eq!(dialogue.next(), Next::More);
+        assert_eq!(dialogue.advance(), Next::Line("show info".into()));
+        assert_eq!(dialogue.advance(), Next::More);
         dialogue.receive(b"at\nset weight b/s1 1");
         dialogue.receive(b"");
-        assert_eq!(dialogue.next(), Next::Line("show stat".into()));
-        assert_eq!(dialogue.next(), Next::End, "the weight may have been 10");
+        assert_eq!(dialogue.advance(), Next::Line("show stat".into()));
+        assert_eq!(dialogue.advance(), Next::End, "the weight may have been 10");
     }
 
     #[test]
     fn an_endless_line_is_refused() {
         let mut dialogue = Dialogue::default();
         dialogue.receive(&vec![b'x'; LONGEST_LINE + 1]);
-        assert_eq!(dialogue.next(), Next::TooLong);
+        assert_eq!(dialogue.advance(), Next::TooLong);
         let mut dialogue = Dialogue::default();
         dialogue.receive(&[vec![b'x'; LONGEST_LINE + 1], b"\n".to_vec()].concat());
-        assert_eq!(dialogue.next(), Next::TooLong);
+        assert_eq!(dialogue.advance(), Next::TooLong);
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
         };
         let mut dialogue = Dialogue::default();
         dialogue.receive(b"add map #0 <<\na b\nc d\n\nset x <<END\n\none\nEND\nshow info\n");
-        let all: Vec<Next> = std::iter::repeat_with(|| dialogue.next()).take(9).collect();
+        let all: Vec<Next> = std::iter::repeat_with(|| dialogue.advance()).take(9).collect();
         let more = || Next::Continued;
         let expected = [
             more(),
@@ -193,11 +193,11 @@ mod tests {
     fn a_payload_has_a_limit() {
         let mut dialogue = Dialogue::default();
         dialogue.receive(b"add map #0 <<\n");
-        assert_eq!(dialogue.next(), Next::Continued);
+        assert_eq!(dialogue.advance(), Next::Continued);
         let mut next = Next::Continued;
         while next == Next::Continued {
             dialogue.receive(&[&[b'x'; 1023][..], b"\n"].concat());
-            next = dialogue.next();
+            next = dialogue.advance();
         }
         assert_eq!(next, Next::TooLong);
     }

@@ -6,13 +6,13 @@
 mod answer;
 mod command;
 mod console;
-mod dialogue;
+pub mod dialogue;
 mod filter;
 mod frontends;
 pub mod handover;
 mod herald;
 mod listener;
-mod page;
+pub mod page;
 pub mod reload;
 mod sockets;
 pub mod upgrade;

@@ -122,7 +122,7 @@ async fn converse(stream: &mut impl Peer, console: &mut Console) -> io::Result<O
     let mut dialogue = Dialogue::default();
     let mut buffer = [0; 2048];
     loop {
-        match dialogue.next() {
+        match dialogue.advance() {
             Next::Line(line) => {
                 if let Some(taker) = handover::asked(&line.text) {
                     return Ok(Some(Wanted::Sockets(taker)));

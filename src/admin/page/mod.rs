@@ -11,7 +11,7 @@ mod form;
 mod html;
 mod journal;
 mod metrics;
-mod request;
+pub mod request;
 mod response;
 mod view;
 
