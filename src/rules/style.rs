@@ -1,6 +1,6 @@
 //! How the values of an ACL are read and compared (configuration manual, section 7.1).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
@@ -36,14 +36,25 @@ impl Style {
             Method::Found => Ok(None),
             Method::Integer => ranges(Pattern::Range),
             Method::Length => ranges(Pattern::Length),
-            Method::Address => match parse_network(text) {
+            Method::Address => match parse_network(text, parse_address) {
                 Some(network) => Ok(Some(Pattern::Network(network))),
-                None => Err(format!("'{text}' is not a valid IPv4 or IPv6 address")),
+                None => Err(no_address(text)),
             },
             Method::Text(matching) => {
                 let ignore_case = self.ignore_case;
                 Ok(Some(Pattern::Text { matching, ignore_case, text: text.to_owned() }))
             }
+        }
+    }
+
+    /// As [`read`](Self::read), for a value that arrives while the process runs: HAProxy then takes no address
+    /// in a short form.
+    pub fn read_late(self, text: &str) -> Result<Option<Pattern>, String> {
+        match self.method {
+            Method::Address if parse_network(text, |word| word.parse().ok()).is_none() => {
+                Err(no_address(text))
+            }
+            _ => self.read(text),
         }
     }
 
@@ -105,16 +116,46 @@ impl Style {
     }
 }
 
-/// `addr`, `addr/bits` or `addr/255.255.0.0`.
-fn parse_network(word: &str) -> Option<IpNet> {
+fn no_address(text: &str) -> String {
+    format!("'{text}' is not a valid IPv4 or IPv6 address")
+}
+
+/// `addr`, `addr/bits` or `addr/255.255.0.0`, the address as `parse_address` reads it.
+fn parse_network(word: &str, parse_address: fn(&str) -> Option<IpAddr>) -> Option<IpNet> {
     let Some((address, mask)) = word.split_once('/') else {
-        return word.parse().ok().map(|address: IpAddr| IpNet::from(address));
+        return parse_address(word).map(IpNet::from);
     };
-    let address = address.parse().ok()?;
+    let address = parse_address(address)?;
     match mask.parse::<IpAddr>() {
         Ok(mask) => IpNet::with_netmask(address, mask).ok(),
         Err(_) => IpNet::new(address, mask.parse().ok()?).ok(),
     }
+}
+
+/// An address as HAProxy reads it in a pattern: also in the short and octal forms of inet_aton(3), where the
+/// last number fills what is left: `10.1` is 10.0.0.1 and `010.0.0.1` is 8.0.0.1.
+fn parse_address(word: &str) -> Option<IpAddr> {
+    word.parse().ok().or_else(|| short_address(word).map(IpAddr::V4))
+}
+
+fn short_address(word: &str) -> Option<Ipv4Addr> {
+    let numbers: Vec<u64> = word.split('.').map(short_number).collect::<Option<_>>()?;
+    let (&last, leading) = numbers.split_last()?;
+    let free = 32u32.checked_sub(8 * leading.len() as u32).filter(|&bits| bits > 0)?;
+    if last >> free != 0 || leading.iter().any(|&number| number > 255) {
+        return None;
+    }
+    let leading = leading.iter().fold(0, |address, number| address << 8 | number);
+    Some(Ipv4Addr::from_bits((leading << free | last) as u32))
+}
+
+/// Decimal, or octal after a `0`. Hexadecimal numbers are none here, as in HAProxy.
+fn short_number(text: &str) -> Option<u64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let radix = if text.len() > 1 && text.starts_with('0') { 8 } else { 10 };
+    u64::from_str_radix(text, radix).ok()
 }
 
 /// A number, or a range `a:b` `a:` `:b`.
@@ -163,6 +204,36 @@ mod tests {
         assert_eq!(sought(Method::Integer, false, &["80", "90:100", "1001:"], "95"), Some("90:100"));
         assert_eq!(sought(Method::Length, false, &["3:5", "9"], "abcd"), Some("3:5"));
         assert_eq!(sought(Method::Found, false, &["x"], "x"), None);
+    }
+
+    #[test]
+    fn short_addresses_are_those_of_inet_aton() {
+        let networks = ["10.1", "010.0.0.1", "192.168/16", "300", "10.256", "4294967295"];
+        let read = networks.map(|word| parse_network(word, parse_address).expect(word).to_string());
+        let meant = [
+            "10.0.0.1/32",
+            "8.0.0.1/32",
+            "192.0.0.168/16",
+            "0.0.1.44/32",
+            "10.0.1.0/32",
+            "255.255.255.255/32",
+        ];
+        assert_eq!(read, meant);
+        let none = [
+            "0x0a.1",
+            "1.2.3.4/255.255",
+            "4294967296",
+            "256.1",
+            "1.2.3.4.5",
+            "1.2.3.256",
+            "10.",
+            ".1",
+            "09",
+            "",
+        ];
+        for word in none.iter().chain(&["10/33", "10/", "10/0x8"]) {
+            assert_eq!(parse_network(word, parse_address), None, "{word}");
+        }
     }
 
     #[test]

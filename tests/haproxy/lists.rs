@@ -7,6 +7,9 @@ use crate::support::proxy::Program;
 use crate::world::{SOON, Seen, World, two};
 use crate::{installed, scenario};
 
+/// The line of `CONFIG` that is replaced where values come from files.
+const FIRST: &str = "acl first src 10.0.0.0/8 10.1.0.0/16 9.1 010.0.0.1 192.168/16";
+
 const CONFIG: &str = "global
   nbthread 1
   log 127.0.0.1:{log} local0
@@ -19,7 +22,7 @@ defaults
   timeout server 20s
 frontend f
   bind 127.0.0.1:{front}
-  acl first src 10.0.0.0/8 10.1.0.0/16
+  acl first src 10.0.0.0/8 10.1.0.0/16 9.1 010.0.0.1 192.168/16
   acl ports dst_port 80 ge 90000 100:200
   acl late src -u 7 192.168.0.0/16
   acl beg path_beg /a /ab
@@ -70,6 +73,8 @@ scenario!(refusals_of_acl_commands, CONFIG, two, |world| {
             "get acl #99 x",
             "add acl",
             "add acl #0",
+            "add acl #0 10.9",
+            "add acl #0 010.0.0.1",
             "add acl #1 bogus",
             "add acl #99 1.1.1.1",
             "add acl @1 #0 1.1.1.1",
@@ -95,7 +100,18 @@ scenario!(refusals_of_acl_commands, CONFIG, two, |world| {
 });
 
 scenario!(samples_are_sought, CONFIG, two, |world| {
-    for key in ["10.1.2.3", "10.2.2.3", "11.2.2.3", "x", "::1"] {
+    for key in [
+        "10.1.2.3",
+        "10.2.2.3",
+        "11.2.2.3",
+        "9.0.0.1",
+        "9.1.0.0",
+        "8.0.0.1",
+        "192.168.0.1",
+        "192.0.0.1",
+        "x",
+        "::1",
+    ] {
         say(world, &[&format!("get acl #0 {key}")]);
     }
     for key in ["80", "89", "90001", "150", "200", "x"] {
@@ -150,7 +166,8 @@ fn shared(program: &Program, folder: &std::path::Path) -> Seen {
     let nets = folder.join("nets").display().to_string();
     let more = folder.join("more").display().to_string();
     let acls = format!("  acl first src -f {nets} 9.9.9.9\n  acl same src -u 3 -f {nets} -f {more}\n");
-    let config = CONFIG.replace("  acl first src 10.0.0.0/8 10.1.0.0/16\n", &acls);
+    let config = CONFIG.replace(&format!("  {FIRST}\n"), &acls);
+    assert_ne!(config, CONFIG, "no line was replaced");
     let mut world = World::new(program, &config, two());
     let world = &mut world;
     note_lists(world);

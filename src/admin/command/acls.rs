@@ -110,8 +110,9 @@ fn sought(console: &Console, wanted: &str, key: &str) -> Answer {
 
 /// A value must be readable by every ACL that looks at the list.
 async fn add(console: &Console, version: Option<u32>, wanted: &str, text: &str) -> Answer {
-    let readable =
-        |config: &Config, list| lists::users(config, list).try_for_each(|acl| acl.style.read(text).map(drop));
+    let readable = |config: &Config, list| {
+        lists::users(config, list).try_for_each(|acl| acl.style.read_late(text).map(drop))
+    };
     let make = |config: &Config| {
         let list = find(config, wanted)?;
         readable(config, list).map_err(|error| Answer::refusal(format!("{error}.")))?;
