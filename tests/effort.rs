@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::child::{Killed, Lines, command};
 use support::echo::Threads;
@@ -165,6 +166,13 @@ impl Trace {
     }
 }
 
+/// How many answers each wait was to wait for.
+fn awaited(trace: &Path) -> Vec<u64> {
+    let text = fs::read_to_string(trace).expect("what strace wrote");
+    let waits = text.lines().filter_map(|line| line.strip_prefix(WAIT)?.strip_prefix('('));
+    waits.filter_map(|arguments| arguments.split(", ").nth(2)?.parse().ok()).collect()
+}
+
 /// Calls begun while it was watched, by name. In a debug build the standard library asks by fcntl whether a
 /// descriptor is open before it closes it.
 fn calls(trace: &Path) -> BTreeMap<String, u64> {
@@ -282,4 +290,29 @@ fn bulk_is_spliced_in_large_pieces() {
     let most = 2 * all / 16_384;
     assert!(effort.calls["splice"] + effort.calls[WAIT] <= 2 * most, "{effort:?}");
     assert!(effort.submissions <= most, "{effort:?}");
+}
+
+#[test]
+fn readiness_is_collected_while_only_bulk_moves() {
+    const PIECE: usize = 256 << 10;
+    const PIECES: usize = 600;
+    let server = Threads::start(|mut stream| {
+        let piece = vec![5; PIECE];
+        let mut send = |_| {
+            std::thread::sleep(Duration::from_millis(1));
+            stream.write_all(&piece)
+        };
+        // The test's end ends the connection in the middle of nothing.
+        let _ = (0..PIECES).try_for_each(&mut send);
+    });
+    let gateway = Gateway::before(&server);
+    let trace = gateway.proxy.directory().join("waits");
+    let collected = wait_for(PATIENCE, || {
+        let mut client = gateway.connect();
+        let strace = Trace::begin(gateway.worker, &trace);
+        client.read_exact(&mut vec![0; PIECES * PIECE]).expect("the gateway brings everything");
+        strace.end();
+        awaited(&trace).iter().any(|&answers| answers > 1).then_some(())
+    });
+    assert!(collected.is_some(), "every wait ends with the first answer");
 }

@@ -20,7 +20,7 @@ use pronk::worker::{Clock, Peers, Setup, run};
 use tokio::runtime::Runtime;
 
 /// How long any wait may take.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A listen section on a port of the kernel's choice, with its servers, on some workers.
 pub struct Gateway {

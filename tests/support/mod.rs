@@ -16,7 +16,7 @@ pub mod syslog;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what must happen before it calls it a failure.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks `done` again and again until it answers or `within` has passed.
 pub fn wait_for<T>(within: Duration, mut done: impl FnMut() -> Option<T>) -> Option<T> {
