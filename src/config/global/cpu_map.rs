@@ -1,4 +1,6 @@
-//! `cpu-map [auto:]GROUP[/THREADS] CPUS…` (configuration manual, section 3.1).
+//! `cpu-map [auto:]GROUPS[/THREADS] CPUS…` (configuration manual, section 3.1).
+
+use std::ops::RangeInclusive;
 
 use super::WORKERS_MAX;
 use crate::config::arguments::Arguments;
@@ -7,6 +9,19 @@ use crate::config::arguments::Arguments;
 const CPU_MAX: u16 = 1_023;
 const HELP: &str = "as in: cpu-map 1/1-4 0-3, or cpu-map auto:1/1-4 0-3";
 
+/// How many threads a group of HAProxy's may have, and how many groups there may be: what `all` and an open
+/// range stand for where threads and CPUs are counted against each other.
+const GROUP_MAX: u16 = 64;
+
+/// What stands before the CPUs.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    /// Thread groups, from 1. Here is one only: the others have no threads.
+    groups: Vec<u16>,
+    /// Workers, 0-based; None: each group as a whole.
+    workers: Option<Vec<u16>>,
+}
+
 /// Reads the words after `cpu-map` into `map`, which is indexed by worker.
 pub(super) fn parse(words: &mut Arguments<'_>, map: &mut Vec<Vec<u16>>) {
     let Some(written) = words.next() else { return };
@@ -14,23 +29,29 @@ pub(super) fn parse(words: &mut Arguments<'_>, map: &mut Vec<Vec<u16>>) {
         Some(target) => (true, target),
         None => (false, written),
     };
-    let Some(workers) = parse_target(target) else {
+    let Some(target) = parse_target(target, if auto { GROUP_MAX } else { WORKERS_MAX }) else {
         return words.alert_last(format!("cpu-map : '{written}' names no thread."), HELP);
     };
     let Some(cpus) = parse_cpus(words) else { return };
-    if !auto {
-        for worker in workers {
-            assign(map, worker, cpus.clone());
-        }
-        return;
-    }
-    if workers.len() != cpus.len() {
+    let count = target.workers.as_ref().unwrap_or(&target.groups).len();
+    if auto && count != cpus.len() {
         let text = "cpu-map : 'auto:' requires as many threads as CPUs.";
-        let help = format!("{} threads and {} CPUs are given", workers.len(), cpus.len());
-        return words.alert(1, text, help);
+        return words.alert(1, text, format!("{count} threads or groups are given for {} CPUs", cpus.len()));
     }
-    for (worker, cpu) in workers.into_iter().zip(cpus) {
-        assign(map, worker, vec![cpu]);
+    let Some(group) = target.groups.iter().position(|group| *group == 1) else {
+        let text = format!("cpu-map : '{written}' has no effect here: there is one thread group.");
+        words.report.diag(words.line, &words.line.words[1], text).help(HELP);
+        return;
+    };
+    match target.workers {
+        Some(workers) if auto => {
+            workers.into_iter().zip(cpus).for_each(|(worker, cpu)| assign(map, worker, vec![cpu]));
+        }
+        Some(workers) => workers.into_iter().for_each(|worker| assign(map, worker, cpus.clone())),
+        None => {
+            let cpus = if auto { vec![cpus[group]] } else { cpus };
+            (0..WORKERS_MAX).for_each(|worker| assign(map, worker, cpus.clone()));
+        }
     }
 }
 
@@ -42,19 +63,26 @@ fn assign(map: &mut Vec<Vec<u16>>, worker: u16, cpus: Vec<u16>) {
     map[worker] = cpus;
 }
 
-/// `GROUP[/THREADS]` as 0-based workers; there is one group, and without threads all of it is meant.
-fn parse_target(target: &str) -> Option<Vec<u16>> {
-    let (group, threads) = target.split_once('/').unwrap_or((target, "all"));
-    if !matches!(group, "1" | "all" | "odd") {
-        return None;
-    }
-    let one_based: Vec<u16> = match threads {
-        "all" => (1..=WORKERS_MAX).collect(),
-        "odd" => (1..=WORKERS_MAX).step_by(2).collect(),
-        "even" => (2..=WORKERS_MAX).step_by(2).collect(),
-        _ => parse_set(threads, 1, WORKERS_MAX)?,
+/// `GROUPS[/THREADS]`; `most`: the last thread of `all` and of an open range.
+fn parse_target(target: &str, most: u16) -> Option<Target> {
+    let Some((groups, threads)) = target.split_once('/') else {
+        return Some(Target { groups: parse_numbers(target, GROUP_MAX, GROUP_MAX)?, workers: None });
     };
-    Some(one_based.into_iter().map(|thread| thread - 1).collect())
+    let threads = parse_numbers(threads, most, WORKERS_MAX)?;
+    Some(Target {
+        groups: parse_numbers(groups, GROUP_MAX, GROUP_MAX)?,
+        workers: Some(threads.into_iter().map(|thread| thread - 1).collect()),
+    })
+}
+
+/// `all`, `odd`, `even`, `3`, `1-4` or `3-`, where the open ones end with `most`.
+fn parse_numbers(text: &str, most: u16, high: u16) -> Option<Vec<u16>> {
+    match text {
+        "all" => Some((1..=most).collect()),
+        "odd" => Some((1..=most).step_by(2).collect()),
+        "even" => Some((2..=most).step_by(2).collect()),
+        _ => parse_range(text, 1, most, high).map(Iterator::collect),
+    }
 }
 
 fn parse_cpus(words: &mut Arguments<'_>) -> Option<Vec<u16>> {
@@ -75,18 +103,21 @@ fn parse_cpus(words: &mut Arguments<'_>) -> Option<Vec<u16>> {
     Some(cpus)
 }
 
-/// `3`, `0-3` or `0,2-3`.
+/// `3`, `0-3`, `3-` or `0,2-3`.
 fn parse_set(text: &str, low: u16, high: u16) -> Option<Vec<u16>> {
     let mut set = Vec::new();
     for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
-        if first < low || last > high || first > last {
-            return None;
-        }
-        set.extend(first..=last);
+        set.extend(parse_range(part, low, high, high)?);
     }
     Some(set)
+}
+
+/// `3`, `1-4`, or `3-` up to `open`.
+fn parse_range(text: &str, low: u16, open: u16, high: u16) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let first: u16 = first.parse().ok()?;
+    let last = if last.is_empty() { open } else { last.parse().ok()? };
+    (low <= first && first <= last && last <= high).then_some(first..=last)
 }
 
 #[cfg(test)]
@@ -101,10 +132,23 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_threads_of_the_one_group() {
-        assert_eq!(parse_target("1/1-2"), Some(vec![0, 1]));
-        assert_eq!(parse_target("1").map(|all| all.len()), Some(usize::from(WORKERS_MAX)));
-        assert_eq!(parse_target("2/1"), None);
-        assert_eq!(parse_target("1/0"), None);
+    fn an_open_range_ends_with_the_last() {
+        assert_eq!(parse_set("7-", 0, 9), Some(vec![7, 8, 9]));
+        assert_eq!(parse_set("-7", 0, 9), None);
+        assert_eq!(parse_numbers("3-", 4, 9), Some(vec![3, 4]));
+        assert_eq!(parse_numbers("3-9", 4, 9).map(|all| all.len()), Some(7));
+        assert_eq!(parse_numbers("", 4, 9), None);
+    }
+
+    #[test]
+    fn targets_are_threads_of_groups() {
+        let target = |text| parse_target(text, GROUP_MAX);
+        let threads = |workers: &[u16]| Some(Target { groups: vec![1], workers: Some(workers.to_vec()) });
+        assert_eq!(target("1/1-2"), threads(&[0, 1]));
+        assert_eq!(target("1-3"), Some(Target { groups: vec![1, 2, 3], workers: None }));
+        assert_eq!(target("2/1"), Some(Target { groups: vec![2], workers: Some(vec![0]) }));
+        for wrong in ["", "/1", "1/", "1/0", "65", "1/257", "1,2"] {
+            assert_eq!(target(wrong), None, "{wrong}");
+        }
     }
 }

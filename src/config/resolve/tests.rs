@@ -135,6 +135,8 @@ fn cpu_maps_and_limits_reach_the_model() {
     let global = config(text).global;
     assert_eq!((global.nbthread, global.maxconn, global.strict_limits), (Some(3), Some(77), false));
     assert_eq!(global.cpu_map, [vec![4], vec![5], vec![0, 6]]);
+    let whole = config("global\n nbthread 2\n cpu-map auto:1-4 3-6\n cpu-map 2/1 9").global.cpu_map;
+    assert_eq!(whole[..2], [vec![3], vec![3]]);
     assert_eq!((global.stats_sockets[0].level, global.stats_timeout_ms), (CliLevel::Admin, 60_000));
     assert_eq!((global.tune.bufsize, global.tune.splice, global.spread_checks_percent), (32_768, false, 4));
 }
