@@ -77,7 +77,28 @@ pub fn settle(config: &Config, workers: usize) -> Result<Budget, StartError> {
         Some(maxconn) => maxconn,
         None => automatic(&config.global, nofile, reserved)?,
     };
-    Ok(share(&config.global, nofile, maxconn, reserved, workers as u64))
+    let budget = share(&config.global, nofile, maxconn, reserved, workers as u64);
+    suffices(&budget, config.global.strict_limits)?;
+    Ok(budget)
+}
+
+/// HAProxy's words where maxconn is more than the descriptors are for.
+fn suffices(budget: &Budget, strict: bool) -> Result<(), StartError> {
+    let Budget { nofile, maxconn, descriptors, .. } = budget;
+    if descriptors <= nofile {
+        return Ok(());
+    }
+    let text = format!(
+        "[haproxy.main()] FD limit ({nofile}) too low for maxconn={maxconn}/maxsock={descriptors}. Please raise 'ulimit-n' to {descriptors} or more to avoid any trouble"
+    );
+    let help = "a session holds two descriptors: raise or remove ulimit-n, or lower maxconn";
+    if strict {
+        return Err(StartError::new(text)
+            .with_cause("clients would be refused long before maxconn")
+            .with_remedy(help));
+    }
+    report::alert_with_help(&format!("{text}."), help);
+    Ok(())
 }
 
 /// Pipes get what sessions leave: without one bytes are copied, without a socket a client is not served.
@@ -106,8 +127,9 @@ pub fn confine_memory(megabytes: u64) -> Result<(), StartError> {
 
 /// The number of descriptors to ask for: what sessions need, and for pipes what there is.
 fn plan(global: &Global, limit: Limit, reserved: u64, workers: u64) -> u64 {
-    if let Some(exact) = global.ulimit_n {
-        return exact;
+    // As in HAProxy it raises the limit, never lowers it.
+    if let Some(wished) = global.ulimit_n {
+        return wished.max(limit.soft);
     }
     let bounded = |n: u64| n.min(global.fd_hard_limit.unwrap_or(u64::MAX));
     let Some(maxconn) = global.maxconn else { return bounded(limit.hard) };
@@ -191,8 +213,10 @@ mod tests {
 
     #[test]
     fn explicit_limits_win() {
-        let exact = Global { ulimit_n: Some(777), maxconn: Some(9), ..Global::default() };
-        assert_eq!(plan(&exact, MACHINE, 100, 2), 777);
+        let exact = Global { ulimit_n: Some(7_777), maxconn: Some(9), ..Global::default() };
+        assert_eq!(plan(&exact, MACHINE, 100, 2), 7_777);
+        let less = Global { ulimit_n: Some(777), ..exact };
+        assert_eq!(plan(&less, MACHINE, 100, 2), 1024, "it is never lowered");
         let bounded = Global { fd_hard_limit: Some(5000), ..Global::default() };
         assert_eq!(plan(&bounded, MACHINE, 100, 2), 5000);
     }
@@ -221,6 +245,19 @@ mod tests {
     fn nine_and_a_half_thousand_sessions_fit_twenty_thousand_descriptors() {
         let reserved = reserved(&Config::default(), 64);
         assert!(automatic(&Global::default(), 20_000, reserved).expect("enough") >= 9_500);
+    }
+
+    #[test]
+    fn a_maxconn_that_descriptors_cannot_serve_stops_the_start() {
+        let budget = |descriptors| Budget { nofile: 100, maxconn: 60, pipes: 0, descriptors };
+        assert!(suffices(&budget(100), true).is_ok());
+        assert!(suffices(&budget(180), false).is_ok());
+        let error = suffices(&budget(180), true).expect_err("too few");
+        assert_eq!(
+            error.to_string(),
+            "[haproxy.main()] FD limit (100) too low for maxconn=60/maxsock=180. Please raise 'ulimit-n' to 180 or more to avoid any trouble."
+        );
+        assert!(!error.help().is_empty());
     }
 
     #[test]

@@ -43,7 +43,8 @@ fn tools_find_what_they_read() {
 fn descriptors_of_all_sessions_and_pipes_fit_the_limit() {
     for (global, pipes) in [
         ("  maxconn 500\n", None),
-        ("  ulimit-n 1200\n  maxconn 500\n", None),
+        ("  fd-hard-limit 1200\n  maxconn 500\n", None),
+        ("  ulimit-n 100\n  maxconn 500\n", None),
         ("  fd-hard-limit 3000\n", None),
         ("  nbthread 2\n  maxconn 500\n  maxpipes 40\n", Some(40)),
         ("  maxconn 500\n  nosplice\n", Some(0)),

@@ -89,7 +89,7 @@ fn assert_stalled_sessions_hinder_nobody(global: &str) {
 #[test]
 fn every_session_of_maxconn_may_be_bulk() {
     // 120 descriptors for sessions, 60 for the process itself, 10 for pipes.
-    assert_stalled_sessions_hinder_nobody("  ulimit-n 190");
+    assert_stalled_sessions_hinder_nobody("  fd-hard-limit 190");
 }
 
 #[test]
