@@ -14,7 +14,7 @@ use super::error::StartError;
 use super::files::Files;
 use super::invocation::Invocation;
 use super::limits::{self, Budget};
-use super::listen::Sockets;
+use super::listen::{NOT_LISTENING, Sockets};
 use super::listeners::Tables;
 use super::load::{Loaded, NO_LISTENER};
 use super::predecessors::{Farewell, Predecessors};
@@ -211,9 +211,7 @@ fn bind(
     }
     Sockets::bind(config, workers, &inheritance, tables).map_err(|mut failures| {
         predecessors.resume();
-        failures.push(StartError::new(
-            "[haproxy.main()] Some protocols failed to start their listeners! Exiting",
-        ));
+        failures.push(StartError::new(NOT_LISTENING));
         failures
     })
 }

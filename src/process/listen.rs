@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{StartError, strerror};
-use super::listeners::Tables;
+use super::listeners::{Occupant, Tables};
 use super::steward::Steward;
 use super::takeover::Inheritance;
 use crate::admin::handover::Held;
@@ -18,6 +18,9 @@ use crate::config::model::{
     Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
 use crate::sys::socket::{Buffers, ListenOptions, listen};
+
+/// HAProxy's last words after it has named each address that cannot be bound.
+pub const NOT_LISTENING: &str = "[haproxy.main()] Some protocols failed to start their listeners! Exiting";
 
 /// All listening sockets of the process.
 #[derive(Debug, Default)]
@@ -192,7 +195,7 @@ pub fn console(socket: &StatsSocket) -> Result<OwnedFd, StartError> {
     let options = ListenOptions { backlog: 128, reuseport: true, ..ListenOptions::default() };
     let mut hidden = Vec::new();
     let opened = open(&socket.address, &socket.permissions, &options, &mut hidden)
-        .map_err(|error| refused(&socket.declared_at, "the master socket", &socket.address, error))?;
+        .map_err(|error| refused("master-socket:0", "proxy MASTER", &socket.address, error))?;
     hidden.into_iter().try_for_each(Hidden::publish)?;
     Ok(opened)
 }
@@ -357,37 +360,59 @@ fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::E
     StartError::new(attempted).with_cause(cause).with_remedy(remedy)
 }
 
-fn advice(address: &ListenAddress, error: &io::Error) -> (&'static str, String) {
-    let port = match address {
-        ListenAddress::Tcp(address) => address.port(),
-        _ => 0,
-    };
-    match error.raw_os_error() {
-        Some(libc::EADDRINUSE) if port != 0 => (
-            "another socket listens there",
+/// Who listens there, if that can be found out, and what to do.
+fn occupied(address: SocketAddr) -> (String, String) {
+    let there = "another socket listens there";
+    let port = address.port();
+    match Tables::open().ok().and_then(|tables| tables.occupant(address)) {
+        Some(occupant) if occupant.pid == std::process::id() => (
+            format!("{there}, of this process"),
+            format!("two lines of the configuration want port {port}: remove one, or 'noreuseport'"),
+        ),
+        Some(Occupant { pid, name }) => (
+            format!("{there}, of '{name}' with pid {pid}"),
+            format!("stop that ('ss -ltnp sport = :{port}' shows it too), or bind another port"),
+        ),
+        None => (
+            there.to_owned(),
             format!("'ss -ltnp sport = :{port}' shows whose; stop it or bind another port"),
         ),
-        Some(libc::EACCES) if port != 0 => (
+    }
+}
+
+fn advice(address: &ListenAddress, error: &io::Error) -> (String, String) {
+    match (error.raw_os_error(), address) {
+        (Some(libc::EADDRINUSE), ListenAddress::Tcp(address)) => occupied(*address),
+        (errno, _) => {
+            let (cause, remedy) = reason(errno, matches!(address, ListenAddress::Tcp(_)));
+            (cause.to_owned(), remedy.to_owned())
+        }
+    }
+}
+
+fn reason(errno: Option<i32>, is_tcp: bool) -> (&'static str, &'static str) {
+    match errno {
+        Some(libc::EACCES) if is_tcp => (
             "ports below net.ipv4.ip_unprivileged_port_start belong to root",
-            "start as root (the user line gives that up after binding) or give the executable cap_net_bind_service"
-                .to_owned(),
+            "start as root (the user line gives that up after binding) or give the executable cap_net_bind_service",
         ),
         Some(libc::EADDRNOTAVAIL) => (
             "no interface of this machine has that address",
-            "'ip addr' lists them; for one that moves between machines set net.ipv4.ip_nonlocal_bind=1".to_owned(),
+            "'ip addr' lists them; for one that moves between machines set net.ipv4.ip_nonlocal_bind=1",
         ),
         Some(libc::EPERM) => (
             "interface and transparent need rights",
-            "start as root or give the executable cap_net_raw and cap_net_admin".to_owned(),
+            "start as root or give the executable cap_net_raw and cap_net_admin",
         ),
-        Some(libc::ENODEV) => ("there is no such interface", "'ip link' lists them".to_owned()),
-        Some(libc::EMFILE) => ("no descriptor is left", "raise 'ulimit -n'".to_owned()),
-        Some(libc::EBADF | libc::ENOTSOCK | libc::EINVAL | libc::EOPNOTSUPP) => {
-            ("the descriptor is no bound stream socket", "start Pronk from the program that opens it, or bind an address".to_owned())
-        }
-        Some(libc::ENOENT) => ("its directory does not exist", "create the directory first".to_owned()),
-        Some(libc::EACCES) => ("its directory is not writable for this user", "check its owner and mode".to_owned()),
-        _ => ("the kernel refused", "check the address and the options of the line".to_owned()),
+        Some(libc::ENODEV) => ("there is no such interface", "'ip link' lists them"),
+        Some(libc::EMFILE) => ("no descriptor is left", "raise 'ulimit -n'"),
+        Some(libc::EBADF | libc::ENOTSOCK | libc::EINVAL | libc::EOPNOTSUPP) => (
+            "the descriptor is no bound stream socket",
+            "start Pronk from the program that opens it, or bind an address",
+        ),
+        Some(libc::ENOENT) => ("its directory does not exist", "create the directory first"),
+        Some(libc::EACCES) => ("its directory is not writable for this user", "check its owner and mode"),
+        _ => ("the kernel refused", "check the address and the options of the line"),
     }
 }
 

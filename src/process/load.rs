@@ -101,17 +101,36 @@ pub(super) fn read(
 
 /// Reads all files and looks up what they ask for. The error is an alert's text.
 pub(super) fn gather(files: &Files, invocation: &Invocation, has_master: bool) -> Result<Material, String> {
-    let texts = files.read().map_err(|Unreadable { path, errno }| {
-        let (path, errno) = (path.display(), strerror(&errno));
-        format!("config : Cannot open configuration file/directory {path} : {errno}")
-    })?;
+    let texts = files.read().map_err(|unreadable| unread(&unreadable))?;
     if texts.is_empty() {
         let given: Vec<_> = invocation.files.iter().map(|path| path.display().to_string()).collect();
-        return Err(format!("config : No *.cfg file found in {}", given.join(" ")));
+        let (given, help) =
+            (given.join(" "), "give a file itself, or a directory with files named like 'a.cfg'");
+        return Err(format!("config : No *.cfg file found in {given}\n  = help: {help}"));
     }
     let environment = environment_for(&texts, invocation, has_master);
     let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
     Ok(Material { sources: texts, supplies })
+}
+
+/// HAProxy's words, then cause and remedy.
+fn unread(Unreadable { path, errno }: &Unreadable) -> String {
+    let failed = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => "Cannot open configuration directory",
+        Ok(_) => "Could not open configuration file",
+        Err(_) => "Cannot open configuration file/directory",
+    };
+    let path = path.display();
+    let help = match errno.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) => {
+            "there is nothing of that name: check -f, and -C or the directory of the start".to_owned()
+        }
+        Some(libc::EACCES | libc::EPERM) => {
+            format!("this user may not read it: 'namei -l {path}' shows owners and modes on the way")
+        }
+        _ => format!("the file system refuses it: 'stat {path}' and 'dmesg' may say why"),
+    };
+    format!("config : {failed} {path} : {}\n  = help: {help}", strerror(errno))
 }
 
 /// Parses what was read.

@@ -32,7 +32,7 @@ impl Inheritance {
     pub fn ask(path: &Path) -> Result<Inheritance, StartError> {
         let connected = UnixStream::connect(path);
         connected.and_then(|stream| receive(stream.as_fd())).map(Inheritance).map_err(|error| {
-            StartError::new("[haproxy.main()] Failed to get the sockets from the old process")
+            StartError::new("Failed to get the sockets from the old process")
                 .on(path.display())
                 .with_errno(error)
                 .with_cause("nobody answers there, or its 'stats socket' line has no 'expose-fd listeners'")

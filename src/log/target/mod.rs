@@ -87,10 +87,30 @@ impl Target {
         // Nobody is left to tell when standard error fails.
         let _ = writeln!(
             io::stderr(),
-            "[ALERT]    ({pid}) : log to {}: {}; lines that do not arrive are counted in DroppedLogs.",
+            "[ALERT]    ({pid}) : log to {}: {}; lines that do not arrive are counted in DroppedLogs.\n  = help: {}",
             named(&self.config.address),
             strerror(error),
+            advice(error),
         );
+    }
+}
+
+/// Cause and remedy of a target that takes no lines.
+fn advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT) => "the file system is full: 'df -h' shows which, make room there",
+        Some(libc::ECONNREFUSED | libc::ENOENT | libc::ENOTCONN) => {
+            "nobody listens there: start the syslog server, and bind its socket below the chroot too"
+        }
+        Some(libc::EPIPE | libc::ECONNRESET) => "whoever read the lines has ended: restart it, then Pronk",
+        Some(libc::EACCES | libc::EPERM) => {
+            "this user may not write there: check owner and mode, or the firewall"
+        }
+        Some(libc::EMSGSIZE) => "a line is too long for a datagram: give the log line a smaller 'len'",
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => {
+            "there is no way to that address: check 'ip route get'"
+        }
+        _ => "the kernel refused: check the address of the log line",
     }
 }
 

@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use super::background::{self, Detached, PidFile, Promise};
 use super::error::StartError;
 use super::invocation::Invocation;
-use super::listen;
+use super::listen::{self, NOT_LISTENING};
 use super::report::{self, Severity};
 use crate::config::model::{CliLevel, Global, StatsSocket};
 use crate::sys::signal::unblock_all;
@@ -110,7 +110,11 @@ type Prepared = (Option<Promise>, Vec<(std::os::fd::OwnedFd, CliLevel)>);
 fn prepare(global: &Global, invocation: &Invocation) -> Result<Result<Prepared, u8>, StartError> {
     let mut sockets = Vec::new();
     for socket in master_sockets(invocation)? {
-        sockets.push((listen::console(&socket)?, socket.level));
+        let opened = listen::console(&socket).map_err(|error| {
+            report::start_error(&error);
+            StartError::new(NOT_LISTENING)
+        })?;
+        sockets.push((opened, socket.level));
     }
     let pidfile = global.pidfile.as_deref().map(PidFile::open).transpose()?;
     let promise = match global.daemon && !invocation.systemd {
