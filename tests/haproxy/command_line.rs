@@ -16,10 +16,10 @@ const BAD: &str = "global\n  nosuch 1\nlisten x\n  bind 127.0.0.1:9\n  foo\n";
 
 /// What one run came to.
 #[derive(Debug, PartialEq, Eq)]
-struct Run {
-    status: Option<i32>,
+pub struct Run {
+    pub status: Option<i32>,
     /// `[ALERT]` and `[WARNING]` lines without pid and final dot.
-    said: Vec<String>,
+    pub said: Vec<String>,
     /// Whether the usage text was shown.
     usage: bool,
 }
@@ -43,7 +43,8 @@ fn run(program: &Program, arguments: &[&str]) -> (Run, String) {
     end(command, at)
 }
 
-fn end(mut command: Command, at: &Path) -> (Run, String) {
+/// Runs a command to its end; `out` and `err` of that directory hold what it said.
+pub fn end(mut command: Command, at: &Path) -> (Run, String) {
     let file = |name: &str| fs::File::create(at.join(name)).expect("a file");
     command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
     let mut child = command.spawn().expect("the program starts");
