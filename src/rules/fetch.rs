@@ -84,7 +84,10 @@ fn port(address: SocketAddr) -> Sample<'static> {
 /// The path of an HTTP request (RFC 9112, section 3.2). Like HAProxy, of a whole head only: until the
 /// empty line is there, the request matches nothing.
 fn path(bytes: &[u8]) -> Option<&[u8]> {
-    if !bytes.first()?.is_ascii_graphic() {
+    // Empty lines before a request are passed over.
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    let bytes = &bytes[start..];
+    if !bytes[0].is_ascii_graphic() {
         return None;
     }
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
@@ -94,6 +97,10 @@ fn path(bytes: &[u8]) -> Option<&[u8]> {
         Ok(httparse::Status::Partial) => return None,
         Err(_) => simple_request(bytes)?,
     };
+    let allowed = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
+    if !target.iter().all(allowed) || request.method == Some("CONNECT") {
+        return None;
+    }
     let target = origin_form(target)?;
     let end = memchr::memchr(b'?', target).unwrap_or(target.len());
     Some(&target[..end])
@@ -103,7 +110,7 @@ fn path(bytes: &[u8]) -> Option<&[u8]> {
 fn simple_request(bytes: &[u8]) -> Option<&[u8]> {
     let line = bytes[..memchr::memchr(b'\n', bytes)?].trim_ascii_end();
     let target = line.strip_prefix(b"GET ")?;
-    (!target.is_empty() && target.iter().all(u8::is_ascii_graphic)).then_some(target)
+    (!target.is_empty()).then_some(target)
 }
 
 /// Cuts scheme and authority off `http://host/path`; None for `*` and `host:port`.
@@ -141,6 +148,17 @@ mod tests {
     fn broken_headers_are_no_request() {
         assert_eq!(path(b"GET /a HTTP/1.1\r\n\x01\x02: x\r\n\r\n"), None);
         assert_eq!(path(b"GET /a HTTP/7.1\r\n\r\n"), None);
-        assert_eq!(path(b"\r\nGET /a HTTP/1.1\r\n\r\n"), None);
+        assert_eq!(path(b"CONNECT /a:1 HTTP/1.1\r\n\r\n"), None);
+        for path_bytes in ["/a#b", "/\u{e9}", "/a b"] {
+            assert_eq!(path(format!("GET {path_bytes} HTTP/1.1\r\n\r\n").as_bytes()), None, "{path_bytes}");
+            assert_eq!(path(format!("GET {path_bytes}\r\n").as_bytes()), None, "{path_bytes}");
+        }
+    }
+
+    #[test]
+    fn empty_lines_before_a_request_are_passed_over() {
+        assert_eq!(path(b"\r\n\n\r\nGET /a HTTP/1.1\r\n\r\n"), Some(&b"/a"[..]));
+        assert_eq!(path(b"\r\n\r\n"), None);
+        assert_eq!(path(b"\r\n\x80"), None);
     }
 }

@@ -62,6 +62,10 @@ scenario!(requests_are_routed_by_path, CONFIG, two, |world| {
     with_bytes(world, "0.9", b"GET /static\r\n");
     with_bytes(world, "incomplete", b"GET /static/x HTTP/1.1\r\n");
     with_bytes(world, "no line end", b"GET /static/x");
+    with_bytes(world, "empty lines", b"\r\n\r\nGET /static/x HTTP/1.1\r\n\r\n");
+    with_bytes(world, "fragment", b"GET /x#.css HTTP/1.1\r\n\r\n");
+    with_bytes(world, "not ascii", b"GET /static/\xc3\xa9 HTTP/1.1\r\n\r\n");
+    with_bytes(world, "authority", b"CONNECT /static:80 HTTP/1.1\r\n\r\n");
 });
 
 scenario!(thrift_goes_to_the_default_backend, CONFIG, two, |world| {
