@@ -12,6 +12,7 @@ pub(super) mod variables;
 
 pub use port::Port;
 
+use super::model::AbstractName;
 use family::{Family, Transport};
 
 /// The keyword that takes the address: it decides what is allowed.
@@ -39,7 +40,7 @@ pub enum Address {
     /// A Unix socket by path.
     Unix(PathBuf),
     /// A Unix socket in the abstract namespace.
-    Abstract(String),
+    Abstract(AbstractName),
     /// `fd@N`.
     Fd(i32),
 }
@@ -116,8 +117,9 @@ pub fn address(text: &str, usage: Usage) -> Result<Address, AddressError> {
     refuse_unserved(text, usage, transport, family)?;
     match family {
         Family::Unix => unix(rest, usage),
-        Family::Abstract => {
-            Ok(Address::Abstract(short_enough(rest, "abstract socket name", 107)?.to_owned()))
+        Family::Abstract { padded } => {
+            let text = short_enough(rest, "abstract socket name", 107)?.to_owned();
+            Ok(Address::Abstract(AbstractName { text, padded }))
         }
         Family::Fd => descriptor(text, rest, usage),
         Family::Ip(family) => ip(text, rest, family, usage),
@@ -155,7 +157,6 @@ fn unserved(name: &str, text: &str) -> AddressError {
         "sockpair" => {
             "sockets passed over a descriptor are not served; use a Unix socket: unix@/path or abns@name"
         }
-        "abnsz" => "zero-terminated abstract names are not served; use abns@name or unix@/path",
         "quic4" | "quic6" => "QUIC is not served; Impala speaks TCP: leave the prefix out",
         "rhttp" => "reverse HTTP is not served; give the server's own address",
         "mptcp" | "mptcp4" | "mptcp6" => "Multipath TCP is not served; use tcp@, tcp4@ or tcp6@",

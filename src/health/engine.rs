@@ -321,7 +321,9 @@ mod tests {
 
     use super::super::{Console, HealthThread, start};
     use super::*;
-    use crate::config::model::{Check, Config, ListenAddress, Proxy, ProxyKind, Server, ServerAddress};
+    use crate::config::model::{
+        AbstractName, Check, Config, ListenAddress, Proxy, ProxyKind, Server, ServerAddress,
+    };
     use crate::log;
     use crate::sys::socket;
     use crate::table::{ServerEntry, Snapshot, fixture};
@@ -509,6 +511,7 @@ mod tests {
         let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
         let _listener = std::os::unix::net::UnixListener::bind(&good).unwrap();
         let name = format!("pronk-health-{}", std::process::id());
+        let name = AbstractName { text: name, padded: false };
         let hidden = ListenAddress::Abstract(name.clone());
         let _hidden = socket::listen(&hidden, &socket::ListenOptions::default()).unwrap();
         let mut backend = fixture::backend("b", 0);

@@ -353,7 +353,7 @@ fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::E
             text(protocol, failed, format!("for [{at}]"))
         }
         ListenAddress::Unix(path) => text("unix_stream", "bind UNIX socket", format!("[{}]", path.display())),
-        ListenAddress::Abstract(name) => text("abns", "bind UNIX socket", format!("[abns@{name}]")),
+        ListenAddress::Abstract(name) => text("abns", "bind UNIX socket", format!("[{name}]")),
         ListenAddress::Fd(fd) => text("fd", "use inherited descriptor", format!("[fd@{fd}]")),
     };
     let (cause, remedy) = advice(address, &error);

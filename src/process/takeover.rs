@@ -148,6 +148,7 @@ fn take<'a>(records: &mut &'a [u8], length: usize) -> io::Result<&'a [u8]> {
 mod tests {
     use super::*;
     use crate::admin::handover::{Held, give};
+    use crate::config::model::AbstractName;
     use crate::sys::socket::listen;
     use std::sync::Arc;
 
@@ -175,7 +176,8 @@ mod tests {
         let first = listening(&ListenAddress::Tcp(([127, 0, 0, 1], 0).into()));
         let address = local_address(first.as_fd()).expect("bound");
         let name = format!("pronk-takeover-{}", std::process::id());
-        let abns = ListenAddress::Abstract(name.clone());
+        let named = |text: String, padded| ListenAddress::Abstract(AbstractName { text, padded });
+        let abns = named(name.clone(), true);
         let sockets = [first, listening(&ListenAddress::Tcp(address)), listening(&abns)];
         let held = |socket| Held { socket: Arc::new(socket), interface: None, bind: None, worker: None };
         let inheritance = passed(sockets.into_iter().map(held).collect());
@@ -186,7 +188,8 @@ mod tests {
         assert_eq!(claimed(&ListenAddress::Tcp(address), None), 2);
         assert_eq!(claimed(&ListenAddress::Tcp(address), Some("lo")), 0, "it is bound to no interface");
         assert_eq!(claimed(&abns, None), 1);
-        assert_eq!(claimed(&ListenAddress::Abstract(format!("{name}x")), None), 0);
+        assert_eq!(claimed(&named(format!("{name}x"), true), None), 0);
+        assert_eq!(claimed(&named(name, false), None), 0, "the name is longer there");
         assert_eq!(claimed(&ListenAddress::Tcp(([127, 0, 0, 2], address.port()).into()), None), 0);
     }
 

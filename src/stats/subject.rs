@@ -2,6 +2,7 @@
 
 use crate::config::model::{Bind, BindId, ListenAddress, Mode, Proxy, ProxyId, Server, ServerAddress};
 use crate::load::Cell;
+use crate::sys::socket::inherited_address;
 use crate::table::{Backend, Checks, ServerEntry};
 
 use super::counters::{BackendCounters, Counter, FrontendCounters, TimeAverage};
@@ -346,23 +347,33 @@ impl Subject<'_> {
     /// `proto` of a listener.
     pub(super) fn protocol(&self) -> Value {
         match self.entity {
-            Entity::Listener(_, bind) => Value::text(match &bind.address {
-                ListenAddress::Tcp(address) if address.is_ipv4() => "tcpv4",
-                ListenAddress::Tcp(_) => "tcpv6",
-                ListenAddress::Abstract(_) => "abns_stream",
-                ListenAddress::Unix(_) => "unix_stream",
-                ListenAddress::Fd(_) => return Value::Empty,
-            }),
+            Entity::Listener(_, bind) => listen_protocol(&bind.address),
             _ => Value::Empty,
         }
     }
+}
+
+fn listen_protocol(address: &ListenAddress) -> Value {
+    Value::text(match address {
+        ListenAddress::Tcp(address) if address.is_ipv4() => "tcpv4",
+        ListenAddress::Tcp(_) => "tcpv6",
+        ListenAddress::Abstract(name) if name.padded => "abns_stream",
+        ListenAddress::Abstract(_) => "abnsz_stream",
+        ListenAddress::Unix(_) => "unix_stream",
+        ListenAddress::Fd(number) => {
+            return inherited_address(*number).map_or(Value::Empty, |bound| listen_protocol(&bound));
+        }
+    })
 }
 
 fn listen_address(address: &ListenAddress) -> Value {
     match address {
         ListenAddress::Tcp(address) => Value::text(address.to_string()),
         ListenAddress::Unix(_) | ListenAddress::Abstract(_) => Value::text("unix"),
-        ListenAddress::Fd(number) => Value::text(format!("fd@{number}")),
+        ListenAddress::Fd(number) => match inherited_address(*number) {
+            Some(bound) => listen_address(&bound),
+            None => Value::text(format!("fd@{number}")),
+        },
     }
 }
 

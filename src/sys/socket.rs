@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 
-use crate::config::model::{ListenAddress, ServerAddress};
+use crate::config::model::{AbstractName, ListenAddress, ServerAddress};
 
 /// Options of a listening socket (configuration manual, section 5.1).
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,7 @@ pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<Ow
         ListenAddress::Tcp(address) => listen_tcp(*address, options).map(OwnedFd::from),
         ListenAddress::Unix(path) => UnixListener::bind(path).map(OwnedFd::from),
         ListenAddress::Abstract(name) => {
-            let address = std::os::unix::net::SocketAddr::from_abstract_name(abstract_name(name)?)?;
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(&abstract_name(name)?)?;
             UnixListener::bind_addr(&address).map(OwnedFd::from)
         }
         ListenAddress::Fd(fd) => super::descriptor::duplicate(*fd),
@@ -152,12 +152,32 @@ pub fn resolve_route(address: &ServerAddress, port: u16) -> io::Result<SockAddr>
     }
 }
 
-/// An abstract name as HAProxy's `abns@` has it: filled up with NULs to the whole length of a Unix address.
-fn abstract_name(name: &str) -> io::Result<[u8; 107]> {
-    let mut filled = [0; 107];
-    let too_long = || io::Error::new(io::ErrorKind::InvalidInput, "abstract name longer than 107 bytes");
-    filled.get_mut(..name.len()).ok_or_else(too_long)?.copy_from_slice(name.as_bytes());
-    Ok(filled)
+/// An abstract name as the kernel is told it.
+fn abstract_name(name: &AbstractName) -> io::Result<Vec<u8>> {
+    let mut bytes = name.text.as_bytes().to_vec();
+    if bytes.len() > ABSTRACT_LENGTH {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "abstract name longer than 107 bytes"));
+    }
+    if name.padded {
+        bytes.resize(ABSTRACT_LENGTH, 0);
+    }
+    Ok(bytes)
+}
+
+/// What fits behind the NUL of an abstract Unix address.
+const ABSTRACT_LENGTH: usize = 107;
+
+/// Where an inherited socket is bound (getsockname(2)); None: it is closed, or bound nowhere that has a name.
+pub fn inherited_address(number: i32) -> Option<ListenAddress> {
+    let socket = super::descriptor::duplicate(number).ok()?;
+    let bound = SockRef::from(&socket).local_addr().ok()?;
+    let of_unix = || Some(ListenAddress::Unix(bound.as_pathname()?.to_owned()));
+    let of_abstract = || {
+        let name = bound.as_abstract_namespace()?;
+        let text = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
+        Some(ListenAddress::Abstract(AbstractName { text, padded: name.len() == ABSTRACT_LENGTH }))
+    };
+    bound.as_socket().map(ListenAddress::Tcp).or_else(of_unix).or_else(of_abstract)
 }
 
 /// A non-blocking socket ready to connect along `route`.
@@ -208,7 +228,7 @@ pub fn unix_path(fd: BorrowedFd<'_>) -> Option<std::path::PathBuf> {
 }
 
 /// Whether the socket is bound to this abstract name.
-pub fn is_abstract(fd: BorrowedFd<'_>, name: &str) -> bool {
+pub fn is_abstract(fd: BorrowedFd<'_>, name: &AbstractName) -> bool {
     let bound = SockRef::from(&fd).local_addr().ok();
     let bound = bound.as_ref().and_then(SockAddr::as_abstract_namespace);
     abstract_name(name).is_ok_and(|name| bound == Some(&name[..]))
@@ -353,7 +373,8 @@ mod tests {
     #[test]
     fn abstract_names_are_filled_up_as_haproxy_does() {
         let name = format!("pronk-socket-{}", std::process::id());
-        let listening = listen(&ListenAddress::Abstract(name.clone()), &ListenOptions::default());
+        let padded = AbstractName { text: name.clone(), padded: true };
+        let listening = listen(&ListenAddress::Abstract(padded.clone()), &ListenOptions::default());
         let _listening = listening.expect("a listener");
         let shown = std::fs::read_to_string("/proc/net/unix").expect("the kernel's list");
         let line = shown.lines().find(|line| line.contains(&name)).expect("the socket");
@@ -361,9 +382,10 @@ mod tests {
         let path = line.rsplit(' ').next().expect("a path");
         assert_eq!((path.len(), path.trim_end_matches('@')), (108, format!("@{name}").as_str()));
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
-        let to = resolve_route(&ServerAddress::Abstract(name), 0).expect("an address");
+        let to = resolve_route(&ServerAddress::Abstract(padded.clone()), 0).expect("an address");
         socket.connect(&to).expect("a connection");
-        assert!(resolve_route(&ServerAddress::Abstract("x".repeat(108)), 0).is_err());
+        let long = AbstractName { text: "x".repeat(108), ..padded };
+        assert!(resolve_route(&ServerAddress::Abstract(long), 0).is_err());
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::run::{DEFAULTS, Running, end, finish, pronk, written};
+use crate::run::{DEFAULTS, Running, ask, end, finish, pronk, written};
 use crate::support::peer::Peer;
 use crate::support::port::Port;
 use crate::support::proxy::{Program, Proxy};
@@ -173,19 +173,32 @@ fn an_inherited_socket_is_served_whether_it_listens_or_not() {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
     let address = socket.local_addr().expect("bound").as_socket().expect("IPv4");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("stats");
+    let stats = socket2::Socket::from(UnixListener::bind(&path).expect("a listener"));
     let config = format!(
-        "{DEFAULTS}listen x\n  bind fd@{}\n  server s1 127.0.0.1:{}\n",
+        "global\n  stats socket fd@{} level admin\n{DEFAULTS}listen x\n  option socket-stats\n  \
+         bind \"stream+fd@${{SOCKET-{}}}\"\n  server s1 127.0.0.1:{}\n",
+        stats.as_raw_fd(),
         socket.as_raw_fd(),
         server.port()
     );
-    socket.set_cloexec(false).expect("inherited");
+    for socket in [&socket, &stats] {
+        socket.set_cloexec(false).expect("inherited");
+    }
     let proxy = Proxy::spawn(&Program::Pronk, &config, &["-db"]);
-    socket.set_cloexec(true).expect("no longer inherited");
-    drop(socket);
+    for socket in [socket, stats] {
+        socket.set_cloexec(true).expect("no longer inherited");
+    }
     let client = wait_for(PATIENCE, || TcpStream::connect(address).ok());
     let mut client = Peer::over(client.unwrap_or_else(|| panic!("{}", proxy.stderr())));
     assert!(client.send(b"through"));
     assert_eq!(server.accept().receive_text(7), "through");
+    // Where they are bound is told, not by what number they came.
+    let sockets = ask(&path, "show cli sockets\n").expect("an answer");
+    assert!(sockets.contains(&format!("\nunix@{} admin all\n", path.display())), "{sockets}");
+    let stat = ask(&path, "show stat x 8 -1\n").expect("an answer");
+    assert!(stat.contains(&format!(",{address},")) && stat.contains(",tcpv4,"), "{stat}");
 }
 
 #[test]
@@ -218,22 +231,27 @@ fn unix_and_abstract_sockets_are_served() {
     let path = directory.path().join("x.sock");
     let name = format!("pronk-test-{}", std::process::id());
     let sections = format!(
-        "listen x\n  bind unix@{} mode 600\n  bind abns@{name}\n  server s1 127.0.0.1:{}\n",
+        "listen x\n  option socket-stats\n  bind unix@{} mode 600\n  bind abns@{name}\n  bind abnsz@{name}\n  server s1 127.0.0.1:{}\n",
         path.display(),
         server.port()
     );
-    let _running = Running::start("", &sections);
+    let running = Running::start("", &sections);
     assert_eq!(fs::metadata(&path).expect("a socket").permissions().mode() & 0o777, 0o600);
     let mut client = UnixStream::connect(&path).expect("connected");
     client.write_all(b"by path").expect("sent");
     assert_eq!(server.accept().receive_text(7), "by path");
     // As in HAProxy the name is filled up to its whole length.
-    let mut full = name.into_bytes();
+    let mut full = name.clone().into_bytes();
     full.resize(107, 0);
-    let address = std::os::unix::net::SocketAddr::from_abstract_name(full).expect("a name");
-    let mut client = UnixStream::connect_addr(&address).expect("connected");
-    client.write_all(b"by name").expect("sent");
-    assert_eq!(server.accept().receive_text(7), "by name");
+    // `abnsz@` leaves it as it is.
+    for name in [full, name.into_bytes()] {
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(name).expect("a name");
+        let mut client = UnixStream::connect_addr(&address).expect("connected");
+        client.write_all(b"by name").expect("sent");
+        assert_eq!(server.accept().receive_text(7), "by name");
+    }
+    let stat = running.ask("show stat x 4 -1") + &running.ask("show stat x 8 -1");
+    assert!(stat.contains(",abnsz_stream,") && stat.contains(",abns_stream,"), "{stat}");
 }
 
 #[test]

@@ -44,8 +44,10 @@ fn shown(address: &ListenAddress) -> String {
         ListenAddress::Tcp(address) if address.is_ipv4() => format!("ipv4@{address}"),
         ListenAddress::Tcp(address) => format!("ipv6@{address}"),
         ListenAddress::Unix(path) => format!("unix@{}", path.display()),
-        ListenAddress::Abstract(name) => format!("abns@{name}"),
-        ListenAddress::Fd(fd) => format!("fd@{fd}"),
+        ListenAddress::Abstract(name) => name.to_string(),
+        ListenAddress::Fd(fd) => {
+            crate::sys::socket::inherited_address(*fd).map_or_else(|| format!("fd@{fd}"), |at| shown(&at))
+        }
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) enum Transport {
 pub(super) enum Family {
     Ip(HostFamily),
     Unix,
-    Abstract,
+    Abstract {
+        padded: bool,
+    },
     Fd,
     /// Known to HAProxy, not served here.
     Unserved(&'static str),
@@ -39,10 +41,10 @@ const FAMILIES: &[(&str, Family)] = &[
     ("ipv4@", Family::Ip(HostFamily::V4)),
     ("ipv6@", Family::Ip(HostFamily::V6)),
     ("unix@", Family::Unix),
-    ("abns@", Family::Abstract),
+    ("abns@", Family::Abstract { padded: true }),
+    ("abnsz@", Family::Abstract { padded: false }),
     ("fd@", Family::Fd),
     ("sockpair@", Family::Unserved("sockpair")),
-    ("abnsz@", Family::Unserved("abnsz")),
     ("quic4@", Family::Unserved("quic4")),
     ("quic6@", Family::Unserved("quic6")),
     ("mptcp@", Family::Unserved("mptcp")),

@@ -44,7 +44,10 @@ fn sockets_by_path_name_and_number() {
     assert_eq!(bind("/run/x"), Ok(vec![unix("/run/x")]));
     assert_eq!(bind("unix@x"), Ok(vec![unix("x")]));
     assert_eq!(bind("uxst@/run/x"), Ok(vec![unix("/run/x")]));
-    assert_eq!(bind("abns@x"), Ok(vec![Address::Abstract("x".to_owned())]));
+    for (text, padded) in [("abns@x", true), ("abnsz@x", false), ("stream+abnsz@x", false)] {
+        let name = AbstractName { text: "x".to_owned(), padded };
+        assert_eq!(bind(text), Ok(vec![Address::Abstract(name)]), "{text}");
+    }
     assert_eq!(bind("fd@3"), Ok(vec![Address::Fd(3)]));
     assert_eq!(one("udp@127.0.0.1:514", Usage::Log), Ok(Address::Ip(ip("127.0.0.1"), Port::Fixed(514))));
     assert_eq!(one("uxdg@/dev/log", Usage::Log), Ok(unix("/dev/log")));

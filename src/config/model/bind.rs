@@ -1,5 +1,6 @@
 //! Addresses to listen on.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -80,9 +81,24 @@ pub enum ListenAddress {
     /// A Unix stream socket by path.
     Unix(PathBuf),
     /// A Unix stream socket in the abstract namespace.
-    Abstract(String),
+    Abstract(AbstractName),
     /// An inherited descriptor, already bound.
     Fd(i32),
+}
+
+/// A name in the abstract namespace of Unix sockets (configuration manual, section 11.1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AbstractName {
+    /// Without the NUL that marks the namespace.
+    pub text: String,
+    /// `abns@`: filled up with NULs to the whole length of an address; `abnsz@`: as long as it is written.
+    pub padded: bool,
+}
+
+impl fmt::Display for AbstractName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", if self.padded { "abns" } else { "abnsz" }, self.text)
+    }
 }
 
 /// Owner and mode of a Unix socket's file.

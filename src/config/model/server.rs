@@ -66,7 +66,7 @@ pub enum ServerAddress {
     /// A Unix stream socket.
     Unix(PathBuf),
     /// A Unix stream socket in the abstract namespace.
-    Abstract(String),
+    Abstract(super::AbstractName),
 }
 
 /// Health-check settings of one server.

@@ -109,7 +109,7 @@ fn server_addresses_may_follow_the_clients_port() {
             ServerAddress::TcpMapped(ip, 0),
             ServerAddress::TcpMapped(ip, -10),
             ServerAddress::Tcp("[::1]:7".parse().unwrap()),
-            ServerAddress::Abstract("x".to_owned()),
+            ServerAddress::Abstract(AbstractName { text: "x".to_owned(), padded: true }),
         ]
     );
 }
