@@ -26,6 +26,13 @@ pub enum Order {
     },
     /// `clear counters all`: failed checks and changes of sides are counted anew.
     Forget,
+    /// `clear counters server`: the same of one server.
+    ForgetServer {
+        /// Its backend.
+        proxy: ProxyId,
+        /// Its index in the backend.
+        server: u16,
+    },
     /// Another configuration, which carries the identities of the one before
     /// ([`crate::config::align`]).
     Replace {

@@ -257,8 +257,8 @@ impl WorkerCounters {
         self.servers.extend_to(servers, CachePadded::default);
     }
 
-    /// Gives a server's cell to another server: its counts begin anew. Only when the former one has had no
-    /// session for a while.
+    /// A server's counts begin anew, because its cell is given to another one that has had no session for a
+    /// while, or by `clear counters server`. In the second case only by the owning thread.
     pub fn forget_server(&self, server: ServerId) {
         self.server(server).clear();
     }

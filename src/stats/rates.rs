@@ -142,6 +142,13 @@ impl Rates {
         self.all_mut().for_each(|past| past.max = 0);
     }
 
+    /// `clear counters server`: the largest rate of a server begins anew.
+    pub fn forget_server(&mut self, server: ServerId) {
+        if let Some(past) = self.servers.get_mut(server.0 as usize) {
+            past.max = 0;
+        }
+    }
+
     /// All but that of the processor's time.
     fn all_mut(&mut self) -> impl Iterator<Item = &mut Past> {
         let alone = [&mut self.connections, &mut self.sessions, &mut self.bytes_out];

@@ -42,6 +42,7 @@ impl Worker {
             Command::Carry(slots) => self.carry(slots),
             Command::Forget(Forget::Maxima) => self.counters.forget_maxima(),
             Command::Forget(Forget::All) => self.counters.forget(),
+            Command::Forget(Forget::Server(server)) => self.counters.forget_server(*server),
         }
         self.mailbox.give_back(order);
     }

@@ -78,6 +78,37 @@ fn counters_go_on_where_the_file_says() {
 }
 
 #[test]
+fn the_counts_of_one_server_begin_anew() {
+    let (echo, port) = (Threads::echo(), Port::reserve());
+    let text = sections(&port, echo.port()).replace("guid one\n", "guid one check inter 10m\n");
+    let running = Running::start("  nbthread 2\n", &text);
+    sessions(&port, 3);
+    let counted = wait_for(PATIENCE, || (value(&running, ["b", "BACKEND"], "bout") == 15).then_some(()));
+    assert!(counted.is_some(), "{}", running.ask("show stat"));
+    running.ask("set server b/named health down;set server b/named health up");
+    for (line, answer) in [
+        ("operator;clear counters server b/named", "\nPermission denied\n\n"),
+        ("clear counters server", "Require 'backend/server'.\n\n"),
+        ("clear counters server b/x", "No such server.\n\n"),
+        ("clear counters server x/named", "No such backend.\n\n"),
+    ] {
+        assert_eq!(running.ask(line), answer, "{line}");
+    }
+    let row = ["b", "named"];
+    assert_eq!((value(&running, row, "stot"), value(&running, row, "chkdown")), (3, 1));
+    assert_eq!(running.ask("clear counters server b/named"), "\n");
+    for name in ["stot", "bin", "bout", "lbtot", "smax", "rate_max", "chkdown", "connect"] {
+        assert_eq!(value(&running, row, name), 0, "{name}");
+    }
+    // Nobody else's.
+    assert_eq!(value(&running, ["b", "BACKEND"], "stot"), 3);
+    assert_eq!(value(&running, ["f", "FRONTEND"], "stot"), 3);
+    sessions(&port, 1);
+    let counted = wait_for(PATIENCE, || (value(&running, row, "stot") == 1).then_some(()));
+    assert!(counted.is_some(), "{}", running.ask("show stat"));
+}
+
+#[test]
 fn a_file_that_cannot_be_used_is_told_and_the_process_starts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("counters");

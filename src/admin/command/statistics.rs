@@ -1,10 +1,10 @@
-//! `show info`, `show stat`, `show schema json`, `show activity`, `clear counters`.
+//! `show info`, `show stat`, `show schema json`, `show activity`, `clear counters`, of everything or of a server.
 
 use super::super::Powers;
 use super::super::answer::Answer;
 use super::super::console::Console;
 use super::super::filter::Filter;
-use super::{Row, Typed, row};
+use super::{Row, Typed, row, servers};
 use crate::config::model::CliLevel::{Admin, Operator, User};
 use crate::health::Order;
 use crate::stats::{self, Format, Style};
@@ -12,6 +12,7 @@ use crate::worker::mailbox::{Command, Forget};
 
 pub(super) const ROWS: &[Row] = &[
     row("clear counters", "[all]", "count maxima, or everything, anew", Operator),
+    row("clear counters server", "<backend>/<server> [force]", "count everything of a server anew", Admin),
     row("dump stats-file", "", "counters, to be kept for 'stats-file'", User),
     row("show activity", "", "what each worker carries and has done", Operator),
     row("show info", "[desc|json|typed|float]*", "what the process is and does", User),
@@ -27,6 +28,9 @@ pub(super) const ROWS: &[Row] = &[
 pub(super) async fn run(console: &mut Console, typed: Typed<'_>) -> Answer {
     if typed.row.words == "clear counters" {
         return clear(console, typed.word(0) == "all").await;
+    }
+    if typed.row.words == "clear counters server" {
+        return clear_server(console, typed.word(0)).await;
     }
     let sources = console.powers().shared.borrow();
     match typed.row.words {
@@ -95,6 +99,29 @@ async fn clear(console: &Console, all: bool) -> Answer {
     if all {
         sources.forgotten_sessions = sessions.cast_signed();
     }
+    Answer::done()
+}
+
+/// State and checks of the server go on.
+async fn clear_server(console: &Console, path: &str) -> Answer {
+    let Powers { shared, crew, health, .. } = console.powers().clone();
+    let (proxy, server, id) = {
+        let sources = shared.borrow();
+        match servers::place(&sources.config, path) {
+            Ok((proxy, at)) => (proxy, at, sources.table.load().backend(proxy).servers[usize::from(at)].id),
+            Err(refusal) => return refusal,
+        }
+    };
+    for worker in 0..crew.count() {
+        crew.order(worker, Command::Forget(Forget::Server(id))).await;
+    }
+    if let Err(text) = health.order(Order::ForgetServer { proxy, server }).await {
+        return Answer::refusal(text);
+    }
+    let mut sources = shared.borrow_mut();
+    sources.load.server(id).forget_peaks();
+    sources.rates.forget_server(id);
+    sources.counters.iter().skip(sources.workers).for_each(|own| own.forget_server(id));
     Answer::done()
 }
 

@@ -25,6 +25,7 @@ impl Engine {
         asked.answer(|order| match order {
             Order::Server { proxy, server, change } => self.change((proxy, server), change),
             Order::Forget => self.forget_counts(),
+            Order::ForgetServer { proxy, server } => self.forget_counts_of((proxy, server)),
             Order::Replace { base, next } => self.replace(&base, next, Additions::default()),
             Order::Reload { base, next, logs } => self.replace(&base, next, logs),
         });
@@ -33,6 +34,14 @@ impl Engine {
     fn forget_counts(&mut self) -> Reply {
         self.reports.iter_mut().for_each(|report| (report.fails, report.downs) = (0, 0));
         self.publisher.forget_counts();
+        Ok(String::new())
+    }
+
+    fn forget_counts_of(&mut self, at: Place) -> Reply {
+        if let Some(target) = self.target_of(at) {
+            (self.reports[target].fails, self.reports[target].downs) = (0, 0);
+        }
+        self.alter(at, |entry| (entry.state.check.fails, entry.state.check.downs) = (0, 0));
         Ok(String::new())
     }
 

@@ -53,6 +53,8 @@ pub enum Forget {
     Maxima,
     /// Everything that `show stat` has.
     All,
+    /// Everything of one server.
+    Server(ServerId),
 }
 
 /// The end of a pause.
