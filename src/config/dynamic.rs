@@ -1,5 +1,5 @@
-//! Servers that commands add to and take from a running configuration (management manual, `add server`,
-//! `del server`).
+//! Servers that commands add to and take from a running configuration, and give other names (management manual,
+//! `add server`, `del server`, `set server name`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,6 +9,9 @@ use super::keyword::NOT_DYNAMIC;
 use super::lexer::{Line, Modifier, Word};
 use super::model::{Config, Origin, Proxy, ProxyId, Server};
 use super::server::parse_dynamic_server;
+use super::value;
+
+const SAME_NAME: &str = "Already exists a server with the same name in backend.";
 
 /// The first automatic id of a server.
 const FIRST: u32 = 1;
@@ -19,7 +22,7 @@ pub fn add_server(config: &Config, proxy: ProxyId, words: &[String]) -> Result<C
     let settings = &config.proxies[usize::from(proxy.0)];
     let (server, id) = read(settings, words)?;
     if settings.servers.iter().any(|known| known.name == server.name) {
-        return Err("Already exists a server with the same name in backend.".to_owned());
+        return Err(SAME_NAME.to_owned());
     }
     if settings.servers.len() >= usize::from(u16::MAX) - 1 {
         return Err(format!("too many servers: {} are possible.", u16::MAX - 1));
@@ -35,6 +38,20 @@ pub fn del_server(config: &Config, proxy: ProxyId, server: u16) -> Config {
     with(config, proxy, |settings| {
         settings.servers.remove(usize::from(server));
     })
+}
+
+/// `config` with another name for server number `server` of `proxy`. The error is why that cannot be.
+pub fn rename_server(config: &Config, proxy: ProxyId, server: u16, name: &str) -> Result<Config, String> {
+    if let Some(odd) = value::odd_in_name(name) {
+        return Err(format!("character '{odd}' is not permitted in server name '{name}'."));
+    }
+    if config.proxies[usize::from(proxy.0)].servers.iter().any(|known| known.name == name) {
+        return Err(SAME_NAME.to_owned());
+    }
+    Ok(with(config, proxy, |settings| {
+        let server = &mut settings.servers[usize::from(server)];
+        server.former_name = Some(std::mem::replace(&mut server.name, name.to_owned()));
+    }))
 }
 
 fn with(config: &Config, proxy: ProxyId, change: impl FnOnce(&mut Proxy)) -> Config {
@@ -135,6 +152,18 @@ mod tests {
         let gone = del_server(&three, ProxyId(0), 1);
         assert_eq!(shown(&gone), ["s1 1 File", "s3 2 Command { ready: true }"]);
         assert_eq!(shown(&add(&gone, "s4 :1").expect("added"))[2], "s4 3 Command { ready: false }");
+    }
+
+    #[test]
+    fn a_server_gets_another_name_that_is_free() {
+        let two = add(&config(), "s2 10.0.0.2:21050").expect("added");
+        let renamed = rename_server(&two, ProxyId(0), 0, "pod-7").expect("renamed");
+        let server = &renamed.proxies[0].servers[0];
+        assert_eq!((&*server.name, server.former_name.as_deref(), server.id), ("pod-7", Some("s1"), 1));
+        assert!(add(&renamed, "s1 10.0.0.3:21050").is_ok(), "the former name is free");
+        let refused = |name| rename_server(&two, ProxyId(0), 0, name).expect_err(name);
+        assert_eq!(refused("s2"), "Already exists a server with the same name in backend.");
+        assert_eq!(refused("s/2"), "character '/' is not permitted in server name 's/2'.");
     }
 
     #[test]

@@ -312,6 +312,7 @@ impl ServerOptions {
     fn server(&self, name: &str, written: &str, address: ServerAddress) -> Server {
         Server {
             name: name.to_owned(),
+            former_name: None,
             id: 0,
             custom_id: false,
             guid: self.guid.clone(),

@@ -89,7 +89,8 @@ impl Cells {
         let dynamic = weights_are_dynamic(settings);
         let servers = (0..).zip(&settings.servers).map(|(at, server)| {
             let place = Place::Server(proxy, at);
-            match known.get(server.name.as_str()) {
+            let former = || known.get(server.former_name.as_deref()?);
+            match known.get(server.name.as_str()).or_else(former) {
                 Some((entry, written)) => {
                     self.places[entry.id.0 as usize] = Some(place);
                     let mut entry = entry.following(written, server, now_ms);

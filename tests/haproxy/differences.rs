@@ -87,6 +87,14 @@ const DIFFERENCES: &[Difference] = &[
         reason: "2.6 calls the ACL a map, which was mended in 3.x",
     },
     Difference {
+        scenario: "every_command_answers_as_haproxy",
+        field: "answer",
+        haproxy: "set server b/s2 name x => usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | check-port | fqdn | health | ssl | state | weight",
+        pronk: "set server b/s2 name x => Only servers in maintenance mode can be renamed.",
+        section: "management manual 9.3, set server name",
+        reason: "servers get other names since 3.5",
+    },
+    Difference {
         scenario: "page_lines_of_httplog",
         field: "log",
         haproxy: "<134> st st/<STATS> 0/0/0/-1/0 400 … - - LR-- 1/1/0/0/0 0/0 \"GET /stats HTTP/1.1\"",

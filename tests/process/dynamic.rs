@@ -50,6 +50,49 @@ fn servers_come_and_go_under_load_and_no_session_notices() {
 }
 
 #[test]
+fn a_server_in_maintenance_gets_another_name_and_keeps_everything_else() {
+    let (echo, port) = (Threads::echo(), Port::reserve());
+    let file = format!(
+        "listen x\n  bind 127.0.0.1:{}\n  server a 127.0.0.1:{} weight 7\n  server b 127.0.0.1:9 disabled\n",
+        port.number,
+        echo.port()
+    );
+    let running = Running::start("", &file);
+    let mut held = Peer::connect(port.address());
+    held.send(b"one");
+    assert_eq!(held.receive(3), b"one");
+    for (line, answer) in [
+        ("set server x/a name pod", "Only servers in maintenance mode can be renamed.\n\n"),
+        ("set weight x/a 5;set server x/a state maint", "\n\n"),
+        ("set server x/a name", "'set server <srv> name' expects the new name.\n\n"),
+        ("set server x/a name b", "Already exists a server with the same name in backend.\n\n"),
+        ("set server x/a name p%d", "character '%' is not permitted in server name 'p%d'.\n\n"),
+        ("operator;set server x/a name pod", "\nPermission denied\n\n"),
+        ("set server x/a name pod", "\n"),
+        ("get weight x/pod;get weight x/a", "5 (initial 7)\n\nNo such server.\n\n"),
+    ] {
+        assert_eq!(running.ask(line), answer, "{line}");
+    }
+    assert_eq!(servers(&running), ["pod 1 1", "b 2 5"]);
+    assert!(running.ask("show sess").contains(" srv=pod "));
+    assert!(running.ask("show stat x 4 1").contains("\nx,pod,0,0,1,1,,1,"));
+    held.send(b"two");
+    assert_eq!(held.receive(3), b"two");
+    // There and back, and into service.
+    running.ask("set server x/pod name a;set server x/a name pod;set server x/pod state ready");
+    let mut other = Peer::connect(port.address());
+    other.send(b"new");
+    assert_eq!(other.receive(3), b"new");
+    let both = running.ask("add server x/a 127.0.0.1:9;del server x/a");
+    assert_eq!(both, "New server registered.\n\nServer deleted.\n\n", "the name is free");
+    // The file knows nothing of it.
+    reload(&running, &file);
+    assert_eq!(servers(&running), ["a 1 0", "b 2 5"]);
+    held.send(b"six");
+    assert_eq!(held.receive(3), b"six");
+}
+
+#[test]
 fn a_reload_keeps_them_until_the_file_has_their_name() {
     let (one, two) = (Threads::echo(), Threads::echo());
     let port = Port::reserve();

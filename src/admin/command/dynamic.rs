@@ -1,7 +1,8 @@
 //! Servers that come and go while the process runs.
 //!
 //! Such a server lives in the running configuration alone. It stays through `reload`, until the file has a
-//! server of its name; a new process does not know it. One of the file that was deleted comes back with `reload`.
+//! server of its name; a new process does not know it. One of the file that was deleted or renamed comes back with
+//! `reload`.
 
 use std::sync::Arc;
 
@@ -72,6 +73,22 @@ async fn del_server(console: &Console, path: &str) -> Answer {
         }
     };
     change(console, removed).await
+}
+
+/// `set server NAME name`: a server in maintenance keeps everything but its name.
+pub(super) async fn rename(console: &Console, path: &str, name: &str) -> Answer {
+    if name.is_empty() {
+        return Answer::refusal("'set server <srv> name' expects the new name.");
+    }
+    let renamed = |config: &Config| {
+        let place = servers::place(config, path)?;
+        if obstacle(console, place) == Some(Obstacle::Service) {
+            return Err(Answer::refusal("Only servers in maintenance mode can be renamed."));
+        }
+        let next = dynamic::rename_server(config, place.0, place.1, name).map_err(Answer::refusal)?;
+        Ok((next, String::new()))
+    };
+    change(console, renamed).await
 }
 
 /// Why a server cannot be deleted yet.

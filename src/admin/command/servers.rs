@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::answer::Answer;
 use super::super::console::Console;
-use super::{Row, Typed, row};
+use super::{Row, Typed, dynamic, row};
 use crate::config::model::CliLevel::{Admin, User};
 use crate::config::model::{Config, ProxyId};
 use crate::health::{Asker, Forced, Order, Port, Reply, ServerChange, Service, Weight};
@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     row("enable server", "<backend>/<server>", "put a server back into service", Admin),
     row("get weight", "<backend>/<server>", "a server's weight now and as configured", User),
     row("set maxconn server", "<backend>/<server> <maxconn>", "change a server's limit", Admin),
-    row("set server", "<backend>/<server> [opts]", "change a server's state, weight, address", Admin),
+    row("set server", "<backend>/<server> [opts]", "change a server's state, weight, address, name", Admin),
     row("set weight", "<backend>/<server> <weight>[%]", "change a server's weight", Admin),
 ];
 
@@ -36,6 +36,9 @@ pub(super) async fn run(console: &mut Console, typed: Typed<'_>) -> Answer {
     };
     let wish = match typed.row.words {
         "get weight" => return weight_of(console, place),
+        "set server" if typed.word(1) == "name" => {
+            return dynamic::rename(console, typed.word(0), typed.word(2)).await;
+        }
         "set server" => wish(&typed.arguments[1..]),
         "set weight" => weight(typed.word(1)),
         "set maxconn server" => maxconn(typed.word(1)),

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub struct Server {
     /// Name.
     pub name: String,
+    /// The name before `set server name`.
+    pub former_name: Option<String>,
     /// HAProxy's numeric id inside its backend, from 1.
     pub id: u32,
     /// The file gives the id.
@@ -107,6 +109,7 @@ impl Server {
     pub fn new(name: impl Into<String>, id: u32, address: SocketAddr) -> Server {
         Server {
             name: name.into(),
+            former_name: None,
             id,
             custom_id: false,
             guid: None,
