@@ -67,6 +67,7 @@ pub const FLAGS: &[Flag] = &[
     flag("-L", Value("NAME"), Honoured, "local peer name, HAPROXY_LOCALPEER in the configuration"),
     flag("-dW", Nothing, Honoured, "refuse to start if there is a warning"),
     flag("-dD", Nothing, Honoured, "show diagnostics about suspicious settings"),
+    flag("-dr", Nothing, Honoured, "servers whose names have no address start in maintenance"),
     flag("-dS", Nothing, Honoured, "never splice"),
     flag("-dR", Nothing, Honoured, "no SO_REUSEPORT: the workers share one socket for each address"),
     flag("-4", Nothing, Honoured, "prefer IPv4 addresses of host names"),
@@ -99,12 +100,6 @@ pub const FLAGS: &[Flag] = &[
     flag("-dt", Suffix, Refused("set PRONK_LOG=debug in the environment instead"), "traces"),
     flag("-de", Nothing, Ignored(URING), "no epoll"),
     flag("-dp", Nothing, Ignored(URING), "no poll"),
-    flag(
-        "-dr",
-        Nothing,
-        Ignored("a name without address is an error that says so"),
-        "skip unresolvable names",
-    ),
     flag("-dF", Nothing, Ignored("there is no buffer forwarding to disable"), "no fast forwarding"),
     flag(
         "-dG",

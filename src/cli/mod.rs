@@ -201,6 +201,7 @@ fn honour(name: &str, value: Option<OsString>, to: &mut Invocation) -> Result<Op
         "-dW" => to.zero_warning = true,
         "-dL" => to.dumps.libraries = true,
         "-dc" => to.dumps.cpus = true,
+        "-dr" => to.skip_unresolved = true,
         "-dS" => to.no_splice = true,
         "-dR" => to.no_reuseport = true,
         "-4" => to.ipv4_first = true,

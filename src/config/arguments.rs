@@ -56,6 +56,12 @@ impl<'a> Arguments<'a> {
         self.report.alert(self.line, self.line.span(at), text).form(self.form).help(help);
     }
 
+    /// The same as a warning.
+    pub fn warn(&mut self, at: usize, text: impl AsRef<str>, help: impl Into<String>) {
+        let text = format!("{}{}", self.prefix, text.as_ref());
+        self.report.warning(self.line, self.line.span(at), text).form(self.form).help(help);
+    }
+
     /// An error at the word taken last.
     pub fn alert_last(&mut self, text: impl AsRef<str>, help: impl Into<String>) {
         self.alert(self.at - 1, text, help);

@@ -1,6 +1,6 @@
 //! `server` and `default-server` lines (configuration manual, section 5.2).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::address::{self, Address, Host, Port, Usage};
 use super::arguments::Arguments;
@@ -103,9 +103,9 @@ pub(super) fn parse_server(
     };
     let mut options = defaults.clone();
     parse_options(&mut options, Places::SERVER, &mut words, supplies);
-    let address = server_address(address?, written, &options, &mut words, supplies)?;
+    let Place { address, unresolved } = server_address(address?, written, &options, &mut words, supplies)?;
     check_port_known(&options, &address, name, &mut words);
-    let server = options.server(name, written, address);
+    let server = Server { unresolved, ..options.server(name, written, address) };
     Some(ServerLine { line: line.clone(), server, id: options.id, cookie: options.cookie })
 }
 
@@ -135,7 +135,7 @@ pub(super) fn parse_dynamic_server(
     let mut supplies = Supplies::default();
     let mut options = ServerOptions::default();
     parse_options(&mut options, Places::SERVER, &mut words, &mut supplies);
-    let address = server_address(address, written, &options, &mut words, &mut supplies)?;
+    let Place { address, .. } = server_address(address, written, &options, &mut words, &mut supplies)?;
     if options.checked && matches!(address, ServerAddress::TcpMapped(..)) && options.check.port.is_none() {
         let text = format!(
             "config: backend '{proxy}': server '{name}' has neither service port nor check port nor tcp_check \
@@ -184,28 +184,38 @@ fn parse_options(
     }
 }
 
+/// Where a server is, or will be once its address is known.
+struct Place {
+    address: ServerAddress,
+    unresolved: bool,
+}
+
 fn server_address(
     address: Address,
     written: &str,
     options: &ServerOptions,
     words: &mut Arguments<'_>,
     supplies: &mut Supplies,
-) -> Option<ServerAddress> {
+) -> Option<Place> {
+    let known = |address| Some(Place { address, unresolved: false });
     let (host, port) = match address {
         Address::Ip(host, port) => (host, port),
-        Address::Unix(path) => return Some(ServerAddress::Unix(path)),
-        Address::Abstract(name) => return Some(ServerAddress::Abstract(name)),
+        Address::Unix(path) => return known(ServerAddress::Unix(path)),
+        Address::Abstract(name) => return known(ServerAddress::Abstract(name)),
         Address::Fd(_) => {
             words.alert(2, format!("'{written}' is no address to connect to."), "write ADDRESS:PORT");
             return None;
         }
     };
     let ip = options.initial_ip(&host, words, supplies)?;
-    Some(match port {
+    let unresolved = ip.is_none();
+    let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let address = match port {
         Port::Fixed(port) => ServerAddress::Tcp(SocketAddr::new(ip, port)),
         Port::Offset(offset) => ServerAddress::TcpMapped(ip, offset),
         Port::None | Port::Range(..) => ServerAddress::TcpMapped(ip, 0),
-    })
+    };
+    Some(Place { address, unresolved })
 }
 
 fn check_port_known(options: &ServerOptions, address: &ServerAddress, name: &str, words: &mut Arguments<'_>) {
@@ -281,31 +291,54 @@ impl ServerOptions {
         }
     }
 
-    /// The address to start with: a literal one, or what `init-addr` leads to for a name.
-    fn initial_ip(&self, host: &Host, words: &mut Arguments<'_>, supplies: &mut Supplies) -> Option<IpAddr> {
+    /// The address to start with: a literal one, or what `init-addr` leads to for a name; None inside: none for now.
+    fn initial_ip(
+        &self,
+        host: &Host,
+        words: &mut Arguments<'_>,
+        supplies: &mut Supplies,
+    ) -> Option<Option<IpAddr>> {
         let name = match host {
-            Host::Ip(ip) => return Some(*ip),
+            Host::Ip(ip) => return Some(Some(*ip)),
             Host::Name(name) => name,
         };
-        let mut why = "'init-addr' does not name libc".to_owned();
+        let mut may_wait = supplies.skip_unresolved;
+        // Why the system knows no address, once it was asked.
+        let mut why = None;
         for method in &self.init_addr {
             match method {
-                InitAddr::Ip(ip) => return Some(*ip),
-                InitAddr::None => why.push_str(
-                    "; 'none' needs a resolver that finds the address later, which is not supported here",
-                ),
+                InitAddr::Ip(ip) => return Some(Some(*ip)),
+                InitAddr::None => {
+                    may_wait = true;
+                    break;
+                }
                 InitAddr::Last => {}
                 InitAddr::Libc => match supplies.hosts.of(name) {
-                    Ok(ip) => return Some(ip),
-                    Err(error) => why = error,
+                    Ok(ip) => return Some(Some(ip)),
+                    Err(error) => why = Some(error),
                 },
             }
         }
-        words.alert(
-            2,
-            format!("could not resolve address '{}'.", name.name),
-            format!("{why}; write an address, or add the name to /etc/hosts"),
-        );
+        let name = &name.name;
+        match why {
+            None if may_wait => return Some(None),
+            Some(why) if may_wait => {
+                let text = format!("could not resolve address '{name}', disabling server.");
+                let help = format!("{why}; 'set server <backend>/<server> addr' tells the address later");
+                words.warn(2, text, help);
+                return Some(None);
+            }
+            None => words.alert(
+                2,
+                format!("no method found to resolve address '{name}'."),
+                "'init-addr' does not name libc; write an address, or add libc",
+            ),
+            Some(why) => words.alert(
+                2,
+                format!("could not resolve address '{name}'."),
+                format!("{why}; write an address, or add the name to /etc/hosts"),
+            ),
+        }
         None
     }
 
@@ -319,6 +352,7 @@ impl ServerOptions {
             origin: Origin::File,
             host: written.to_owned(),
             address,
+            unresolved: false,
             weight: self.weight,
             backup: self.backup,
             disabled: self.disabled,

@@ -30,6 +30,8 @@ pub struct Supplies {
     pub groups: Answers<String, u32>,
     /// Texts of files; an error says in HAProxy's words why there is none.
     pub files: Answers<String, Arc<str>>,
+    /// `-dr`: a server whose name has no address starts in maintenance.
+    pub skip_unresolved: bool,
 }
 
 impl Supplies {
@@ -43,7 +45,7 @@ impl Supplies {
 
     /// What was asked for in vain.
     pub fn into_wants(self) -> Wants {
-        let Supplies { hosts, users, groups, files } = self;
+        let Supplies { hosts, users, groups, files, .. } = self;
         Wants { hosts: hosts.missed, users: users.missed, groups: groups.missed, files: files.missed }
     }
 }

@@ -5,7 +5,10 @@ use super::verdict::{Standing, Turn};
 
 mod service;
 
-pub use service::{drains, enters_maintenance, goes_on_draining, leaves_drain, leaves_maintenance, stopping};
+pub use service::{
+    drains, enters_maintenance, goes_on_draining, leaves_drain, leaves_maintenance, resolves,
+    stays_in_maintenance, stopping,
+};
 
 /// Why a server changed sides, when `set server … health` said so.
 pub const BY_CLI: &str = ", changed from CLI";

@@ -39,6 +39,8 @@ pub struct Invocation {
     pub diagnostics: bool,
     /// `-dW`.
     pub zero_warning: bool,
+    /// `-dr`.
+    pub skip_unresolved: bool,
     /// `-dS`.
     pub no_splice: bool,
     /// `-dR`.

@@ -135,7 +135,8 @@ fn unread(Unreadable { path, errno }: &Unreadable) -> String {
 
 /// Parses what was read.
 pub(super) fn parse_material(material: Material, invocation: &Invocation, has_master: bool) -> Reading {
-    let Material { sources, supplies } = material;
+    let Material { sources, mut supplies } = material;
+    supplies.skip_unresolved = invocation.skip_unresolved;
     let environment = environment_for(&sources, invocation, has_master);
     let (config, diagnostics) = config::parse(&sources, &environment, &supplies);
     Reading { config, diagnostics, supplies }

@@ -10,6 +10,9 @@ pub(super) fn server(state: &ServerState) -> Value {
     let check = &state.check;
     let full = check.rise + check.fall.saturating_sub(1);
     let checked = state.checks == Checks::On;
+    if state.admin.unresolved {
+        return Value::text("MAINT (resolution)");
+    }
     if state.admin.maint {
         return Value::text("MAINT");
     }

@@ -339,6 +339,7 @@ impl Subject<'_> {
     pub(super) fn address(&self) -> Value {
         match self.entity {
             Entity::Listener(_, bind) => listen_address(&bind.address),
+            Entity::Server(entry, _) if entry.state.admin.unresolved => Value::Empty,
             Entity::Server(entry, _) => server_address(&entry.address),
             _ => Value::Empty,
         }

@@ -9,7 +9,7 @@ use crate::load::Load;
 use crate::session::op::ServerId;
 
 use super::backend::{Backend, ServerEntry};
-use super::state::{CheckReport, Health, ServerState};
+use super::state::{Admin, CheckReport, Health, ServerState};
 use super::{Place, Snapshot};
 
 /// The cell of a server that is gone is given to another one this long after its last session at the
@@ -142,7 +142,7 @@ impl ServerEntry {
         if written.weight == server.weight {
             entry.uweight = self.uweight;
         }
-        if written.address == server.address {
+        if same_address(written, server) {
             entry.address = self.address.clone();
         }
         let check_at = |server: &Server| server.check.map(|check| (check.address, check.port));
@@ -161,17 +161,26 @@ impl ServerEntry {
     }
 }
 
+/// Whether both lines lead to one address, or both to none under one name.
+fn same_address(written: &Server, server: &Server) -> bool {
+    let told = |server: &Server| (server.address.clone(), server.unresolved.then(|| server.host.clone()));
+    told(written) == told(server)
+}
+
 impl ServerState {
     fn following(&self, written: &Server, server: &Server, now_ms: u64) -> ServerState {
         let initial = ServerState::initial(server);
         let admin = if written.disabled == server.disabled { self.admin } else { initial.admin };
+        let unresolved =
+            if same_address(written, server) { self.admin.unresolved } else { server.unresolved };
+        let admin = Admin { unresolved, ..admin };
         let same_kind = written.check.is_some() == server.check.is_some();
         let checks = if same_kind { self.checks } else { initial.checks };
-        let (health, check) = match admin.maint == self.admin.maint {
+        let (health, check) = match admin.is_out() == self.admin.is_out() {
             true => self.health_following(written, server, initial),
             false => (initial.health, initial.check),
         };
-        let health = if admin.maint { Health::Down } else { health };
+        let health = if admin.is_out() { Health::Down } else { health };
         let changed = (self.health, self.admin) != (health, admin);
         let (since_ms, aged_ms) = if changed { (now_ms, 0) } else { (self.since_ms, self.aged_ms) };
         ServerState { health, admin, checks, since_ms, aged_ms, check }
@@ -330,6 +339,31 @@ mod tests {
         slower.servers[0].check = None;
         rig.replace(vec![slower], 4);
         assert_eq!(rig.entry("a").state.checks, Checks::Absent);
+    }
+
+    #[test]
+    fn a_server_without_an_address_keeps_the_one_it_is_told_until_the_file_knows_better() {
+        let server = |unresolved, port| {
+            let mut proxy = backend(&["a"]);
+            let address = crate::config::model::ServerAddress::Tcp(([10, 0, 0, 9], port).into());
+            proxy.servers[0] = Server { unresolved, address, ..proxy.servers[0].clone() };
+            vec![proxy]
+        };
+        let mut rig = Rig::new(server(true, 1).remove(0));
+        assert!(!rig.entry("a").state.up() && !rig.entry("a").state.is_checked());
+        let told: crate::config::model::ServerAddress =
+            crate::config::model::ServerAddress::Tcp(([10, 0, 0, 8], 1).into());
+        let tell = |entry: &mut ServerEntry| {
+            (entry.address, entry.state.admin.unresolved) = (told.clone(), false);
+            entry.state.health = Health::Up;
+        };
+        rig.publisher.alter(ProxyId(0), 0, tell, 1);
+        rig.replace(server(true, 1), 2);
+        assert!(rig.entry("a").state.up() && rig.entry("a").address == told);
+        rig.replace(server(false, 2), 3);
+        assert!(rig.entry("a").state.up() && rig.entry("a").address != told);
+        rig.replace(server(true, 1), 4);
+        assert!(!rig.entry("a").state.up() && rig.entry("a").state.health == Health::Down);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub const FIELDS: &str = "be_id be_name srv_id srv_name srv_addr srv_op_state sr
 const FORCED_MAINT: u8 = 0x01;
 const CONFIG_MAINT: u8 = 0x04;
 const FORCED_DRAIN: u8 = 0x08;
+const RESOLUTION_MAINT: u8 = 0x20;
 
 /// Bits of `srv_check_state`.
 const CONFIGURED: u8 = 0x02;
@@ -39,7 +40,7 @@ pub fn lines(settings: &Proxy, backend: &Backend, now_ms: u64) -> String {
 }
 
 fn line(out: &mut String, settings: &Proxy, entry: &ServerEntry, server: &Server, now_ms: u64) {
-    let Place { address, port } = place(&entry.address);
+    let Place { address, port } = place(entry);
     let (state, check) = (&entry.state, &entry.state.check);
     let seconds = state.age_ms(now_ms) / 1000;
     let shown = |ip: Option<IpAddr>| ip.map_or("-".to_owned(), |ip| ip.to_string());
@@ -75,15 +76,21 @@ fn line(out: &mut String, settings: &Proxy, entry: &ServerEntry, server: &Server
 /// Where a server is, as tools read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// `-` for a Unix socket.
+    /// `-` for a Unix socket, and when it is not known.
     pub address: String,
     /// 0 when it is the client's or none; of a mapped one the offset.
     pub port: i64,
 }
 
 /// The address and port of a server.
-pub fn place(address: &ServerAddress) -> Place {
-    match address {
+pub fn place(entry: &ServerEntry) -> Place {
+    match &entry.address {
+        ServerAddress::Tcp(address) if entry.state.admin.unresolved => {
+            Place { address: "-".to_owned(), port: i64::from(address.port()) }
+        }
+        ServerAddress::TcpMapped(_, offset) if entry.state.admin.unresolved => {
+            Place { address: "-".to_owned(), port: i64::from(*offset) }
+        }
         ServerAddress::Tcp(address) => {
             Place { address: address.ip().to_string(), port: i64::from(address.port()) }
         }
@@ -93,7 +100,7 @@ pub fn place(address: &ServerAddress) -> Place {
 }
 
 /// The host name in an address as written; None: it is an address already, or a socket.
-fn host_name(written: &str) -> Option<&str> {
+pub fn host_name(written: &str) -> Option<&str> {
     let host = written.rsplit_once('@').map_or(written, |(_, host)| host);
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     let is_name = host.contains(|c: char| c.is_ascii_alphabetic()) && !host.contains([':', '/', '[']);
@@ -112,7 +119,10 @@ fn operation(entry: &ServerEntry) -> u8 {
 fn admin(state: &ServerState) -> u8 {
     let bit = |set: bool, bit: u8| if set { bit } else { 0 };
     let admin = state.admin;
-    bit(admin.maint, FORCED_MAINT) | bit(admin.disabled, CONFIG_MAINT) | bit(admin.drain, FORCED_DRAIN)
+    bit(admin.maint, FORCED_MAINT)
+        | bit(admin.disabled, CONFIG_MAINT)
+        | bit(admin.drain, FORCED_DRAIN)
+        | bit(admin.unresolved, RESOLUTION_MAINT)
 }
 
 fn check_state(state: &ServerState) -> u8 {
@@ -123,7 +133,7 @@ fn check_state(state: &ServerState) -> u8 {
         Checks::Absent => 0,
         Checks::Off if state.admin.disabled => CONFIGURED | PAUSED | running,
         Checks::Off => CONFIGURED | running,
-        Checks::On if state.admin.maint => CONFIGURED | ENABLED | PAUSED | running,
+        Checks::On if state.admin.is_out() => CONFIGURED | ENABLED | PAUSED | running,
         Checks::On => CONFIGURED | ENABLED | running,
     }
 }
@@ -252,7 +262,7 @@ impl Row {
         let admin = admin_of(server, admin);
         let was = health_of(operation);
         Ok(Restored {
-            health: if admin.maint { Health::Down } else { was },
+            health: if admin.is_out() { Health::Down } else { was },
             was,
             admin,
             aged_ms: seconds * 1000,
@@ -271,7 +281,8 @@ impl Row {
 fn admin_of(server: &Server, bits: u8) -> Admin {
     let (forced, configured) = (bits & FORCED_MAINT != 0, bits & CONFIG_MAINT != 0);
     let maint = if server.disabled { forced || !configured } else { forced && !configured };
-    Admin { maint, disabled: server.disabled, drain: bits & FORCED_DRAIN != 0 && !maint }
+    let drain = bits & FORCED_DRAIN != 0 && !maint;
+    Admin { maint, disabled: server.disabled, drain, unresolved: server.unresolved }
 }
 
 fn health_of(operation: u8) -> Health {
@@ -308,7 +319,7 @@ impl Restored {
         }
         let best = state.check.rise.saturating_add(state.check.fall.saturating_sub(1));
         state.check.status = self.status;
-        state.check.downs += u64::from(self.was == Health::Down && !state.admin.maint);
+        state.check.downs += u64::from(self.was == Health::Down && !state.admin.is_out());
         state.check.health = match self.health {
             Health::Down => 0,
             Health::Up => best,
@@ -394,7 +405,7 @@ mod tests {
         assert_eq!((entry.uweight, entry.state.health, entry.state.admin.drain), (4, Health::Stopping, true));
         assert_eq!((entry.state.check.status, entry.state.check.health), ("L4TOUT", 3));
         assert_eq!((entry.state.checks, entry.state.age_ms(5_000)), (Checks::Off, 105_000));
-        assert_eq!(place(&entry.address), Place { address: "127.0.0.1".to_owned(), port: 21_009 });
+        assert_eq!(place(&entry), Place { address: "127.0.0.1".to_owned(), port: 21_009 });
         assert_eq!(entry.check_at, ("127.0.0.8".parse().ok(), Some(25_000)));
         // Another weight in the configuration than then: it counts.
         server.weight = 7;

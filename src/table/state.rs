@@ -35,6 +35,15 @@ pub struct Admin {
     pub disabled: bool,
     /// No new session; those that run continue.
     pub drain: bool,
+    /// Its address is not known yet: out of service whatever the operator says.
+    pub unresolved: bool,
+}
+
+impl Admin {
+    /// Whether it is out of service, for one reason or the other.
+    pub fn is_out(self) -> bool {
+        self.maint || self.unresolved
+    }
 }
 
 /// The state of one server.
@@ -88,16 +97,19 @@ impl ServerState {
         // A server that is not checked has these too, and shows them in `show servers state`.
         let (rise, fall) = server.check.map_or((2, 3), |check| (check.rise, check.fall));
         let maint = server.disabled || server.origin == Origin::Command { ready: false };
-        let health = if maint { 0 } else { rise };
-        let check = CheckReport { status: "INI", health, rise, fall, ..CheckReport::default() };
+        let admin = Admin { maint, disabled: server.disabled, drain: false, unresolved: server.unresolved };
+        let health = if admin.is_out() { 0 } else { rise };
+        // A checked server that loses its place at once has gone down, as HAProxy counts.
+        let downs = u64::from(server.unresolved && !maint);
+        let check = CheckReport { status: "INI", health, rise, fall, downs, ..CheckReport::default() };
         let checks = match (server.check, server.origin) {
             (None, _) => Checks::Absent,
             (Some(_), Origin::File) => Checks::On,
             (Some(_), Origin::Command { .. }) => Checks::Off,
         };
         ServerState {
-            health: if maint { Health::Down } else { Health::Up },
-            admin: Admin { maint, disabled: server.disabled, drain: false },
+            health: if admin.is_out() { Health::Down } else { Health::Up },
+            admin,
             checks,
             since_ms: 0,
             aged_ms: 0,
@@ -107,7 +119,7 @@ impl ServerState {
 
     /// Whether it is in service and answers; a draining server is.
     pub fn up(&self) -> bool {
-        self.health != Health::Down && !self.admin.maint
+        self.health != Health::Down && !self.admin.is_out()
     }
 
     /// How long health and admin have been as they are.
@@ -117,11 +129,11 @@ impl ServerState {
 
     /// Whether it answers and is not to be given up.
     pub fn running(&self) -> bool {
-        self.health == Health::Up && !self.admin.maint
+        self.health == Health::Up && !self.admin.is_out()
     }
 
     /// Whether checks are made now.
     pub fn is_checked(&self) -> bool {
-        self.checks == Checks::On && !self.admin.maint
+        self.checks == Checks::On && !self.admin.is_out()
     }
 }

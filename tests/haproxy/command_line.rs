@@ -14,6 +14,10 @@ const GOOD: &str = "defaults\n  mode tcp\n  timeout connect 1s\n  timeout client
 const WARNED: &str = "listen x\n  mode tcp\n  bind 127.0.0.1:9\n  server s1 127.0.0.1:9\n";
 const BAD: &str = "global\n  nosuch 1\nlisten x\n  bind 127.0.0.1:9\n  foo\n";
 
+/// A server by a name that nobody has (RFC 6761), and one that nobody asks for.
+const NAMED: &str = "  server s2 nosuch.invalid:9\n";
+const LATER_NAMED: &str = "  server s2 nosuch.invalid:9 init-addr last,none\n";
+
 /// What one run came to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Run {
@@ -24,12 +28,16 @@ pub struct Run {
     usage: bool,
 }
 
-/// Runs to the end in a directory with `good.cfg`, `warned.cfg`, `bad.cfg`, `empty.cfg` and the folder `dir`.
+/// Runs to the end in a directory with `good.cfg`, `warned.cfg`, `bad.cfg`, `empty.cfg`, `named.cfg`, `later.cfg`
+/// and the folder `dir`.
 fn run(program: &Program, arguments: &[&str]) -> (Run, String) {
     let directory = tempfile::tempdir().expect("a directory");
     let at = directory.path();
     for (name, text) in [("good", GOOD), ("warned", WARNED), ("bad", BAD), ("empty", "")] {
         fs::write(at.join(name).with_extension("cfg"), text).expect("written");
+    }
+    for (name, server) in [("named", NAMED), ("later", LATER_NAMED)] {
+        fs::write(at.join(name).with_extension("cfg"), format!("{GOOD}{server}")).expect("written");
     }
     fs::create_dir(at.join("dir")).expect("created");
     for (name, text) in
@@ -134,6 +142,10 @@ const COMMAND_LINES: &[(&str, Why)] = &[
     ("-c -f good.cfg -s", SAME),
     ("-c -de -dp -dS -dG -dR -f good.cfg", SAME),
     ("-c -dr -dV -dD -f good.cfg", SAME),
+    ("-c -f named.cfg", Some("the last lines are those of every error")),
+    ("-c -dr -f named.cfg", SAME),
+    ("-c -f later.cfg", SAME),
+    ("-c -dW -f later.cfg", SAME),
     ("-c -dM -f good.cfg", SAME),
     ("-c -dM0x55 -f good.cfg", SAME),
     ("-c -dL -f good.cfg", SAME),

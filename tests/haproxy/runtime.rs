@@ -276,6 +276,25 @@ scenario!(
     }
 );
 
+const NAMELESS: &str = "  server s1 nosuch.invalid:{s1} check inter 20s init-addr last,none
+  server s2 127.0.0.1:{s2}
+  server s3 nosuch.invalid:{s1} disabled init-addr none";
+
+scenario!(servers_whose_names_have_no_address, config(NAMELESS), two, |world| {
+    note_servers(world);
+    order(world, "set server b/s1 state ready", 0);
+    order(world, "set server b/s1 state maint", 0);
+    order(world, "set server b/s1 state ready", 1);
+    order(world, "set server b/s1 state drain", 0);
+    order(world, "set server b/s1 state ready", 0);
+    order(world, "enable server b/s3", 1);
+    say(world, &["show servers conn nosuch"]);
+    note_quiet(world);
+    let client = world.connect();
+    world.note("server", world.next_accepted(PATIENCE).map_or(0, |(number, _)| number));
+    client.close();
+});
+
 scenario!(checks_go_on_after_orders, config(CHECKED), two, |world| {
     await_status(world, "s1,UP,1,1,0,0,0,,L4OK");
     await_status(world, "s2,UP,1,1,0,0,0,,L4OK");

@@ -7,6 +7,7 @@ use crate::support::echo::Threads;
 use crate::support::peer::Peer;
 use crate::support::port::Port;
 use crate::support::storm::Storm;
+use crate::support::{PATIENCE, wait_for};
 
 fn reload(running: &Running, sections: &str) {
     let text = format!("global\n  stats socket unix@s.sock level admin\n{DEFAULTS}\n{sections}\n");
@@ -90,6 +91,43 @@ fn a_server_in_maintenance_gets_another_name_and_keeps_everything_else() {
     assert_eq!(servers(&running), ["a 1 0", "b 2 5"]);
     held.send(b"six");
     assert_eq!(held.receive(3), b"six");
+}
+
+/// haproxy 2.6 takes such a server out of maintenance without giving it the address.
+#[test]
+fn a_server_whose_name_has_no_address_is_told_one() {
+    let (echo, port) = (Threads::echo(), Port::reserve());
+    let file = format!(
+        "listen x\n  bind 127.0.0.1:{}\n  server a nosuch.invalid:{} check inter 100ms init-addr none\n  \
+         server b nosuch.invalid:9 init-addr none disabled\n",
+        port.number,
+        echo.port()
+    );
+    let running = Running::start("", &file);
+    assert!(running.ask("show stat x 4 1").contains(",MAINT (resolution),"));
+    assert_eq!(servers(&running), ["a 1 32", "b 2 37"]);
+    assert_eq!(
+        running.ask("set server x/a addr 127.0.0.1"),
+        "IP changed from '(none)' to '127.0.0.1' by 'stats socket command'\n\n"
+    );
+    running.ask("set server x/b addr 127.0.0.1");
+    assert_eq!(servers(&running), ["a 1 0", "b 2 5"]);
+    let checked = || running.ask("show stat x 4 1").contains(",L4OK,").then_some(());
+    assert!(wait_for(PATIENCE, checked).is_some(), "{}", running.ask("show stat x 4 1"));
+    let mut client = Peer::connect(port.address());
+    client.send(b"one");
+    assert_eq!(client.receive(3), b"one");
+    let told = running.proxy.stderr();
+    assert!(told.contains("Server x/a ('nosuch.invalid') is UP/READY (resolves again)."), "{told}");
+    assert!(
+        told.contains("Server x/b ('nosuch.invalid') resolves again but remains in maintenance."),
+        "{told}"
+    );
+    // The file still does not know where it is.
+    reload(&running, &file);
+    assert_eq!(servers(&running), ["a 1 0", "b 2 5"]);
+    client.send(b"two");
+    assert_eq!(client.receive(3), b"two");
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub(super) fn obstacle(console: &Console, (proxy, server): Place) -> Option<Obst
     let sources = console.powers().shared.borrow();
     let table = sources.table.load();
     let entry = &table.backend(proxy).servers[usize::from(server)];
-    if !entry.state.admin.maint {
+    if !entry.state.admin.is_out() {
         return Some(Obstacle::Service);
     }
     let cell = sources.load.server(entry.id);

@@ -62,7 +62,7 @@ fn connections(sources: &Sources, backends: &[(&Proxy, &Backend)]) -> String {
     );
     for (settings, backend) in backends {
         for (entry, server) in backend.servers.iter().zip(&settings.servers) {
-            let (cell, place) = (sources.load.server(entry.id), saved::place(&entry.address));
+            let (cell, place) = (sources.load.server(entry.id), saved::place(entry));
             let (live, peak) = (cell.live(), cell.peak());
             // Formatting into a String cannot fail.
             let _ = writeln!(

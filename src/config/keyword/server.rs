@@ -63,7 +63,13 @@ pub(super) const ROWS: &[Keyword] = &[
     row("enabled", SD, NONE, "Starts in service.", SHOWN),
     row("id", S, ONE, "Numeric id in statistics.", SHOWN),
     row("source", SD, ONE, "Address to connect from; without port range, usesrc or interface.", SHOWN),
-    row("init-addr", SD, ONE, "Where its address comes from at start: last, libc or an IP address.", SHOWN),
+    row(
+        "init-addr",
+        SD,
+        ONE,
+        "Where its address comes from at start: last, libc, none or an IP address.",
+        SHOWN,
+    ),
     row(
         "cookie",
         SD,

@@ -22,6 +22,8 @@ pub struct Server {
     pub host: String,
     /// Where to connect; a mapped one is relative to the client's port.
     pub address: ServerAddress,
+    /// Nothing was found under its name: it waits in maintenance for `set server … addr`.
+    pub unresolved: bool,
     /// `weight`, 0 to 256.
     pub weight: u16,
     /// `backup`.
@@ -116,6 +118,7 @@ impl Server {
             origin: Origin::File,
             host: address.ip().to_string(),
             address: ServerAddress::Tcp(address),
+            unresolved: false,
             weight: 1,
             backup: false,
             disabled: false,

@@ -8,6 +8,7 @@ use crate::balance::weights_are_dynamic;
 use crate::config::model::{ProxyId, ServerAddress};
 use crate::health::order::{Asked, Order, Port, Reply, ServerChange, Weight};
 use crate::log::Additions;
+use crate::table::saved::host_name;
 use crate::table::{Checks, ServerEntry};
 
 /// A server by its place in the configuration.
@@ -100,7 +101,9 @@ impl Engine {
             ServerAddress::TcpMapped(ip, offset) => (*ip, Port::Mapped(*offset)),
             ServerAddress::Unix(_) | ServerAddress::Abstract(_) => return Err(FAMILY.to_owned()),
         };
+        let unresolved = self.entry_of(at).state.admin.unresolved;
         let mut said = match ip == current {
+            _ if unresolved => format!("IP changed from '(none)' to '{ip}'"),
             true => "no need to change the addr".to_owned(),
             false => format!("IP changed from '{current}' to '{ip}'"),
         };
@@ -113,6 +116,11 @@ impl Engine {
             };
             self.alter(at, |entry| entry.address = address);
             self.retarget(at);
+        }
+        if unresolved {
+            let config = Arc::clone(&self.announcer.config);
+            let written = &config.proxies[usize::from(at.0.0)].servers[usize::from(at.1)].host;
+            self.find(at, host_name(written).unwrap_or(written));
         }
         Ok(format!("{said} by 'stats socket command'"))
     }

@@ -58,6 +58,9 @@ impl Engine {
             return;
         }
         let step = self.step(at, Admin { maint: true, ..admin }, Health::Down, Some(0));
+        if admin.unresolved {
+            return;
+        }
         if step.old.health == Health::Down {
             let text = lines::enters_maintenance(self.who(at), None);
             return self.tell(at, Level::Notice, text);
@@ -72,6 +75,11 @@ impl Engine {
         let ServerState { admin, checks, check, .. } = self.entry_of(at).state.clone();
         if !admin.maint {
             return;
+        }
+        if admin.unresolved {
+            self.step(at, Admin { maint: false, ..admin }, Health::Down, None);
+            let text = lines::stays_in_maintenance(self.who(at));
+            return self.tell(at, Level::Notice, text);
         }
         let passed = (checks == Checks::On).then_some(check.rise);
         self.step(at, Admin { maint: false, ..admin }, Health::Up, passed);
@@ -88,7 +96,7 @@ impl Engine {
         }
         let step = self.step(at, Admin { drain, ..admin }, health, None);
         let down = health == Health::Down;
-        if admin.maint {
+        if admin.is_out() {
             return;
         }
         if !drain {
@@ -99,6 +107,15 @@ impl Engine {
         self.mourn_if_dead(at, &step.before);
     }
 
+    /// An address for a server that had none: as new, unless it is in maintenance.
+    pub(super) fn find(&mut self, at: Place, host: &str) {
+        let ServerState { admin, checks, check, .. } = self.entry_of(at).state.clone();
+        let passed = (checks == Checks::On && !admin.maint).then_some(check.rise);
+        let health = if admin.maint { Health::Down } else { Health::Up };
+        self.step(at, Admin { unresolved: false, ..admin }, health, passed);
+        self.tell(at, Level::Notice, lines::resolves(self.who(at), host, admin.maint));
+    }
+
     /// `health`. A server in maintenance stays down.
     pub(super) fn force(&mut self, at: Place, forced: Forced, asker: Asker) {
         let ServerState { admin, health, .. } = self.entry_of(at).state.clone();
@@ -107,7 +124,7 @@ impl Engine {
             Forced::Stopping => (Health::Stopping, u16::MAX, Turn::Down),
             Forced::Down => (Health::Down, 0, Turn::Down),
         };
-        let to = if admin.maint { health } else { wanted };
+        let to = if admin.is_out() { health } else { wanted };
         let step = self.step(at, admin, to, Some(passed));
         if to == health {
             return;

@@ -17,6 +17,20 @@ pub fn leaves_maintenance(subject: Subject<'_>, draining: bool) -> String {
     format!("{} is UP/{to} (leaving forced maintenance).", subject.server())
 }
 
+/// Back from `state maint`, and its name has no address.
+pub fn stays_in_maintenance(subject: Subject<'_>) -> String {
+    format!("{} is leaving forced maintenance but remains in maintenance.", subject.server())
+}
+
+/// It had no address, and has been given one.
+pub fn resolves(subject: Subject<'_>, host: &str, in_maintenance: bool) -> String {
+    let server = subject.server();
+    match in_maintenance {
+        true => format!("{server} ('{host}') resolves again but remains in maintenance."),
+        false => format!("{server} ('{host}') is UP/READY (resolves again)."),
+    }
+}
+
 /// `state drain`.
 pub fn drains(subject: Subject<'_>, down: bool, left: Left) -> String {
     let left = if down { left.of_down() } else { left.of_up() };

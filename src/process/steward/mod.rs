@@ -116,7 +116,7 @@ fn bytes(characters: &str) -> Option<Vec<u8>> {
 }
 
 fn shown(material: &Material) -> Value {
-    let Supplies { hosts, users, groups, files } = &material.supplies;
+    let Supplies { hosts, users, groups, files, .. } = &material.supplies;
     let family = |host: &HostName| FAMILIES.iter().position(|&family| family == host.family);
     let sources: Vec<Value> =
         material.sources.iter().map(|source| json!([source.name, characters(&source.text)])).collect();
@@ -145,7 +145,7 @@ fn told<Q: Ord + Clone, A: Clone>(
 /// None: it is no such thing.
 fn material(told: &Value) -> Option<Material> {
     let mut supplies = Supplies::default();
-    let Supplies { hosts, users, groups, files } = &mut supplies;
+    let Supplies { hosts, users, groups, files, .. } = &mut supplies;
     let name = |value: &Value| Some(value.as_str()?.to_owned());
     let host = |value: &Value| {
         let family = *FAMILIES.get(usize::try_from(value[1].as_u64()?).ok()?)?;
