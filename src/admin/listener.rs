@@ -8,13 +8,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::config::model::BindId;
-use crate::sys::socket::{listen_again, stop_hearing};
+use crate::sys::passing;
+use crate::sys::socket::{is_pair, listen_again, stop_hearing};
 
 /// How long accepting rests when the system has no descriptor or memory left.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -33,6 +34,8 @@ pub struct Listener {
 enum Accepting {
     Tcp(TcpListener),
     Unix(UnixListener),
+    /// Connections arrive over it as descriptors.
+    Pair(UnixStream),
 }
 
 /// The way to pause a listener that is being served, and to resume it.
@@ -124,6 +127,7 @@ async fn paused(
                 stop_hearing(socket.as_fd());
                 Ok(false)
             }
+            Some(_) if is_pair(socket.as_fd()).unwrap_or(false) => Ok(true),
             Some(backlog) => listen_again(socket.as_fd(), backlog).map(|()| true),
         };
         // Whoever asked may have gone.
@@ -137,6 +141,10 @@ async fn paused(
 
 impl Accepting {
     fn new(socket: OwnedFd) -> io::Result<Accepting> {
+        if is_pair(socket.as_fd())? {
+            rustix::io::ioctl_fionbio(&socket, true)?;
+            return UnixStream::from_std(socket.into()).map(Accepting::Pair);
+        }
         if rustix::net::sockopt::socket_domain(&socket)? == rustix::net::AddressFamily::UNIX {
             let listener = std::os::unix::net::UnixListener::from(socket);
             listener.set_nonblocking(true)?;
@@ -151,6 +159,7 @@ impl Accepting {
         match self {
             Accepting::Tcp(listener) => listener.accept().await.map(|(stream, _)| Stream::Tcp(stream)),
             Accepting::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+            Accepting::Pair(pair) => receive(pair).await,
         }
     }
 
@@ -173,6 +182,41 @@ impl Accepting {
                     tokio::time::sleep(PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+/// The next connection that is passed over the pair; whatever else is sent means nothing.
+async fn receive(pair: &UnixStream) -> io::Result<Stream> {
+    loop {
+        // A byte at a time: descriptors come with the first byte of what they were sent with.
+        let one = || passing::receive(pair.as_fd(), &mut [0; 1]);
+        let (length, descriptors) = pair.async_io(Interest::READABLE, one).await?;
+        if length == 0 {
+            tracing::warn!("the other end of a pair of sockets is closed: no more connections come over it");
+            return std::future::pending().await;
+        }
+        if let Some(stream) = descriptors.into_iter().next().and_then(|socket| Stream::of(socket).ok()) {
+            return Ok(stream);
+        }
+    }
+}
+
+impl Stream {
+    /// A connected socket of either family.
+    fn of(socket: OwnedFd) -> io::Result<Stream> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        match rustix::net::sockopt::socket_domain(&socket)? {
+            rustix::net::AddressFamily::UNIX => UnixStream::from_std(socket.into()).map(Stream::Unix),
+            _ => TcpStream::from_std(socket.into()).map(Stream::Tcp),
+        }
+    }
+
+    /// The socket, which the runtime no longer watches.
+    pub fn into_socket(self) -> io::Result<OwnedFd> {
+        match self {
+            Stream::Tcp(stream) => stream.into_std().map(OwnedFd::from),
+            Stream::Unix(stream) => stream.into_std().map(OwnedFd::from),
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Address {
     Abstract(AbstractName),
     /// `fd@N`.
     Fd(i32),
+    /// `sockpair@N`.
+    SocketPair(i32),
 }
 
 /// The part before the port.
@@ -121,7 +123,8 @@ pub fn address(text: &str, usage: Usage) -> Result<Address, AddressError> {
             let text = short_enough(rest, "abstract socket name", 107)?.to_owned();
             Ok(Address::Abstract(AbstractName { text, padded }))
         }
-        Family::Fd => descriptor(text, rest, usage),
+        Family::Fd => descriptor(text, rest, usage).map(Address::Fd),
+        Family::SocketPair => pair(text, rest, usage),
         Family::Ip(family) => ip(text, rest, family, usage),
         Family::Unserved(name) => Err(unserved(name, text)),
     }
@@ -154,9 +157,6 @@ fn refuse_unserved(
 
 fn unserved(name: &str, text: &str) -> AddressError {
     let help = match name {
-        "sockpair" => {
-            "sockets passed over a descriptor are not served; use a Unix socket: unix@/path or abns@name"
-        }
         "quic4" | "quic6" => "QUIC is not served; Impala speaks TCP: leave the prefix out",
         "rhttp" => "reverse HTTP is not served; give the server's own address",
         "mptcp" | "mptcp4" | "mptcp6" => "Multipath TCP is not served; use tcp@, tcp4@ or tcp6@",
@@ -184,7 +184,18 @@ fn short_enough<'a>(text: &'a str, what: &str, limit: usize) -> Result<&'a str, 
     ))
 }
 
-fn descriptor(text: &str, digits: &str, usage: Usage) -> Result<Address, AddressError> {
+/// Connections are received that way, and never made.
+fn pair(text: &str, digits: &str, usage: Usage) -> Result<Address, AddressError> {
+    match usage {
+        Usage::Bind | Usage::StatsSocket => descriptor(text, digits, usage).map(Address::SocketPair),
+        _ => Err(AddressError::new(
+            format!("unsupported address family 'sockpair@' in '{text}'"),
+            "'bind' and 'stats socket' take connections over a pair of sockets; use unix@/path or abns@name here",
+        )),
+    }
+}
+
+fn descriptor(text: &str, digits: &str, usage: Usage) -> Result<i32, AddressError> {
     if matches!(usage, Usage::Server | Usage::Source | Usage::CheckAddress) {
         return Err(AddressError::new(
             format!("a file descriptor is not acceptable here in '{text}'"),
@@ -192,10 +203,10 @@ fn descriptor(text: &str, digits: &str, usage: Usage) -> Result<Address, Address
         ));
     }
     let number = digits.parse().ok().filter(|number: &i32| *number >= 0);
-    number.map(Address::Fd).ok_or_else(|| {
+    number.ok_or_else(|| {
         AddressError::new(
             format!("file descriptor '{digits}' is not a valid integer in '{text}'"),
-            "write fd@N with the number of an inherited listening socket, as in fd@3 or \"fd@${FD}\"",
+            "write fd@N or sockpair@N with the number of an inherited socket, as in fd@3 or \"fd@${FD}\"",
         )
     })
 }

@@ -235,6 +235,7 @@ impl<'a> Arguments<'a> {
             Address::Unix(path) => Some(ListenAddress::Unix(path)),
             Address::Abstract(name) => Some(ListenAddress::Abstract(name)),
             Address::Fd(number) => Some(ListenAddress::Fd(number)),
+            Address::SocketPair(number) => Some(ListenAddress::SocketPair(number)),
         }
     }
 

@@ -119,7 +119,7 @@ fn log_address(parsed: Address, words: &mut Arguments<'_>, supplies: &mut Suppli
         }
         Address::Unix(path) => Some(LogAddress::Unix(path)),
         Address::Fd(number) => Some(LogAddress::Fd(number)),
-        Address::Abstract(_) => {
+        Address::Abstract(_) | Address::SocketPair(_) => {
             words.alert_last(
                 "log : abstract sockets are not supported here.",
                 "log to /dev/log or to a UDP address",

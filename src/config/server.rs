@@ -202,7 +202,7 @@ fn server_address(
         Address::Ip(host, port) => (host, port),
         Address::Unix(path) => return known(ServerAddress::Unix(path)),
         Address::Abstract(name) => return known(ServerAddress::Abstract(name)),
-        Address::Fd(_) => {
+        Address::Fd(_) | Address::SocketPair(_) => {
             words.alert(2, format!("'{written}' is no address to connect to."), "write ADDRESS:PORT");
             return None;
         }

@@ -42,7 +42,7 @@ const CUT_TIME: Duration = Duration::from_secs(2);
 /// Sockets that the control thread serves.
 #[derive(Debug)]
 pub struct Services {
-    /// Of `mode http` proxies.
+    /// Of `mode http` proxies, and pairs of sockets.
     pub pages: Vec<(BindId, OwnedFd)>,
     /// Of `stats socket` lines, by their place.
     pub stats: Vec<(usize, OwnedFd)>,

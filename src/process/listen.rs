@@ -17,7 +17,7 @@ use crate::admin::handover::Held;
 use crate::config::model::{
     Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
-use crate::sys::socket::{Buffers, ListenOptions, listen};
+use crate::sys::socket::{Buffers, ListenOptions, is_pair, listen};
 
 /// HAProxy's last words after it has named each address that cannot be bound.
 pub const NOT_LISTENING: &str = "[haproxy.main()] Some protocols failed to start their listeners! Exiting";
@@ -27,7 +27,7 @@ pub const NOT_LISTENING: &str = "[haproxy.main()] Some protocols failed to start
 pub struct Sockets {
     /// For each worker its sockets of every bind.
     pub workers: Vec<Vec<(BindId, OwnedFd)>>,
-    /// Of mode http: served by the control thread.
+    /// Of mode http, and pairs of sockets: served by the control thread.
     pub pages: Vec<(BindId, OwnedFd)>,
     /// Of every `stats socket` line, by its place in the configuration.
     pub stats: Vec<(usize, OwnedFd)>,
@@ -118,12 +118,16 @@ impl Sockets {
         let wanted = if own && proxy.mode != Mode::Http { self.workers.len() } else { 1 };
         let claimed = from.inheritance.claim(&bind.address, &options)?;
         let open = || match from.steward {
-            Some(steward) if !matches!(bind.address, ListenAddress::Fd(_)) => {
+            Some(steward) if !matches!(bind.address, ListenAddress::Fd(_) | ListenAddress::SocketPair(_)) => {
                 steward.open(bind, options.backlog)
             }
             _ => open(&bind.address, &bind.permissions, &options, &mut self.hidden),
         };
         let sockets = complete(claimed, wanted, open)?;
+        if matches!(bind.address, ListenAddress::SocketPair(_)) {
+            self.pages.extend(sockets.into_iter().map(|socket| (id, socket)));
+            return Ok(());
+        }
         if proxy.mode == Mode::Http {
             for socket in sockets {
                 self.hold(&socket, Some(id), options.interface.as_deref(), None)?;
@@ -155,7 +159,9 @@ impl Sockets {
         let claimed = inheritance.claim(&socket.address, &options)?;
         let open = || open(&socket.address, &socket.permissions, &options, &mut self.hidden);
         for opened in complete(claimed, 1, open)? {
-            self.hold(&opened, None, None, None)?;
+            if !matches!(socket.address, ListenAddress::SocketPair(_)) {
+                self.hold(&opened, None, None, None)?;
+            }
             self.stats.push((index, opened));
         }
         Ok(())
@@ -263,6 +269,7 @@ fn open(
             Ok(socket)
         }
         ListenAddress::Fd(_) => inherited(address, options),
+        ListenAddress::SocketPair(_) => inherited_pair(address, options),
         address => listen(address, options),
     }
 }
@@ -274,6 +281,15 @@ fn inherited(address: &ListenAddress, options: &ListenOptions) -> io::Result<Own
     let flags = rustix::fs::fcntl_getfl(&socket)?;
     rustix::fs::fcntl_setfl(&socket, flags | rustix::fs::OFlags::NONBLOCK)?;
     Ok(socket)
+}
+
+/// Whoever started this process holds the other end.
+fn inherited_pair(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
+    let socket = listen(address, options)?;
+    match is_pair(socket.as_fd())? {
+        true => Ok(socket),
+        false => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
+    }
 }
 
 /// A Unix socket under a temporary name. It is renamed when nothing else can fail any more: clients find the old
@@ -355,6 +371,9 @@ fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::E
         ListenAddress::Unix(path) => text("unix_stream", "bind UNIX socket", format!("[{}]", path.display())),
         ListenAddress::Abstract(name) => text("abns", "bind UNIX socket", format!("[{name}]")),
         ListenAddress::Fd(fd) => text("fd", "use inherited descriptor", format!("[fd@{fd}]")),
+        ListenAddress::SocketPair(fd) => {
+            text("sockpair", "use inherited descriptor", format!("[sockpair@{fd}]"))
+        }
     };
     let (cause, remedy) = advice(address, &error);
     StartError::new(attempted).with_cause(cause).with_remedy(remedy)

@@ -64,7 +64,7 @@ impl Inherited {
             ListenAddress::Tcp(wanted) => local_address(self.socket.as_fd()) == Some(*wanted),
             ListenAddress::Abstract(name) => is_abstract(self.socket.as_fd(), name),
             ListenAddress::Unix(path) => is_at(self.socket.as_fd(), path),
-            ListenAddress::Fd(_) => false,
+            ListenAddress::Fd(_) | ListenAddress::SocketPair(_) => false,
         };
         same_place
             && self.namespace.is_empty()

@@ -361,6 +361,7 @@ fn listen_protocol(address: &ListenAddress) -> Value {
         ListenAddress::Abstract(name) if name.padded => "abns_stream",
         ListenAddress::Abstract(_) => "abnsz_stream",
         ListenAddress::Unix(_) => "unix_stream",
+        ListenAddress::SocketPair(_) => "sockpair",
         ListenAddress::Fd(number) => {
             return inherited_address(*number).map_or(Value::Empty, |bound| listen_protocol(&bound));
         }
@@ -371,6 +372,8 @@ fn listen_address(address: &ListenAddress) -> Value {
     match address {
         ListenAddress::Tcp(address) => Value::text(address.to_string()),
         ListenAddress::Unix(_) | ListenAddress::Abstract(_) => Value::text("unix"),
+        // As in HAProxy: it has no name.
+        ListenAddress::SocketPair(_) => Value::Empty,
         ListenAddress::Fd(number) => match inherited_address(*number) {
             Some(bound) => listen_address(&bound),
             None => Value::text(format!("fd@{number}")),

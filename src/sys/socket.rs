@@ -62,7 +62,7 @@ pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<Ow
             let address = std::os::unix::net::SocketAddr::from_abstract_name(&abstract_name(name)?)?;
             UnixListener::bind_addr(&address).map(OwnedFd::from)
         }
-        ListenAddress::Fd(fd) => super::descriptor::duplicate(*fd),
+        ListenAddress::Fd(fd) | ListenAddress::SocketPair(fd) => super::descriptor::duplicate(*fd),
     }
 }
 
@@ -166,6 +166,15 @@ fn abstract_name(name: &AbstractName) -> io::Result<Vec<u8>> {
 
 /// What fits behind the NUL of an abstract Unix address.
 const ABSTRACT_LENGTH: usize = 107;
+
+/// Whether connections arrive over the socket as descriptors: a Unix socket that does not listen.
+///
+/// # Errors
+/// ENOTSOCK, above all.
+pub fn is_pair(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    use rustix::net::{AddressFamily, sockopt};
+    Ok(sockopt::socket_domain(fd)? == AddressFamily::UNIX && !sockopt::socket_acceptconn(fd)?)
+}
 
 /// Where an inherited socket is bound (getsockname(2)); None: it is closed, or bound nowhere that has a name.
 pub fn inherited_address(number: i32) -> Option<ListenAddress> {

@@ -36,6 +36,10 @@ impl Worker {
             Command::Resume(resume) => self.resume_frontend(resume),
             Command::Retry => self.resume_listeners(),
             Command::Listen(sockets) => self.listen(sockets),
+            Command::Take(bind, socket) => {
+                let bind = u32::from(bind.0);
+                socket.take().into_iter().for_each(|socket| self.admit(bind, socket));
+            }
             Command::Unlisten(binds) => self.unlisten(binds),
             Command::Release(_) => return self.release(order),
             Command::Adopt(batch) => self.adopt(batch),

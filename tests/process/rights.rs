@@ -1,14 +1,16 @@
 //! What the machine refuses at start, and the rights that are given up.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use pronk::sys::passing;
 
 use crate::run::{DEFAULTS, Running, ask, end, finish, pronk, written};
 use crate::support::peer::Peer;
@@ -199,6 +201,65 @@ fn an_inherited_socket_is_served_whether_it_listens_or_not() {
     assert!(sockets.contains(&format!("\nunix@{} admin all\n", path.display())), "{sockets}");
     let stat = ask(&path, "show stat x 8 -1\n").expect("an answer");
     assert!(stat.contains(&format!(",{address},")) && stat.contains(",tcpv4,"), "{stat}");
+}
+
+/// A connection whose other end goes over the pair.
+fn passed_over(pair: &UnixStream) -> UnixStream {
+    let (near, far) = UnixStream::pair().expect("a pair");
+    passing::send(pair.as_fd(), b"x", &[far.as_fd()]).expect("sent");
+    near.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    near
+}
+
+/// Starts with the far ends of two pairs: connections arrive over them as descriptors, here and in haproxy.
+fn served_over_pairs(program: &Program) {
+    let server = Server::listening();
+    let ((clients, bind), (stats, console)) =
+        (UnixStream::pair().expect("a pair"), UnixStream::pair().expect("a pair"));
+    let config = format!(
+        "global\n  stats socket sockpair@{} level admin\n{DEFAULTS}listen x\n  option socket-stats\n  \
+         bind sockpair@{}\n  server s1 127.0.0.1:{}\n",
+        console.as_raw_fd(),
+        bind.as_raw_fd(),
+        server.port()
+    );
+    let far = [socket2::Socket::from(bind), socket2::Socket::from(console)];
+    far.iter().for_each(|socket| socket.set_cloexec(false).expect("inherited"));
+    let _proxy = Proxy::spawn(program, &config, &["-db"]);
+    far.iter().for_each(|socket| socket.set_cloexec(true).expect("no longer inherited"));
+    let ask = |line: &str| {
+        let mut console = passed_over(&stats);
+        console.write_all(line.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        console.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    for text in ["over a pair", "and again", "and once more"] {
+        let mut client = passed_over(&clients);
+        client.write_all(text.as_bytes()).expect("sent");
+        let mut peer = server.accept();
+        assert_eq!(peer.receive_text(text.len()), text);
+        peer.send(b"answered");
+        let mut answer = [0; 8];
+        client.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"answered");
+        // What comes without a descriptor means nothing.
+        passing::send(clients.as_fd(), b"rubbish", &[]).expect("sent");
+    }
+    assert!(ask("show cli sockets\n").contains(&format!("\nsockpair@{} admin all\n", far[1].as_raw_fd())));
+    let stat = ask("show stat\n");
+    assert_eq!(crate::support::stats::column(&stat, ["x", "sock-1"], "addr").expect("a row"), "");
+    let sessions = crate::support::stats::column(&stat, ["x", "FRONTEND"], "stot").expect("a row");
+    assert_eq!(sessions, "3", "{program:?}: {stat}");
+}
+
+#[test]
+fn connections_arrive_over_a_pair_of_sockets() {
+    std::iter::once(Program::Pronk).chain(Program::installed_haproxy()).for_each(|p| served_over_pairs(&p));
+    let kept = written(&format!("{DEFAULTS}listen x\n  bind sockpair@2\n"));
+    let run = pronk(["-f".as_ref(), kept.file.as_os_str()]);
+    let refused = "cannot use inherited descriptor (Socket operation on non-socket) [sockpair@2].";
+    assert!(run.code() == 1 && run.stderr.contains(refused), "{}", run.stderr);
 }
 
 #[test]

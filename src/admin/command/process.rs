@@ -45,6 +45,7 @@ fn shown(address: &ListenAddress) -> String {
         ListenAddress::Tcp(address) => format!("ipv6@{address}"),
         ListenAddress::Unix(path) => format!("unix@{}", path.display()),
         ListenAddress::Abstract(name) => name.to_string(),
+        ListenAddress::SocketPair(fd) => format!("sockpair@{fd}"),
         ListenAddress::Fd(fd) => {
             crate::sys::socket::inherited_address(*fd).map_or_else(|| format!("fd@{fd}"), |at| shown(&at))
         }

@@ -20,6 +20,7 @@ pub(super) enum Family {
         padded: bool,
     },
     Fd,
+    SocketPair,
     /// Known to HAProxy, not served here.
     Unserved(&'static str),
 }
@@ -44,7 +45,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("abns@", Family::Abstract { padded: true }),
     ("abnsz@", Family::Abstract { padded: false }),
     ("fd@", Family::Fd),
-    ("sockpair@", Family::Unserved("sockpair")),
+    ("sockpair@", Family::SocketPair),
     ("quic4@", Family::Unserved("quic4")),
     ("quic6@", Family::Unserved("quic6")),
     ("mptcp@", Family::Unserved("mptcp")),

@@ -49,6 +49,7 @@ fn sockets_by_path_name_and_number() {
         assert_eq!(bind(text), Ok(vec![Address::Abstract(name)]), "{text}");
     }
     assert_eq!(bind("fd@3"), Ok(vec![Address::Fd(3)]));
+    assert_eq!(bind("sockpair@3"), Ok(vec![Address::SocketPair(3)]));
     assert_eq!(one("udp@127.0.0.1:514", Usage::Log), Ok(Address::Ip(ip("127.0.0.1"), Port::Fixed(514))));
     assert_eq!(one("uxdg@/dev/log", Usage::Log), Ok(unix("/dev/log")));
 }
@@ -83,7 +84,7 @@ fn listeners_that_are_refused() {
         ("dgram+ip@:80", "dgram-type address not acceptable in 'dgram+ip@:80'"),
         (":x", "invalid character 'x' in port number 'x' in ':x'"),
         (":+80", "port offset not permitted here in ':+80'"),
-        ("sockpair@3", "unsupported address family 'sockpair@' in 'sockpair@3'"),
+        ("sockpair@x", "file descriptor 'x' is not a valid integer in 'sockpair@x'"),
         ("quic4@:80", "unsupported address family 'quic4@' in 'quic4@:80'"),
     ];
     for (text, error) in cases {
@@ -114,6 +115,10 @@ fn servers_take_ports_offsets_and_none() {
     assert_eq!(
         one("fd@3", Usage::Server),
         Err("a file descriptor is not acceptable here in 'fd@3'".to_owned())
+    );
+    assert_eq!(
+        one("sockpair@3", Usage::Server),
+        Err("unsupported address family 'sockpair@' in 'sockpair@3'".to_owned())
     );
     assert!(one("::1", Usage::Server).is_err(), "the last colon separates the port");
     assert!(one("1.2.3.4:5", Usage::CheckAddress).is_err());

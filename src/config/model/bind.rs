@@ -84,6 +84,8 @@ pub enum ListenAddress {
     Abstract(AbstractName),
     /// An inherited descriptor, already bound.
     Fd(i32),
+    /// An inherited end of a pair of Unix sockets: connections arrive over it as descriptors.
+    SocketPair(i32),
 }
 
 /// A name in the abstract namespace of Unix sockets (configuration manual, section 11.1).

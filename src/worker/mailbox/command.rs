@@ -34,6 +34,8 @@ pub enum Command {
     Retry,
     /// Look at the newest table, and listen on these sockets, which it names.
     Listen(Vec<(BindId, OwnedFd)>),
+    /// Serve a connection of this address that the control thread has received.
+    Take(BindId, Option<OwnedFd>),
     /// Stop listening on these addresses: what is queued is served.
     Unlisten(Vec<BindId>),
     /// Park some of the sessions and tell them. Answered once they are parked.
