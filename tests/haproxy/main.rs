@@ -26,6 +26,7 @@ mod statistics;
 mod takeover;
 mod timeouts;
 mod tools;
+mod unit;
 mod world;
 
 use std::path::PathBuf;
