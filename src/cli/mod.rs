@@ -183,7 +183,7 @@ fn honour(name: &str, value: Option<OsString>, to: &mut Invocation) -> Result<Op
         "-c" => to.check = true,
         "-cc" => return Ok(Some(Action::Condition(text(value)))),
         "-V" => (to.verbose, to.quiet) = (true, false),
-        "-q" => (to.verbose, to.quiet) = (false, true),
+        "-q" => to.quiet = !to.verbose,
         "-D" => to.daemon = true,
         "-W" => to.master = true,
         "-Ws" => (to.master, to.systemd) = (true, true),
@@ -270,9 +270,11 @@ mod tests {
     }
 
     #[test]
-    fn verbose_and_quiet_undo_each_other() {
-        assert!(!started("-q -V -f x").quiet);
-        assert!(!started("-V -q -f x").verbose);
+    fn verbose_undoes_quiet_wherever_it_stands() {
+        for line in ["-q -V -f x", "-V -q -f x"] {
+            let invocation = started(line);
+            assert!(invocation.verbose && !invocation.quiet, "{line}");
+        }
     }
 
     #[test]

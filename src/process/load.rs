@@ -16,6 +16,7 @@ use crate::process::error::strerror;
 
 /// HAProxy's words.
 pub(super) const ZERO_WARNING: &str = "Some warnings were found and 'zero-warning' is set. Aborting.";
+const IDLE_CONSOLE: &str = "a master CLI socket was defined, but master-worker mode (-W) is not enabled.";
 /// HAProxy's words too.
 pub(super) const NO_LISTENER: &str =
     "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting";
@@ -44,7 +45,12 @@ pub(super) struct Reading {
 
 /// Reads, parses and checks the configuration. None: refused, and everything was said.
 pub fn load(invocation: &Invocation) -> Option<Loaded> {
-    let Reading { config, diagnostics, supplies } = parse(invocation)?;
+    let Reading { config, mut diagnostics, supplies } = parse(invocation)?;
+    let masters = invocation.master || sources::has_master();
+    let is_master = masters || config.as_ref().is_none_or(|config| config.global.master_worker);
+    if !invocation.master_sockets.is_empty() && !is_master {
+        diagnostics.push(Diagnostic::bare(Severity::Warning, IDLE_CONSOLE));
+    }
     tell(&diagnostics, invocation);
     let mut config = config?;
     override_with(&mut config, invocation);

@@ -82,6 +82,12 @@ pub fn start(invocation: &Invocation) -> ExitCode {
     let Some(loaded) = load::load(invocation) else { return ExitCode::FAILURE };
     dumps::show(&invocation.dumps, &loaded.config.global);
     if invocation.check {
+        if (invocation.master || loaded.config.global.master_worker)
+            && let Err(error) = master::check_sockets(invocation)
+        {
+            report::start_error(&error);
+            return ExitCode::FAILURE;
+        }
         report::answer(&load::verdict(&loaded, invocation));
         return ExitCode::SUCCESS;
     }

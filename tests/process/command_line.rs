@@ -62,6 +62,21 @@ fn a_valid_file_is_checked_in_silence() {
     assert_eq!((silent.code(), silent.stdout.as_str(), silent.stderr.as_str()), (0, "", ""));
     let verbose = pronk(["-c".as_ref(), "-V".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
     assert_eq!((verbose.code(), verbose.stdout.as_str()), (0, "Configuration file is valid\n"));
+    let both = pronk(["-c".as_ref(), "-V".as_ref(), "-q".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    assert_eq!((both.code(), both.stdout.as_str()), (0, "Configuration file is valid\n"));
+    let console = |address: &str| {
+        pronk([
+            "-Ws".as_ref(),
+            "-c".as_ref(),
+            "-f".as_ref(),
+            kept.file.as_os_str(),
+            "-S".as_ref(),
+            address.as_ref(),
+        ])
+    };
+    assert_eq!((console("unix@m.sock,mode,600").code(), console("127.0.0.1:9").code()), (0, 0));
+    let wrong = console("127.0.0.1:99999");
+    assert!(wrong.code() == 1 && wrong.stderr.contains("invalid port '99999'"), "{}", wrong.stderr);
 }
 
 #[test]

@@ -128,6 +128,11 @@ fn prepare(global: &Global, invocation: &Invocation) -> Result<Result<Prepared, 
     Ok(Ok((promise, sockets)))
 }
 
+/// Whether a master could listen where the command line says; nothing is bound.
+pub fn check_sockets(invocation: &Invocation) -> Result<(), StartError> {
+    master_sockets(invocation).map(drop)
+}
+
 /// `-S ADDR[,option…]`: a `stats socket` line with commas for blanks.
 fn master_sockets(invocation: &Invocation) -> Result<Vec<StatsSocket>, StartError> {
     let mut sockets = Vec::new();
