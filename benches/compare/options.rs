@@ -12,7 +12,7 @@ use crate::peers::{Kind, Programs};
 use crate::workload::{Scale, Workload};
 
 pub const HELP: &str = "\
-Pronk, HAProxy, nginx and Sōzu on the same work, one core for the proxy, one for load and backend.
+Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy, one for load and backend.
 
     cargo bench --bench compare -- [OPTIONS]
     cargo bench --bench compare -- --compare BEFORE.json AFTER.json
@@ -21,10 +21,10 @@ Pronk, HAProxy, nginx and Sōzu on the same work, one core for the proxy, one fo
     --rounds N            interleaved rounds (default 5)
     --seconds S           steady interval of a measurement (default 3)
     --workloads A,B       only these, by name or beginning: bulk, paced-4, trip-200 (see --list)
-    --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, nginx, sozu
-                          and, only when asked for, pronk-two (two workers), pronk-stirred (its table changes
+    --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, nginx, sozu,
+                          envoy and, only when asked for, pronk-two (two workers), pronk-stirred (its table changes
                           and its statistics are read 100 times a second), pronk-spin (tune.busy-spin 200)
-    --pronk PATH  --haproxy PATH  --nginx PATH  --sozu PATH
+    --pronk PATH  --haproxy PATH  --nginx PATH  --sozu PATH  --envoy PATH
     --other PATH          another build of Pronk beside the first, round by round
     --idle N              sessions of the idle workload (default 5000)
     --logs                a tcplog line for each session, to a UDP socket that is read
@@ -133,6 +133,7 @@ impl Options {
             "haproxy" => self.programs.haproxy = Some(path(parser)?),
             "nginx" => self.programs.nginx = Some(path(parser)?),
             "sozu" => self.programs.sozu = Some(path(parser)?),
+            "envoy" => self.programs.envoy = Some(path(parser)?),
             "logs" => self.logs = true,
             "checks" => self.checks = true,
             "syscalls" => self.syscalls = true,

@@ -1,5 +1,6 @@
 //! The proxies that are compared: how each is found, configured and started.
 
+mod envoy;
 mod haproxy;
 mod nginx;
 mod sozu;
@@ -29,6 +30,7 @@ pub enum Kind {
     HaproxySplice,
     Nginx,
     Sozu,
+    Envoy,
     /// Another build of Pronk.
     PronkOther,
     /// Two workers.
@@ -41,16 +43,24 @@ pub enum Kind {
 
 impl Kind {
     /// All that are compared by default.
-    pub const USUAL: [Kind; 6] =
-        [Kind::Pronk, Kind::HaproxyCopy, Kind::HaproxyAuto, Kind::HaproxySplice, Kind::Nginx, Kind::Sozu];
-    /// All that can be asked for.
-    pub const ALL: [Kind; 10] = [
+    pub const USUAL: [Kind; 7] = [
         Kind::Pronk,
         Kind::HaproxyCopy,
         Kind::HaproxyAuto,
         Kind::HaproxySplice,
         Kind::Nginx,
         Kind::Sozu,
+        Kind::Envoy,
+    ];
+    /// All that can be asked for.
+    pub const ALL: [Kind; 11] = [
+        Kind::Pronk,
+        Kind::HaproxyCopy,
+        Kind::HaproxyAuto,
+        Kind::HaproxySplice,
+        Kind::Nginx,
+        Kind::Sozu,
+        Kind::Envoy,
         Kind::PronkOther,
         Kind::PronkTwo,
         Kind::PronkStirred,
@@ -66,6 +76,7 @@ impl Kind {
             Kind::HaproxySplice => "haproxy-splice",
             Kind::Nginx => "nginx",
             Kind::Sozu => "sozu",
+            Kind::Envoy => "envoy",
             Kind::PronkOther => "pronk-other",
             Kind::PronkTwo => "pronk-two",
             Kind::PronkStirred => "pronk-stirred",
@@ -79,6 +90,7 @@ impl Kind {
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => "haproxy",
             Kind::Nginx => "nginx",
             Kind::Sozu => "sozu",
+            Kind::Envoy => "envoy",
         }
     }
 }
@@ -102,6 +114,7 @@ impl Kind {
             Kind::HaproxySplice => "option splice-request and splice-response",
             Kind::Nginx => "stream module",
             Kind::Sozu => "one worker",
+            Kind::Envoy => "tcp_proxy, one worker",
             Kind::PronkOther => "the build given by --other",
             Kind::PronkTwo => "two workers, on one core where only two are allowed",
             Kind::PronkStirred => "table changed and statistics read every 10 ms",
@@ -118,6 +131,7 @@ pub struct Programs {
     pub haproxy: Option<PathBuf>,
     pub nginx: Option<PathBuf>,
     pub sozu: Option<PathBuf>,
+    pub envoy: Option<PathBuf>,
 }
 
 /// A proxy that can be started.
@@ -190,9 +204,11 @@ impl Peer {
             Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => programs.haproxy.clone(),
             Kind::Nginx => programs.nginx.clone(),
             Kind::Sozu => programs.sozu.clone(),
+            Kind::Envoy => programs.envoy.clone(),
         };
         let Some(program) = given.or_else(|| find(kind.program())) else { return Ok(None) };
-        let version = version(&program, if kind == Kind::Sozu { "--version" } else { "-v" })?;
+        let option = if matches!(kind, Kind::Sozu | Kind::Envoy) { "--version" } else { "-v" };
+        let version = version(&program, option)?;
         Ok(Some(Peer { kind, version, program }))
     }
 
@@ -234,6 +250,7 @@ impl Peer {
                 ("nginx.conf", nginx::text(routes, folder, setup.descriptors.saturating_sub(100), log_port))
             }
             Kind::Sozu => ("sozu.toml", sozu::text(routes, setup, folder)),
+            Kind::Envoy => ("envoy.json", envoy::text(routes, setup)),
             _ => {
                 let threads = if self.kind == Kind::PronkTwo { 2 } else { 1 };
                 let mut text = haproxy::text(routes, setup, threads, splicing, log_port);
@@ -252,6 +269,9 @@ impl Peer {
         Ok(match self.kind {
             Kind::Nginx => owned(&["-p", &folder.display().to_string(), "-e", "stderr", "-c", &path]),
             Kind::Sozu => owned(&["-c", &path, "start"]),
+            Kind::Envoy => {
+                owned(&["-c", &path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"])
+            }
             _ => owned(&["-db", "-f", &path]),
         })
     }
