@@ -6,7 +6,7 @@ mod report;
 
 use report::diff::{self, Verdict};
 use report::metric::{Better, Metric};
-use report::{Report, json, number, stats, table, target};
+use report::{Report, json, number, scale, stats, table, target};
 
 /// Two workloads, three proxies; HAProxy's better mode is another one in each row.
 fn sample() -> Report {
@@ -251,4 +251,32 @@ fn aims_are_set_for_the_right_rows() {
         Some("1.67x")
     );
     assert_eq!(target::target("mixed", Metric::P99), Some(2.0));
+}
+
+#[test]
+fn more_cores_are_reckoned_from_what_one_worker_needs() {
+    let mut report = sample();
+    assert!(scale::lines(&report).is_empty(), "no constant is invented");
+    report.peers.push("pronk-two".to_owned());
+    report.rows.iter_mut().for_each(|row| row.values.push(Vec::new()));
+    let constants = [
+        ("short", Metric::CpuPerConnection, 50.0),
+        ("trip-200-64", Metric::CpuPerTrip, 10.0),
+        ("bulk-64", Metric::CpuPerGib, 0.1),
+        ("idle", Metric::ResidentPerSession, 0.25),
+    ];
+    constants.iter().for_each(|&(workload, metric, value)| report.add(workload, metric, 0, value));
+    let line = |report: &Report, cores: &str| {
+        let lines = scale::lines(report);
+        let line = lines.iter().find(|line| line.trim_start().starts_with(cores)).expect("a line");
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(line(&report, "8 "), ["8", "7", "140000", "700000", "601", "70000", "17"]);
+    assert_eq!(line(&report, "128 "), ["128", "112", "2240000", "11200000", "9621", "1120000", "273"]);
+    // Two workers that cost a tenth more: paid with each doubling. Kernel memory counts when it is known.
+    report.add("trip-200-64", Metric::CpuPerTrip, 4, 11.0);
+    report.add("idle", Metric::SlabPerSession, 0, 15.75);
+    assert_eq!(line(&report, "16 "), ["16", "14", "194788", "973938", "837", "140000", "2188"]);
+    assert!(table::text(&report).contains("What more cores would carry"));
+    assert!(table::markdown(&report, &[]).contains("## What more cores would carry"));
 }

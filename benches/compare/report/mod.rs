@@ -1,10 +1,11 @@
-//! The results and their forms, pure: medians and ratios, a table, Markdown, JSON, and the change
-//! between two runs.
+//! The results and their forms, pure: medians and ratios, a table, Markdown, JSON, what more cores would
+//! carry, and the change between two runs.
 
 pub mod diff;
 pub mod json;
 pub mod metric;
 pub mod number;
+pub mod scale;
 pub mod stats;
 pub mod table;
 pub mod target;

@@ -5,12 +5,14 @@ use std::fmt::Write;
 use super::metric::Metric;
 use super::number::{short, times};
 use super::target::target;
-use super::{Report, Row, stats};
+use super::{Report, Row, scale, stats};
 
 const LEGEND: &str = "Medians over interleaved rounds; spread: highest less lowest round in percent of the median, of the \
 proxy where it is largest. \"vs\": how many times better Pronk is (above 1: ahead; a cost: theirs/ours, a rate: \
 ours/theirs) than HAProxy's better mode of the row, with the 95 % interval of the ratio over the rounds, and than \
 nginx; then what is aimed at against HAProxy.";
+
+const SCALE: &str = "What more cores would carry";
 
 /// Beyond this share of the time kept from a core, in percent, somebody else measured too.
 const BUSY: f64 = 5.0;
@@ -37,12 +39,17 @@ pub fn text(report: &Report) -> String {
     warning(report).iter().for_each(|warning| push(&mut out, warning));
     report.failures.iter().for_each(|failure| push(&mut out, &format!("NOT MEASURED: {failure}")));
     report.not_run.iter().for_each(|what| push(&mut out, &format!("NOT RUN: {what}")));
+    let scale = scale::lines(report);
+    if !scale.is_empty() {
+        push(&mut out, &format!("\n{SCALE}"));
+        scale.iter().for_each(|line| push(&mut out, line));
+    }
     out
 }
 
 /// The same as a Markdown document that shows the plots named in `plots`.
 pub fn markdown(report: &Report, plots: &[String]) -> String {
-    let mut out = String::from("# Pronk, HAProxy and nginx on the same work\n\n");
+    let mut out = String::from("# Pronk and other proxies on the same work\n\n");
     environment(report).for_each(|line| push(&mut out, &format!("- {line}")));
     push(&mut out, &format!("\n{LEGEND}\n"));
     warning(report).iter().for_each(|warning| push(&mut out, &format!("**{warning}**\n")));
@@ -55,6 +62,12 @@ pub fn markdown(report: &Report, plots: &[String]) -> String {
             push(&mut out, &format!("\n## {title}\n"));
             lines.iter().for_each(|line| push(&mut out, &format!("- {line}")));
         }
+    }
+    let scale = scale::lines(report);
+    if !scale.is_empty() {
+        push(&mut out, &format!("\n## {SCALE}\n\n```"));
+        scale.iter().for_each(|line| push(&mut out, line));
+        push(&mut out, "```");
     }
     push(&mut out, "");
     plots.iter().for_each(|plot| push(&mut out, &format!("![{plot}]({plot})")));
