@@ -110,6 +110,7 @@ impl Global {
             "nbproc" => refuse_processes(words),
             "session-hand-over" => on_off(words, &mut global.session_hand_over, OLD_SESSIONS),
             "tune.incoming-cpu" => on_off(words, &mut global.tune.incoming_cpu, OTHER_CPUS),
+            "tune.huge-pages" => on_off(words, &mut global.tune.huge_pages, HUGE_PAGES),
             other => number(global, other, words),
         }
     }
@@ -179,6 +180,9 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
             let microseconds = words.integer(keyword, 0..=BUSY_SPIN_MAX_US);
             tune.napi_busy_poll_us = microseconds.filter(|microseconds| *microseconds > 0);
         }
+        "tune.send-zc" => {
+            tune.send_zc = words.size(keyword, 0, KERNEL_BUFFER_MAX).filter(|bytes| *bytes > 0);
+        }
         "tune.busy-spin" => {
             tune.busy_spin_us = words.integer(keyword, 0..=BUSY_SPIN_MAX_US).unwrap_or(tune.busy_spin_us);
         }
@@ -210,6 +214,7 @@ fn first_stays(keyword: &str, words: &mut Arguments<'_>) {
 const OLD_SESSIONS: &str =
     "write 'off' to let an old process keep its sessions until they end, as HAProxy does";
 const OTHER_CPUS: &str = "write 'on' where each queue of the network card has a core and each core a worker";
+const HUGE_PAGES: &str = "write 'on' where transparent huge pages are 'madvise' or 'always'";
 
 fn on_off(words: &mut Arguments<'_>, wanted: &mut bool, help: &str) {
     let keyword = words.line.words[0].text.clone();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
 
 /// Buffers added at a time.
 pub(super) const BATCH: u16 = 256;
@@ -46,6 +46,16 @@ pub(super) struct Buffers {
     tail: u16,
     next: Box<[u16]>,
     len: Box<[u32]>,
+    loans: Box<[Loan]>,
+}
+
+/// What the kernel still reads of a buffer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Loan {
+    /// Sends from it that have not been notified.
+    sends: u8,
+    /// It stands in no queue any longer.
+    over: bool,
 }
 
 fn map(bytes: usize) -> io::Result<NonNull<u8>> {
@@ -56,12 +66,25 @@ fn map(bytes: usize) -> io::Result<NonNull<u8>> {
     Ok(NonNull::new(address.cast()).expect("the kernel never maps page zero for us"))
 }
 
+/// The same, in pages of 2 MiB where the kernel finds some (transparent_hugepage, at least `madvise`).
+fn map_huge(bytes: usize) -> io::Result<NonNull<u8>> {
+    const HUGE: usize = 2 << 20;
+    let start = map(bytes + HUGE)?;
+    let gap = start.as_ptr().align_offset(HUGE);
+    // The gap is smaller than what was mapped in addition.
+    let aligned = NonNull::new(start.as_ptr().wrapping_add(gap)).expect("inside the mapping");
+    // SAFETY: the range lies in the mapping, and the advice changes no contents.
+    unsafe { madvise(aligned.as_ptr().cast(), bytes, Advice::LinuxHugepage) }?;
+    Ok(aligned)
+}
+
 impl Buffers {
     /// Registers a buffer ring of at most `capacity` (a power of two, at most 32768) buffers of `size` bytes.
     ///
     /// The mappings live as long as the process: the kernel may write to them until the ring is gone.
-    pub(super) fn register(ring: &IoUring, capacity: u16, size: usize) -> io::Result<Buffers> {
+    pub(super) fn register(ring: &IoUring, capacity: u16, size: usize, huge: bool) -> io::Result<Buffers> {
         let entries: NonNull<BufRingEntry> = map(usize::from(capacity) * size_of::<BufRingEntry>())?.cast();
+        let map = if huge { map_huge } else { map };
         let memory = map(usize::from(capacity) * size)?;
         let address = entries.as_ptr() as u64;
         // SAFETY: the mapping holds `capacity` entries, is page aligned and is never unmapped.
@@ -76,6 +99,7 @@ impl Buffers {
             tail: 0,
             next: vec![NONE; usize::from(capacity)].into_boxed_slice(),
             len: vec![0; usize::from(capacity)].into_boxed_slice(),
+            loans: vec![Loan::default(); usize::from(capacity)].into_boxed_slice(),
         };
         buffers.grow();
         Ok(buffers)
@@ -167,7 +191,37 @@ impl Buffers {
         let index = queue.head;
         queue.head = self.next[usize::from(index)];
         queue.count -= 1;
-        self.recycle(index);
+        match &mut self.loans[usize::from(index)] {
+            Loan { sends: 0, .. } => self.recycle(index),
+            loan => loan.over = true,
+        }
+    }
+
+    /// The kernel reads a buffer that stands in a queue until [`take_back`](Self::take_back).
+    pub(super) fn lend(&mut self, index: u16) {
+        self.loans[usize::from(index)].sends += 1;
+    }
+
+    /// One loan of a buffer has ended.
+    pub(super) fn take_back(&mut self, index: u16) {
+        let loan = &mut self.loans[usize::from(index)];
+        loan.sends -= 1;
+        if loan.sends == 0 && std::mem::take(&mut loan.over) {
+            self.recycle(index);
+        }
+    }
+
+    /// How many batches there may be.
+    pub(super) fn batches(&self) -> u16 {
+        self.capacity.div_ceil(BATCH)
+    }
+
+    /// The memory of a batch of which buffers are in use.
+    pub(super) fn batch(&self, number: u16) -> Option<libc::iovec> {
+        let first = number * BATCH;
+        let last = (first + BATCH).min(self.capacity);
+        let iov_len = usize::from(last - first) * self.size;
+        (first < self.published).then(|| libc::iovec { iov_base: self.start(first).cast(), iov_len })
     }
 
     /// Bytes in the first buffer.

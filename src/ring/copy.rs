@@ -220,7 +220,9 @@ impl Ring {
         if let Some(answer) = self.serve_fill(slot, direction) {
             return Some(answer);
         }
-        if !self.buffers.grow() {
+        if self.buffers.grow() {
+            self.pin();
+        } else {
             let lines = &self.lines[slot as usize];
             // A pipe needs no buffer: only those that find none wait.
             if lines.line(direction).flags.has(Flags::FILL)
@@ -262,10 +264,9 @@ impl Ring {
         }
         let side = direction.sink();
         let start = self.buffers.head(&line.queue)[line.offset as usize..][..len as usize].as_ptr();
-        let generation = self.lines[slot as usize].generation;
         let Some(fd) = self.fd(slot, side) else { return };
-        let entry = opcode::Send::new(fd, start, len).flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL).build();
-        self.push_on(slot, side, entry, Token::of_direction(Kind::Send, direction, generation, slot));
+        let (entry, token) = self.send_entry(slot, direction, fd, start, len);
+        self.push_on(slot, side, entry, token);
     }
 
     pub(super) fn on_sent_bytes(&mut self, slot: u32, direction: Direction, result: i32) -> Answer {

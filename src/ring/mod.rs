@@ -16,7 +16,7 @@ use std::time::Duration;
 use io_uring::types::Fd;
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
-use crate::session::op::{Completion, Direction, Errno, Op, Outcome, ServerId, Side, Submit};
+use crate::session::op::{Completion, Direction, Errno, Outcome, ServerId, Side};
 use crate::sys::socket::{Route, open_to};
 
 mod buffers;
@@ -27,18 +27,22 @@ mod ending;
 mod gather;
 mod lines;
 mod listen;
+mod ops;
 mod pipes;
 mod spin;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zero_copy;
 
 use buffers::Buffers;
 use gather::Gather;
 use lines::{Flags, Lines};
+pub use ops::Ops;
 use pipes::Pipes;
 use spin::Spin;
 use token::{Kind, Token};
+use zero_copy::ZeroCopy;
 
 /// Submission queue entries: more operations than that in one batch cost a second system call.
 const SQ_ENTRIES: u32 = 1024;
@@ -62,6 +66,8 @@ pub struct Settings {
     pub pipes: usize,
     /// How long to look for answers before sleeping (`tune.busy-spin`).
     pub spin: Duration,
+    /// Receive buffers in pages of 2 MiB (`tune.huge-pages`).
+    pub huge_pages: bool,
 }
 
 /// Bytes that the ring keeps for each session beside what the kernel does.
@@ -121,6 +127,10 @@ pub struct Moved {
     pub bytes: u64,
     /// Of these, by splice.
     pub spliced: u64,
+    /// Zero-copy sends whose memory came back.
+    pub zero_copy: u64,
+    /// Of these, those that the kernel copied after all.
+    pub copied_after_all: u64,
 }
 
 /// The ring.
@@ -144,6 +154,7 @@ pub struct Ring {
     moved: Moved,
     gather: Gather,
     spin: Spin,
+    zero_copy: ZeroCopy,
 }
 
 impl Ring {
@@ -159,7 +170,7 @@ impl Ring {
             .setup_cqsize(CQ_ENTRIES)
             .build(SQ_ENTRIES)?;
         let gather = Gather::new(uring.params().is_feature_min_timeout(), settings.spin);
-        let buffers = Buffers::register(&uring, settings.buffers, settings.buffer_size)?;
+        let buffers = Buffers::register(&uring, settings.buffers, settings.buffer_size, settings.huge_pages)?;
         Ok(Ring {
             uring,
             buffers,
@@ -178,6 +189,7 @@ impl Ring {
             moved: Moved::default(),
             gather,
             spin: Spin::new(settings.spin),
+            zero_copy: ZeroCopy::OFF,
         })
     }
 
@@ -247,7 +259,7 @@ impl Ring {
     where
         R: FnMut(ServerId) -> io::Result<Route>,
     {
-        Ops { ring: self, slot, route }
+        Ops::new(self, slot, route)
     }
 
     /// The client's bytes that [`Op::Hold`] waited for.
@@ -338,6 +350,7 @@ impl Ring {
             Kind::Sent => self.on_sent(token.slot, result),
             Kind::Mail => Some(self.on_mail(flags)),
             Kind::Wake => Some(Event::Woken),
+            Kind::SendZc => self.on_lent(token, result, flags),
             Kind::Cancel => None,
             Kind::Abort => {
                 self.abort_again(token);
@@ -470,32 +483,4 @@ fn outcome(result: i32) -> Outcome {
 /// The error number of a failed system call; a refusal of our own counts as an invalid argument.
 fn errno_of(error: &io::Error) -> Errno {
     Errno(error.raw_os_error().unwrap_or(libc::EINVAL) as u16)
-}
-
-/// A session's way to the ring.
-pub struct Ops<'a, R> {
-    ring: &'a mut Ring,
-    slot: u32,
-    route: R,
-}
-
-impl<R: FnMut(ServerId) -> io::Result<Route>> Submit for Ops<'_, R> {
-    fn submit(&mut self, op: Op) {
-        let slot = self.slot;
-        match op {
-            Op::Connect(server) => {
-                let route = (self.route)(server);
-                self.ring.connect(slot, route);
-            }
-            Op::Hold(wanted) => self.ring.hold(slot, wanted),
-            Op::Fill(direction) => self.ring.fill(slot, direction),
-            Op::Watch => self.ring.watch(slot),
-            Op::Unwatch => self.ring.unwatch(slot),
-            Op::Stop(direction) => self.ring.stop(slot, direction),
-            Op::Drain(direction, len) => self.ring.drain(slot, direction, len),
-            Op::Shutdown(direction) => self.ring.shutdown(slot, direction),
-            Op::Abort(side) => self.ring.abort(slot, side),
-            Op::Close(side, how) => self.ring.close(slot, side, how),
-        }
-    }
 }

@@ -16,7 +16,8 @@ fn ring() -> Ring {
 }
 
 fn ring_that_spins(spin: Duration) -> Ring {
-    let settings = Settings { buffer_size: 4096, buffers: 256, pipe_size: 65_536, pipes: 2, spin };
+    let settings =
+        Settings { buffer_size: 4096, buffers: 256, pipe_size: 65_536, pipes: 2, spin, huge_pages: false };
     Ring::new(&settings).expect("a ring")
 }
 

@@ -35,10 +35,12 @@ pub(super) enum Kind {
     Sent,
     /// The cancellation of all that is in flight on a socket; the part is its side.
     Abort,
+    /// Send by zero copy; the part and the slot name a direction, a session and a buffer.
+    SendZc,
 }
 
 impl Kind {
-    const ALL: [Kind; 12] = [
+    const ALL: [Kind; 13] = [
         Kind::Accept,
         Kind::Receive,
         Kind::Send,
@@ -51,6 +53,7 @@ impl Kind {
         Kind::Wake,
         Kind::Sent,
         Kind::Abort,
+        Kind::SendZc,
     ];
 }
 
@@ -78,6 +81,25 @@ impl Token {
 
     pub(super) fn plain(kind: Kind, number: u32) -> Token {
         Token { kind, part: 0, generation: 0, slot: number }
+    }
+
+    /// A send whose memory is lent to the kernel. None: the slot leaves no room for the buffer's 15 bits, of
+    /// which 7 stand in the part and 8 above the slot's 24.
+    pub(super) fn lending(direction: Direction, generation: u16, slot: u32, buffer: u16) -> Option<Token> {
+        debug_assert!(buffer < 1 << 15);
+        let part = direction.index() as u8 | (buffer << 1) as u8;
+        let token = Token { kind: Kind::SendZc, part, generation, slot: slot | u32::from(buffer >> 7) << 24 };
+        (slot < 1 << 24).then_some(token)
+    }
+
+    /// The buffer that a `SendZc` lends.
+    pub(super) fn buffer(self) -> u16 {
+        u16::from(self.part >> 1) | ((self.slot >> 24) as u16) << 7
+    }
+
+    /// A `SendZc` as the plain send that it also is.
+    pub(super) fn of_sender(self) -> Token {
+        Token::of_direction(Kind::Send, self.direction(), self.generation, self.slot & 0xFF_FFFF)
     }
 
     pub(super) fn pack(self) -> u64 {
@@ -119,6 +141,21 @@ mod tests {
             let token = Token { kind, part: 1, generation: 0xBEEF, slot: 0xDEAD_BEEF };
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }
+    }
+
+    #[test]
+    fn a_lending_send_names_its_session_and_its_buffer() {
+        for (direction, slot, buffer) in [
+            (Direction::ToServer, 0, 0),
+            (Direction::ToClient, 0xFF_FFFF, 0x7FFF),
+            (Direction::ToClient, 5, 0x1281),
+        ] {
+            let token = Token::lending(direction, 7, slot, buffer).expect("a slot of 24 bits");
+            let token = Token::unpack(token.pack()).expect("our own");
+            assert_eq!(token.buffer(), buffer);
+            assert_eq!(token.of_sender(), Token::of_direction(Kind::Send, direction, 7, slot));
+        }
+        assert_eq!(Token::lending(Direction::ToServer, 7, 1 << 24, 0), None);
     }
 
     #[test]

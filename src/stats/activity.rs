@@ -10,12 +10,15 @@ use super::sources::Sources;
 type Total = (&'static str, fn(&ProcessCounters) -> &Counter);
 
 /// Totals since the start, by the name that HAProxy has for the same where it has one.
-const TOTALS: [Total; 4] = [
+const TOTALS: [Total; 6] = [
     ("accepted", |process| &process.connections),
     // Accepted here, and given to a worker that carried less.
     ("accq_pushed", |process| &process.handed_over),
     ("accept_failures", |process| &process.accept_failures),
     ("maxconn_reached", |process| &process.maxconn_reached),
+    ("zc_sends", |process| &process.zero_copy_sends),
+    // Copied after all: no card took part.
+    ("zc_copied", |process| &process.zero_copy_copied),
 ];
 
 /// Lines `name: total [ worker 1 worker 2 … ]`, the total alone when there is one worker; first the sessions
@@ -53,7 +56,7 @@ mod tests {
         sources.counters[1].process().accept_failures.add(3);
         sources.counters[0].process().handed_over.add(49);
         let expected = "live: 100 [ 51 49 ]\naccepted: 100 [ 100 0 ]\naccq_pushed: 49 [ 49 0 ]\n\
-                        accept_failures: 3 [ 0 3 ]\nmaxconn_reached: 0 [ 0 0 ]\n";
+                        accept_failures: 3 [ 0 3 ]\nmaxconn_reached: 0 [ 0 0 ]\nzc_sends: 0 [ 0 0 ]\nzc_copied: 0 [ 0 0 ]\n";
         assert_eq!(activity(&sources), expected);
         let alone = Sources { workers: 1, ..sources };
         assert!(activity(&alone).starts_with("live: 51\naccepted: 100\n"));

@@ -210,6 +210,10 @@ pub struct ProcessCounters {
     pub bytes_out: Counter,
     /// Of these, bytes that were spliced (`TotalSplicedBytesOut`).
     pub spliced_bytes_out: Counter,
+    /// Zero-copy sends whose memory the kernel has given back.
+    pub zero_copy_sends: Counter,
+    /// Of these, those that it copied after all.
+    pub zero_copy_copied: Counter,
     /// Session log records lost because the log ring was full (`DroppedLogs`).
     pub dropped_logs: Counter,
     /// Connections handed to another worker at accept.

@@ -170,6 +170,11 @@ impl Worker {
         {
             tracing::warn!(worker = setup.index + 1, %error, "tune.napi-busy-poll: this kernel polls no card");
         }
+        if let Some(from) = snapshot.config.global.tune.send_zc
+            && let Err(error) = ring.send_zero_copy(from)
+        {
+            tracing::warn!(worker = setup.index + 1, %error, "tune.send-zc: this kernel has no zero-copy send");
+        }
         Ok(Worker {
             index: setup.index,
             ring,
@@ -344,6 +349,10 @@ impl Worker {
             process.bytes_out.add(moved.bytes);
             process.spliced_bytes_out.add(moved.spliced);
         }
+        if moved.zero_copy > 0 {
+            process.zero_copy_sends.add(moved.zero_copy);
+            process.zero_copy_copied.add(moved.copied_after_all);
+        }
         let (used, idle) = self.ring.pipe_counts();
         process.pipes_used.store(used as u64, Relaxed);
         process.pipes_free.store(idle as u64, Relaxed);
@@ -366,6 +375,7 @@ fn ring_settings(setup: &Setup, config: &Config) -> Settings {
         pipe_size: tune.pipesize.unwrap_or(262_144) as usize,
         pipes,
         spin,
+        huge_pages: tune.huge_pages,
     }
 }
 

@@ -6,10 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::gateway::Gateway;
+use crate::spread::of_workers;
 use crate::support::PATIENCE;
 use crate::support::echo::{Threads, drain};
 use crate::support::peer::{End, Peer};
 use crate::support::server::Server;
+use crate::support::stats::ask;
 use crate::support::stream::Bytes;
 
 #[test]
@@ -39,7 +41,22 @@ fn two_hundred_transfers_through_workers_that_spin() {
     assert_transfers_arrive("  tune.busy-spin 200\n  tune.napi-busy-poll 20");
 }
 
-fn assert_transfers_arrive(global: &str) {
+/// Sent by the card where there is one; loopback copies after all, and says so.
+#[test]
+fn two_hundred_transfers_by_zero_copy_from_huge_pages() {
+    let gateway = assert_transfers_arrive(
+        "  nosplice\n  tune.send-zc 1\n  tune.huge-pages on\n  stats socket unix@stats.sock level operator",
+    );
+    let activity = ask(&gateway.proxy.directory().join("stats.sock"), "show activity\n").expect("an answer");
+    let ((sends, _), (copied, _)) = (of_workers(&activity, "zc_sends"), of_workers(&activity, "zc_copied"));
+    assert!(sends > 200 && copied <= sends, "{activity}");
+    let maps = std::fs::read_to_string(format!("/proc/{}/smaps", gateway.proxy.pid())).expect("its memory");
+    let advised =
+        |line: &&str| line.starts_with("VmFlags:") && line.split_whitespace().any(|flag| flag == "hg");
+    assert_eq!(maps.lines().filter(advised).count(), 2, "one mapping for each worker");
+}
+
+fn assert_transfers_arrive(global: &str) -> Gateway {
     let server = Threads::echo();
     let gateway = Gateway::start(global, "", &format!("  server s1 127.0.0.1:{}", server.port()));
     let mut random = fastrand::Rng::with_seed(200);
@@ -59,6 +76,7 @@ fn assert_transfers_arrive(global: &str) {
     }
     println!("200 transfers, {total} bytes each way");
     gateway.assert_descriptors_return();
+    gateway
 }
 
 /// Sends `size` bytes and FIN while reading them back; how many came back.

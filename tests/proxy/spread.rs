@@ -60,7 +60,7 @@ fn connections_go_to_the_worker_on_whose_cpu_they_arrive() {
 }
 
 /// Total and share of each worker, from the line `name: total [ worker worker ]`.
-fn of_workers(activity: &str, name: &str) -> (u64, [u64; 2]) {
+pub fn of_workers(activity: &str, name: &str) -> (u64, [u64; 2]) {
     let line = activity.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let numbers = line.expect("the line is there").split_whitespace().filter_map(|word| word.parse().ok());
     match numbers.collect::<Vec<u64>>()[..] {

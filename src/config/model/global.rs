@@ -135,6 +135,10 @@ pub struct Tune {
     pub napi_busy_poll_us: Option<u32>,
     /// `tune.incoming-cpu`, Pronk's own: a worker accepts what arrives on its CPU.
     pub incoming_cpu: bool,
+    /// `tune.huge-pages`, Pronk's own: receive buffers in pages of 2 MiB.
+    pub huge_pages: bool,
+    /// `tune.send-zc`, Pronk's own: bytes from which a send is a zero-copy one.
+    pub send_zc: Option<u32>,
     /// `busy-polling`: workers never sleep.
     pub busy_polling: bool,
     /// `noreuseport` in global, or `-dR`: one listening socket per address, shared by the workers.
@@ -159,6 +163,8 @@ impl Default for Tune {
             busy_spin_us: 0,
             napi_busy_poll_us: None,
             incoming_cpu: false,
+            huge_pages: false,
+            send_zc: None,
             busy_polling: false,
             reuseport: true,
             rcvbuf_client: None,

@@ -33,6 +33,8 @@ pub fn keep_settled(running: &Global, read: &mut Global, budget: Budget) -> Vec<
         "busy-polling": tune.busy_polling,
         "tune.busy-spin": tune.busy_spin_us,
         "tune.incoming-cpu": tune.incoming_cpu,
+        "tune.huge-pages": tune.huge_pages,
+        "tune.send-zc": tune.send_zc,
         "tune.napi-busy-poll": tune.napi_busy_poll_us,
         "noreuseport": tune.reuseport,
     }
