@@ -13,10 +13,10 @@ mod measure;
 mod namespace;
 mod options;
 mod peers;
+mod perf;
 mod plot;
 mod report;
 mod run;
-mod syscalls;
 mod workload;
 
 use std::path::Path;

@@ -11,7 +11,14 @@ pub struct CpuReading {
     at: Instant,
     load: Ran,
     threads: HashMap<u32, Thread>,
-    ticks: u64,
+    ticks: Ticks,
+}
+
+/// Of a family of processes, those that have ended and been waited for left out.
+#[derive(Clone, Copy, Default)]
+struct Ticks {
+    user: u64,
+    kernel: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -52,6 +59,8 @@ pub struct CpuSpent {
     pub load_waited: Duration,
     /// How often a thread of the proxy left its core.
     pub switches: u64,
+    /// Of the proxy's time, the share in its own code and not in the kernel; None: it has used none.
+    pub own_code: Option<f64>,
     /// System calls of the proxy, in a run that counts them.
     pub syscalls: Option<u64>,
 }
@@ -62,9 +71,11 @@ const TICK_NS: u64 = 10_000_000;
 impl CpuReading {
     /// Reads the process, its children and theirs; and this thread, which is the load.
     pub fn take(pid: u32) -> Result<CpuReading, Failure> {
-        let (mut threads, mut ticks) = (HashMap::new(), 0);
+        let (mut threads, mut ticks) = (HashMap::new(), Ticks::default());
         for pid in family(pid)? {
-            ticks += process_ticks(pid)?;
+            let process = process_ticks(pid)?;
+            ticks.user += process.user;
+            ticks.kernel += process.kernel;
             let tasks =
                 fs::read_dir(format!("/proc/{pid}/task")).attempting("listing the proxy's threads")?;
             for task in tasks.flatten() {
@@ -91,7 +102,9 @@ impl CpuReading {
             proxy.waited_ns += ran.waited_ns;
             switches += thread.switches.saturating_sub(before.switches);
         }
-        let ticks = self.ticks.saturating_sub(earlier.ticks) * TICK_NS;
+        let user = self.ticks.user.saturating_sub(earlier.ticks.user);
+        let all = user + self.ticks.kernel.saturating_sub(earlier.ticks.kernel);
+        let ticks = all * TICK_NS;
         let on_core = if ticks > proxy.on_core_ns + 3 * TICK_NS { ticks } else { proxy.on_core_ns };
         let load = self.load.since(earlier.load);
         CpuSpent {
@@ -101,6 +114,7 @@ impl CpuReading {
             proxy_waited: Duration::from_nanos(proxy.waited_ns),
             load_waited: Duration::from_nanos(load.waited_ns),
             switches,
+            own_code: (all > 0).then(|| user as f64 / all as f64),
             syscalls: None,
         }
     }
@@ -148,9 +162,9 @@ fn switches(status: &str) -> u64 {
     counters.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum()
 }
 
-fn process_ticks(pid: u32) -> Result<u64, Failure> {
+fn process_ticks(pid: u32) -> Result<Ticks, Failure> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).attempting("reading the proxy's CPU time")?;
-    Ok(field(after_name(&text), 11)? + field(after_name(&text), 12)?)
+    Ok(Ticks { user: field(after_name(&text), 11)?, kernel: field(after_name(&text), 12)? })
 }
 
 /// The fields of /proc/PID/stat behind the name, which may contain anything.

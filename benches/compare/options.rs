@@ -30,6 +30,8 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --logs                a tcplog line for each session, to a UDP socket that is read
     --checks              HAProxy and Pronk check their servers
     --syscalls            a further round that only counts system calls, with perf (root)
+    --profile             a further round under perf record (root): for each workload and proxy a file with
+                          the functions, the kernel's and its own, where the proxy's time went
     --congestion NAME     in a network namespace of its own with this congestion control (root)
     --awake               keep both cores from sleeping, with spinners of SCHED_IDLE
     --proxy-core N  --load-core N
@@ -58,6 +60,7 @@ pub struct Options {
     pub logs: bool,
     pub checks: bool,
     pub syscalls: bool,
+    pub profile: bool,
     pub congestion: Option<String>,
     pub in_namespace: bool,
     pub awake: bool,
@@ -78,6 +81,7 @@ impl Default for Options {
             logs: false,
             checks: false,
             syscalls: false,
+            profile: false,
             congestion: None,
             in_namespace: false,
             awake: false,
@@ -137,6 +141,7 @@ impl Options {
             "logs" => self.logs = true,
             "checks" => self.checks = true,
             "syscalls" => self.syscalls = true,
+            "profile" => self.profile = true,
             "congestion" => self.congestion = Some(text(parser, name)?),
             "in-namespace" => self.in_namespace = true,
             "awake" => self.awake = true,

@@ -1,4 +1,5 @@
-//! System calls of a process, counted by perf: what is counted is not slowed as it is under strace.
+//! What perf sees of a process: its system calls, counted, which slows them less than strace does, and where its
+//! time goes, by sampling.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -12,27 +13,43 @@ use crate::child::{Guard, find};
 use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
 
-const EVENT: &str = "raw_syscalls:sys_enter";
 /// What perf gets to answer a command.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Counts from its beginning to its end.
-pub struct Counter {
+/// What is looked for in a further round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    Calls,
+    Functions,
+}
+
+/// A perf that watches from its beginning to its end.
+pub struct Watch {
+    look: Look,
     perf: Guard,
     control: File,
     answers: File,
     result: PathBuf,
 }
 
-/// Why nothing can be counted here; None when it can.
-pub fn missing() -> Option<String> {
+/// What it saw.
+pub enum Seen {
+    /// So many system calls.
+    Calls(u64),
+    /// A line for each function, with its share of the time.
+    Functions(String),
+}
+
+/// Why nothing can be seen here; None when it can.
+pub fn missing(look: Look) -> Option<String> {
     let Some(perf) = find("perf") else { return Some("perf is not installed".to_owned()) };
-    match Command::new(perf).args(["stat", "-e", EVENT, "--", "true"]).output() {
+    let event = look.event();
+    match Command::new(perf).args(["stat", "-e", event, "--", "true"]).output() {
         Ok(output) if output.status.success() => None,
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             Some(format!(
-                "perf cannot count {EVENT}: {}",
+                "perf cannot count {event}: {}",
                 said.lines().next().unwrap_or("it does not say why")
             ))
         }
@@ -40,32 +57,68 @@ pub fn missing() -> Option<String> {
     }
 }
 
-impl Counter {
-    /// Counts what these processes call from now on.
-    pub fn begin(pids: &[u32], cores: Cores, folder: &Path) -> Result<Counter, Failure> {
+impl Look {
+    fn event(self) -> &'static str {
+        match self {
+            Look::Calls => "raw_syscalls:sys_enter",
+            Look::Functions => "cpu-clock",
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Look::Calls => &["stat", "-x,"],
+            Look::Functions => &["record", "-q", "-F", "1999"],
+        }
+    }
+}
+
+impl Watch {
+    /// Watches these processes from now on.
+    pub fn begin(look: Look, pids: &[u32], cores: Cores, folder: &Path) -> Result<Watch, Failure> {
         let perf = find("perf").ok_or_else(|| Failure::new("perf is not installed"))?;
         let (control, commands) = fifo(folder, "perf-control")?;
         let (answers, acknowledged) = fifo(folder, "perf-answers")?;
-        let result = folder.join("perf-count");
+        let result = folder.join("perf-result");
         let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let fifos = format!("--control=fifo:{},{}", commands.display(), acknowledged.display());
         let result_path = result.display().to_string();
-        let arguments = ["stat", "-x,", "-e", EVENT, "-D", "-1", "-o", &result_path, &fifos, "-p", &pids];
+        let rest = ["-e", look.event(), "-D", "-1", "-o", &result_path, &fifos, "-p", &pids];
+        let arguments: Vec<String> =
+            look.arguments().iter().chain(&rest).map(|word| (*word).to_owned()).collect();
         let output = folder.join("perf-output");
-        let perf = Guard::spawn("perf", &perf, &arguments.map(str::to_owned), &[cores.load], cores, output)?;
-        let mut counter = Counter { perf, control, answers, result };
-        counter.command("enable")?;
-        Ok(counter)
+        let perf = Guard::spawn("perf", &perf, &arguments, &[cores.load], cores, output)?;
+        let mut watch = Watch { look, perf, control, answers, result };
+        watch.command("enable")?;
+        Ok(watch)
     }
 
-    /// How many there were.
-    pub fn end(mut self) -> Result<u64, Failure> {
+    /// What there was.
+    pub fn end(mut self) -> Result<Seen, Failure> {
         self.command("disable")?;
         self.perf.interrupt(LIMIT)?;
+        match self.look {
+            Look::Calls => self.count().map(Seen::Calls),
+            Look::Functions => self.functions().map(Seen::Functions),
+        }
+    }
+
+    fn count(&self) -> Result<u64, Failure> {
         let text = std::fs::read_to_string(&self.result).attempting("reading what perf counted")?;
-        let line = text.lines().find(|line| line.contains(EVENT)).unwrap_or("");
+        let line = text.lines().find(|line| line.contains(self.look.event())).unwrap_or("");
         let count = line.split(',').next().unwrap_or("");
         count.parse().attempting(format!("perf counted '{line}'"))
+    }
+
+    fn functions(&self) -> Result<String, Failure> {
+        let perf = find("perf").ok_or_else(|| Failure::new("perf is not installed"))?;
+        let result = self.result.display().to_string();
+        let arguments =
+            ["report", "-q", "--stdio", "--sort", "dso,symbol", "--percent-limit", "0.5", "-i", &result];
+        let output = Command::new(perf).args(arguments).output().attempting("reading what perf sampled")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        Ok(lines.flat_map(|line| [line, "\n"]).collect())
     }
 
     fn command(&mut self, word: &str) -> Result<(), Failure> {

@@ -8,11 +8,11 @@ use crate::environment;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
 use crate::peers::{Peer, Setup};
+use crate::perf::{self, Look};
 use crate::plot;
 use crate::report::metric::{Better, Metric};
 use crate::report::number::short;
 use crate::report::{Report, json, table};
-use crate::syscalls;
 use crate::workload::{Sample, Scale, Workload};
 
 /// Measures everything asked for, prints and writes the results. False: something was not measured.
@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     };
     let _spinners = if options.awake { awake::keep(cores, &folder)? } else { Vec::new() };
     let Options { logs, checks, .. } = *options;
-    let setup = Setup { cores, descriptors, logs, checks, counting: false, folder };
+    let setup = Setup { cores, descriptors, logs, checks, look: None, folder };
     measure_all(options, &setup, &peers, &mut report);
     publish(&report, &setup)?;
     Ok(report.failures.is_empty())
@@ -60,35 +60,39 @@ fn measure_all(options: &Options, setup: &Setup, peers: &[Peer], report: &mut Re
             false
         }
     });
-    let counted: Vec<Workload> = match counting(options) {
-        Ok(true) => workloads.iter().copied().filter(|workload| workload.is_steady()).collect(),
-        Ok(false) => Vec::new(),
-        Err(why) => {
-            report.not_run.push(why);
-            Vec::new()
-        }
-    };
-    let total = (options.rounds * workloads.len() + counted.len()) * peers.len();
-    let mut run = Run { setup, peers, progress: Progress::new(total), report };
+    let steady: Vec<Workload> = workloads.iter().copied().filter(|workload| workload.is_steady()).collect();
+    let looks = looks(options, report);
+    let total = (options.rounds * workloads.len() + looks.len() * steady.len()) * peers.len();
+    let mut run = Run { setup: setup.clone(), peers, progress: Progress::new(total), report };
     for round in 0..options.rounds {
         // Each round begins with another proxy, so that none always follows the same one.
         run.round(&format!("round {}/{}", round + 1, options.rounds), round, &workloads, options.scale);
     }
-    let setup = Setup { counting: true, ..setup.clone() };
-    Run { setup: &setup, ..run }.round("counting", 0, &counted, options.scale);
+    for look in looks {
+        let setup = Setup { look: Some(look), ..setup.clone() };
+        run = Run { setup, ..run };
+        run.round("perf", 0, &steady, options.scale);
+    }
 }
 
-/// Whether system calls are counted; the error is for the reader of the table.
-fn counting(options: &Options) -> Result<bool, String> {
-    match options.syscalls.then(syscalls::missing).flatten() {
-        Some(why) => Err(format!("system calls: {why}")),
-        None => Ok(options.syscalls),
-    }
+/// What perf is to look for in further rounds; that it cannot is for the reader of the table.
+fn looks(options: &Options, report: &mut Report) -> Vec<Look> {
+    let wanted = [(options.syscalls, Look::Calls), (options.profile, Look::Functions)];
+    let mut looks: Vec<Look> =
+        wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, look)| look).collect();
+    looks.retain(|look| match perf::missing(*look) {
+        None => true,
+        Some(why) => {
+            report.not_run.push(format!("{look:?}: {why}"));
+            false
+        }
+    });
+    looks
 }
 
 /// What is the same for all measurements.
 struct Run<'a> {
-    setup: &'a Setup,
+    setup: Setup,
     peers: &'a [Peer],
     progress: Progress,
     report: &'a mut Report,
@@ -106,12 +110,12 @@ impl Run<'_> {
     fn measure(&mut self, workload: Workload, place: usize, label: &str, scale: Scale) {
         let peer = &self.peers[place];
         let (name, proxy) = (workload.name(), peer.kind.name());
-        let outcome = workload.measure(peer, self.setup, scale);
+        let outcome = workload.measure(peer, &self.setup, scale);
         let shown = format!("{} {label} {name:<14} {proxy:<15}", self.progress.step());
         match outcome {
             Ok(mut sample) => {
-                // Counting slows the proxy: nothing else of such a measurement is true.
-                let wanted = |metric| !self.setup.counting || metric == Metric::SyscallsPerUnit;
+                // Perf slows the proxy: nothing else of such a measurement is true.
+                let wanted = |metric| self.setup.look.is_none() || metric == Metric::SyscallsPerUnit;
                 sample.values.retain(|(metric, _)| wanted(*metric));
                 eprintln!("{shown} {}", in_brief(&sample));
                 sample

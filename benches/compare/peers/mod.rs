@@ -19,6 +19,7 @@ use crate::failure::{Attempt, Failure};
 use crate::load::Load;
 use crate::load::server::Role;
 use crate::load::socket::free_port;
+use crate::perf::Look;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -156,8 +157,8 @@ pub struct Setup {
     pub logs: bool,
     /// Whether HAProxy and Pronk check their servers.
     pub checks: bool,
-    /// Whether system calls are counted, which costs the proxy time.
-    pub counting: bool,
+    /// What perf looks for, which costs the proxy time.
+    pub look: Option<Look>,
     pub folder: PathBuf,
 }
 

@@ -48,6 +48,7 @@ metrics! {
     SlabPerSession "slab_kib_per_session" "kernel slab per idle session, KiB" Lower,
     ResidentPerSession "rss_kib_per_session" "RSS per idle session, KiB" Lower,
     Sessions "idle_sessions" "idle sessions held" Neither,
+    OwnCode "own_code_percent" "of its CPU in its own code, %" Neither,
     ProxyBusy "proxy_core_percent" "proxy's core busy, %" Neither,
     LoadBusy "load_core_percent" "load's core busy, %" Neither,
     ProxyWaited "proxy_waited_percent" "proxy kept from its core, %" Neither,

@@ -10,12 +10,12 @@ mod visits;
 
 use std::time::Duration;
 
-use crate::failure::Failure;
+use crate::failure::{Attempt, Failure};
 use crate::load::Load;
 use crate::measure::{CpuReading, CpuSpent, family};
 use crate::peers::{PROBES, Peer, Running, Setup};
+use crate::perf::{Seen, Watch};
 use crate::report::metric::Metric;
-use crate::syscalls::Counter;
 
 /// Sessions that a proxy is allowed beyond those of the work.
 const ROOM: usize = 100;
@@ -81,6 +81,8 @@ impl From<Vec<(Metric, f64)>> for Sample {
 
 /// A started proxy and the load that works through it.
 struct Stage<'a> {
+    /// Workload and proxy.
+    title: String,
     load: Load,
     proxy: Running,
     scale: Scale,
@@ -167,7 +169,8 @@ impl Workload {
         let setup = &setup.limited(if self.is_vast() { usize::MAX } else { USUAL_DESCRIPTORS });
         let load = Load::new(self.message_size())?;
         let proxy = peer.start(setup, &load)?;
-        let mut stage = Stage { load, proxy, scale, setup };
+        let mut stage =
+            Stage { title: format!("{}-{}", self.name(), peer.kind.name()), load, proxy, scale, setup };
         let measured = self.work(&mut stage);
         // That the proxy has ended explains more than what its clients saw of it.
         stage.proxy.check_alive()?;
@@ -224,12 +227,19 @@ impl Stage<'_> {
         work: impl FnOnce(&mut Load) -> Result<(), Failure>,
     ) -> Result<CpuSpent, Failure> {
         let pid = self.proxy.pid();
-        let Setup { cores, counting, folder, .. } = self.setup;
-        let counter = if *counting { Some(Counter::begin(&family(pid)?, *cores, folder)?) } else { None };
+        let Setup { cores, look, folder, .. } = self.setup;
+        let watch = look.map(|look| Watch::begin(look, &family(pid)?, *cores, folder)).transpose()?;
         let before = CpuReading::take(pid)?;
         work(&mut self.load)?;
         let mut spent = CpuReading::take(pid)?.since(&before);
-        spent.syscalls = counter.map(Counter::end).transpose()?;
+        match watch.map(Watch::end).transpose()? {
+            Some(Seen::Calls(count)) => spent.syscalls = Some(count),
+            Some(Seen::Functions(text)) => {
+                let path = folder.join(format!("profile-{}.txt", self.title));
+                std::fs::write(&path, text).attempting(format!("writing {}", path.display()))?;
+            }
+            None => {}
+        }
         Ok(spent)
     }
 
@@ -287,6 +297,7 @@ fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
         (Metric::ProxyWaited, percent(spent.proxy_waited)),
         (Metric::LoadWaited, percent(spent.load_waited)),
     ];
+    values.extend(spent.own_code.map(|share| (Metric::OwnCode, 100.0 * share)));
     values.extend(spent.syscalls.map(|count| (Metric::SyscallsPerUnit, count as f64 / units)));
     values
 }
