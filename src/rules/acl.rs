@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::style::{Method, parse_range, range_text};
+use super::style::{Method, is_range, parse_range, range_text};
 use super::{Acl, Fetch, Matching, Mistake, Reading, Style};
 
 /// The fetches that this proxy evaluates, for help texts.
@@ -95,7 +95,7 @@ struct Flags {
 
 fn parse_flags(fetch: Fetch, natural: Method, words: &[&str]) -> Result<Flags, Mistake> {
     let mut flags = Flags { method: natural, ignore_case: false, files: Vec::new(), id: None, values: 1 };
-    while let Some(word) = words.get(flags.values).filter(|word| is_flag(word)) {
+    while let Some(word) = words.get(flags.values).filter(|word| word.starts_with('-')) {
         let at = flags.values;
         match *word {
             "--" => {
@@ -124,11 +124,6 @@ fn late_flag(flag: &str, word: usize) -> Mistake {
 fn parse_id(words: &[&str], at: usize) -> Result<u32, Mistake> {
     let id = words.get(at).and_then(|word| word.parse().ok());
     id.ok_or_else(|| Mistake::new(at, "the argument of -u must be an integer."))
-}
-
-/// A negative number is a value, not a flag.
-fn is_flag(word: &str) -> bool {
-    word.strip_prefix('-').is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn refused_flag(flag: &str, word: usize) -> Mistake {
@@ -210,7 +205,7 @@ fn numbers(words: &[&str], first: usize) -> Result<Vec<String>, Mistake> {
         }
         let (number, _) = parse_range(word).map_err(|error| Mistake::new(at, format!("{error}.")))?;
         texts.push(match operator {
-            _ if word.contains(':') => (*word).to_owned(),
+            _ if is_range(word) => (*word).to_owned(),
             "ge" => range_text(number, i64::MAX),
             "gt" => range_text(number.saturating_add(1), i64::MAX),
             "le" => range_text(i64::MIN, number),
@@ -260,7 +255,10 @@ mod tests {
             patterns("dst_port ge 80 lt 22"),
             [Pattern::Range(80, i64::MAX), Pattern::Range(i64::MIN, 21)]
         );
-        assert_eq!(patterns("dst_port -5"), [Pattern::Range(-5, -5)]);
+        assert_eq!(
+            patterns("dst_port -- -5 ge 80-90"),
+            [Pattern::Range(i64::MIN, 5), Pattern::Range(80, 90)]
+        );
         assert_eq!(message("dst_port 10:5"), "'10:5' is not a valid number range.");
         assert_eq!(message("dst_port foo"), "'foo' is not a number.");
     }

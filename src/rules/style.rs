@@ -158,20 +158,26 @@ fn short_number(text: &str) -> Option<u64> {
     u64::from_str_radix(text, radix).ok()
 }
 
-/// A number, or a range `a:b` `a:` `:b`.
+/// A number, or a range `a:b` `a:` `:b`, where `-` does as well as `:`; a number below zero is thus none.
 pub(super) fn parse_range(word: &str) -> Result<(i64, i64), String> {
-    let number = |text: &str| text.parse::<i64>().map_err(|_| format!("'{word}' is not a number"));
-    let Some((low, high)) = word.split_once(':') else {
-        let value = number(word)?;
+    let number = |text: &str| text.parse::<i64>().ok().filter(|_| !text.starts_with('+'));
+    let Some(at) = word.find(SEPARATORS) else {
+        let value = number(word).ok_or_else(|| format!("'{word}' is not a number"))?;
         return Ok((value, value));
     };
-    let low = if low.is_empty() { i64::MIN } else { number(low)? };
-    let high = if high.is_empty() { i64::MAX } else { number(high)? };
-    if low > high || word == ":" {
-        return Err(format!("'{word}' is not a valid number range"));
-    }
-    Ok((low, high))
+    let (low, high) = (&word[..at], &word[at + 1..]);
+    let low = if low.is_empty() { Some(i64::MIN) } else { number(low) };
+    let high = if high.is_empty() { Some(i64::MAX) } else { number(high) };
+    let range = low.zip(high).filter(|(low, high)| low <= high && word.len() > 1);
+    range.ok_or_else(|| format!("'{word}' is not a valid number range"))
 }
+
+/// Whether it is written as a range.
+pub(super) fn is_range(word: &str) -> bool {
+    word.contains(SEPARATORS)
+}
+
+const SEPARATORS: [char; 2] = [':', '-'];
 
 /// How a range is written.
 pub(super) fn range_text(low: i64, high: i64) -> String {
@@ -238,9 +244,22 @@ mod tests {
 
     #[test]
     fn ranges_are_written_as_they_are_read() {
-        for text in ["80", "90:100", "1001:", ":5", "-3"] {
+        for text in ["80", "90:100", "1001:", ":5", ":-1"] {
             let (low, high) = parse_range(text).expect(text);
             assert_eq!(range_text(low, high), text);
+        }
+    }
+
+    #[test]
+    fn a_dash_makes_a_range_too() {
+        assert_eq!(parse_range("80-90"), Ok((80, 90)));
+        assert_eq!(parse_range("80-"), Ok((80, i64::MAX)));
+        assert_eq!(parse_range("-90"), Ok((i64::MIN, 90)));
+        for wrong in ["-", ":", "90-80", "80-90-100", "80:90:100", "80-:90", "1-x", "-1:5", "80--5"] {
+            assert_eq!(parse_range(wrong), Err(format!("'{wrong}' is not a valid number range")));
+        }
+        for wrong in ["", "x", "+80", "0x50", "80.5"] {
+            assert_eq!(parse_range(wrong), Err(format!("'{wrong}' is not a number")));
         }
     }
 }
