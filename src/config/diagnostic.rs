@@ -19,7 +19,7 @@ pub enum Severity {
     Notice,
     /// Fatal under `-dW` and `zero-warning`.
     Warning,
-    /// Shown as an alert and got over, as HAProxy does: the line has no effect.
+    /// Shown as an alert and got over, as HAProxy does.
     Overruled,
     /// The configuration is refused.
     Alert,

@@ -81,6 +81,8 @@ pub(super) struct Section {
     pub line: Line,
     /// Inherited and own settings.
     pub settings: Settings,
+    /// The timeouts before its first line.
+    inherited: Timeouts,
     pub id: Option<(u32, Line)>,
     pub guid: Option<(String, Line)>,
     /// `be-unpublished`.
@@ -111,6 +113,7 @@ impl Section {
             kind,
             name: name.to_owned(),
             line: line.clone(),
+            inherited: settings.timeouts,
             settings,
             id: None,
             guid: None,
@@ -179,7 +182,10 @@ impl Section {
 
     fn honoured(&mut self, row: &'static Keyword, line: &Line, around: &mut Surroundings<'_>) {
         match row.words.split(' ').next().unwrap_or("") {
-            "timeout" => self.settings.timeout(row, line, around.report),
+            "timeout" => {
+                let inherited = self.kind.map(|_| self.inherited);
+                self.settings.timeout(row, line, inherited, around.report);
+            }
             "option" => self.settings.option(row, line, around.report),
             "http-request" => stats::service(&mut self.settings.exporter, line, around.report),
             "stats" if row.words == "stats admin" => self.stats_admin(line, around),

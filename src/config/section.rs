@@ -274,6 +274,9 @@ impl<'r> Walker<'r> {
         if !named {
             "defaults".clone_into(&mut self.section);
         }
+        if let Some(index) = defaults {
+            self.names.used(index, true, line, self.report);
+        }
         self.names.add_defaults(name.map_or("", |word| &word.text), line);
         self.draft.open_defaults(&Opening { line, name, defaults });
     }
@@ -294,6 +297,9 @@ impl<'r> Walker<'r> {
         } else {
             self.names.last_defaults()
         };
+        if let Some(index) = defaults {
+            self.names.used(index, from, line, self.report);
+        }
         self.draft.open_proxy(kind, &Opening { line, name: Some(name), defaults });
         match line.words.get(2) {
             Some(address) if !from => self.old_form(kind, address, line),

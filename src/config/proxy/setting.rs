@@ -6,7 +6,7 @@ use crate::config::balance_line;
 use crate::config::diagnostic::Report;
 use crate::config::keyword::Keyword;
 use crate::config::lexer::Line;
-use crate::config::model::{Mode, ServerStates};
+use crate::config::model::{Mode, ServerStates, Timeouts};
 use crate::config::value::TimeUnit;
 
 impl Settings {
@@ -44,24 +44,38 @@ impl Settings {
         }
     }
 
-    /// Reads `timeout NAME TIME`; 0 is no limit.
-    pub(super) fn timeout(&mut self, row: &'static Keyword, line: &Line, report: &mut Report) {
+    /// Reads `timeout NAME TIME`; 0 is no limit. `inherited`: what a proxy had before its first line; a second line
+    /// about a timeout that is no longer as inherited is a mistake more often than not.
+    pub(super) fn timeout(
+        &mut self,
+        row: &'static Keyword,
+        line: &Line,
+        mut inherited: Option<Timeouts>,
+        report: &mut Report,
+    ) {
         let words = &mut Arguments::after(line, row.length(), report);
         let Some(ms) = words.time(row.words, TimeUnit::Milliseconds) else { return };
-        let timeouts = &mut self.timeouts;
-        let slot = match row.words {
-            "timeout connect" => &mut timeouts.connect_ms,
-            "timeout client" => &mut timeouts.client_ms,
-            "timeout server" => &mut timeouts.server_ms,
-            "timeout tunnel" => &mut timeouts.tunnel_ms,
-            "timeout queue" => &mut timeouts.queue_ms,
-            "timeout check" => &mut timeouts.check_ms,
-            "timeout client-fin" => &mut timeouts.client_fin_ms,
-            "timeout server-fin" => &mut timeouts.server_fin_ms,
-            other => unreachable!("'{other}' is honoured in the table but not read"),
-        };
+        let slot = timeout_of(&mut self.timeouts, row.words);
+        if inherited.as_mut().is_some_and(|inherited| timeout_of(inherited, row.words) != slot) {
+            let text = format!("overwriting '{}' which was already specified", row.words);
+            report.warning(line, line.span(0), text).help("the last line counts: remove one of them");
+        }
         *slot = (ms > 0).then_some(ms);
         self.timeout_lines.insert(row.words, line.clone());
+    }
+}
+
+fn timeout_of<'a>(timeouts: &'a mut Timeouts, words: &str) -> &'a mut Option<u32> {
+    match words {
+        "timeout connect" => &mut timeouts.connect_ms,
+        "timeout client" => &mut timeouts.client_ms,
+        "timeout server" => &mut timeouts.server_ms,
+        "timeout tunnel" => &mut timeouts.tunnel_ms,
+        "timeout queue" => &mut timeouts.queue_ms,
+        "timeout check" => &mut timeouts.check_ms,
+        "timeout client-fin" => &mut timeouts.client_fin_ms,
+        "timeout server-fin" => &mut timeouts.server_fin_ms,
+        other => unreachable!("'{other}' is honoured in the table but not read"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The names of sections: which characters, which may not meet, and what `from` refers to.
 
-use crate::config::diagnostic::{Form, Report};
+use crate::config::diagnostic::{Diagnostic, Form, Report, Severity};
 use crate::config::lexer::{Line, Word};
 use crate::config::model::ProxyKind;
 use crate::config::value;
@@ -8,7 +8,7 @@ use crate::config::value;
 /// The sections seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    defaults: Vec<Declared>,
+    defaults: Vec<Defaults>,
     proxies: Vec<(ProxyKind, Declared)>,
 }
 
@@ -18,10 +18,37 @@ struct Declared {
     at: String,
 }
 
+/// A defaults section, and in which ways it was used so far.
+#[derive(Debug)]
+struct Defaults {
+    declared: Declared,
+    named: bool,
+    implied: bool,
+}
+
 impl Names {
     /// Adds a defaults section; unnamed ones are counted too.
     pub(super) fn add_defaults(&mut self, name: &str, line: &Line) {
-        self.defaults.push(Declared { name: name.to_owned(), at: line.declared_at() });
+        let declared = Declared { name: name.to_owned(), at: line.declared_at() };
+        self.defaults.push(Defaults { declared, named: false, implied: false });
+    }
+
+    /// A section begins with these defaults: `named` after `from`, or implied as the last ones above. Which of the
+    /// two is meant is easily misread where a file does both with one section.
+    pub(super) fn used(&mut self, index: usize, named: bool, line: &Line, report: &mut Report) {
+        let defaults = &mut self.defaults[index];
+        defaults.named |= named;
+        defaults.implied |= !named;
+        if !(defaults.named && defaults.implied) {
+            return;
+        }
+        let Declared { name, at } = &defaults.declared;
+        let text = format!(
+            "defaults section '{name}' (declared at {at}) is explicitly referenced by another proxy and implicitly used here. To avoid any ambiguity don't mix both usage. Add a last defaults section not explicitly used or always use explicit references."
+        );
+        // haproxy 2.6 says it as an alert and goes on, under -dW too.
+        let said = Diagnostic::at(Severity::Overruled, line, line.span(0), text);
+        report.push(said).help(format!("write 'from {name}' in each section that is to use it"));
     }
 
     /// The one that a proxy without `from` uses.
@@ -39,7 +66,7 @@ impl Names {
         };
         let owner = if from_at == 1 { "" } else { line.word(1).unwrap_or("") };
         let found: Vec<usize> =
-            (0..self.defaults.len()).filter(|index| self.defaults[*index].name == wanted).collect();
+            (0..self.defaults.len()).filter(|index| self.defaults[*index].declared.name == wanted).collect();
         match found[..] {
             [index] => Some(index),
             [] => {
@@ -48,7 +75,7 @@ impl Names {
                 None
             }
             [first, .., last] => {
-                let (first, second) = (&self.defaults[first].at, &self.defaults[last].at);
+                let (first, second) = (&self.defaults[first].declared.at, &self.defaults[last].declared.at);
                 let text = format!(
                     "ambiguous defaults section name '{wanted}' referenced by {what} '{owner}' exists at least at {first} and {second}."
                 );
@@ -64,7 +91,7 @@ impl Names {
         let names: Vec<&str> = self
             .defaults
             .iter()
-            .map(|declared| declared.name.as_str())
+            .map(|defaults| defaults.declared.name.as_str())
             .filter(|name| !name.is_empty())
             .collect();
         match names[..] {
