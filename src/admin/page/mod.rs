@@ -15,6 +15,7 @@ pub mod request;
 mod response;
 mod view;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +23,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use super::Shared;
-use super::command;
 use super::filter::Filter;
 use super::listener::{Listener, Stream};
 use crate::config::model::{BindId, CliLevel, Config, ProxyId, StatsPage};
 use crate::health;
 use crate::rules::Facts;
+use crate::session::op::ServerId;
 use crate::stats::{self, Format, Row, Style, Value};
+use crate::table::Snapshot;
 use crate::worker::mailbox::Crew;
 use exchange::{Form, Patience};
 use form::Done;
@@ -246,12 +248,10 @@ fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row], may_act: bool)
     let sources = site.shared.borrow();
     let global = &sources.config.global;
     let table = sources.table.load();
+    let cells = cells(&table);
     let history = |row: &Row| {
-        let Value::Text(name) = row.value("svname") else { return Vec::new() };
-        let at = command::server(&sources.config, row.proxy, name);
-        let id =
-            at.and_then(|at| table.backend(row.proxy).servers.get(usize::from(at))).map(|entry| entry.id);
-        id.map_or(Vec::new(), |id| sources.history.of(id).collect())
+        let Value::Number(number) = row.value("sid") else { return Vec::new() };
+        cells.get(&(row.proxy, *number)).map_or(Vec::new(), |&id| sources.history.of(id).collect())
     };
     html::render(&html::Content {
         page,
@@ -265,6 +265,14 @@ fn html(site: &Site, page: &StatsPage, view: &View, rows: &[Row], may_act: bool)
         description: global.description.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// The cell of each server, by its proxy and its number there.
+fn cells(table: &Snapshot) -> HashMap<(ProxyId, u64), ServerId> {
+    let servers = table.backends().flat_map(|backend| {
+        backend.servers.iter().map(|entry| ((backend.proxy, u64::from(entry.number)), entry.id))
+    });
+    servers.collect()
 }
 
 fn unauthorized(page: &StatsPage) -> Response {
@@ -379,6 +387,21 @@ mod tests {
         assert_eq!(body(&scoped, "/stats;csv").lines().count(), 1 + 2);
         let asked = body(&site(page()), "/stats;csv?scope=be");
         assert_eq!(asked.lines().count(), 1 + 3);
+    }
+
+    #[test]
+    fn a_curve_stands_in_the_row_of_its_server() {
+        let site = site(page());
+        {
+            let sources = &mut *site.shared.borrow_mut();
+            for now_ms in [0, 5000] {
+                sources.counters[0].server(ServerId(1)).bytes_in.add(1000);
+                sources.history.sample(now_ms, &sources.counters, &sources.load, 2);
+            }
+        }
+        let html = body(&site, "/stats");
+        let rows: Vec<&str> = html.split("<tr class").filter(|row| row.contains("<svg")).collect();
+        assert!(rows.len() == 1 && rows[0].contains("<td>s2</td>"), "{rows:?}");
     }
 
     #[test]
