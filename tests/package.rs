@@ -72,7 +72,7 @@ impl Root {
         let mut command = Command::new("dpkg");
         command.arg(format!("--root={}", self.folder.path().display()));
         // The machine's libraries are not packages of this root.
-        command.args(["--force-script-chrootless", "--force-depends", "--force-not-root"]);
+        command.args(["--ignore-depends=libc6,libgcc-s1", "--force-script-chrootless", "--force-not-root"]);
         run(command.args(arguments));
     }
 
@@ -138,6 +138,41 @@ fn an_installed_haproxy_is_left_alone() {
     assert_eq!(fs::read_to_string(root.path("/usr/sbin/haproxy")).expect("a file"), "HAProxy");
     root.dpkg(&["--purge", "pronk"]);
     assert_eq!(root.files(), ["/usr/sbin/haproxy"]);
+}
+
+/// A package that is called haproxy and holds its file.
+fn haproxy(folder: &Path) -> PathBuf {
+    let (tree, deb) = (folder.join("haproxy"), folder.join("haproxy.deb"));
+    for folder in ["DEBIAN", "usr/sbin"] {
+        fs::create_dir_all(tree.join(folder)).expect("created");
+    }
+    let control =
+        "Package: haproxy\nVersion: 3.5\nArchitecture: all\nMaintainer: nobody\nDescription: a file\n";
+    fs::write(tree.join("DEBIAN/control"), control).expect("written");
+    fs::write(tree.join("usr/sbin/haproxy"), "HAProxy").expect("written");
+    run(Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).args([&tree, &deb]));
+    deb
+}
+
+/// Whoever asks for haproxy gets HAProxy while it is installed, and Pronk before and after.
+#[test]
+fn the_link_comes_back_when_haproxy_goes() {
+    let root = Root::new();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    root.dpkg(&["--install", &package(folder.path()).display().to_string()]);
+    let target = |path: &str| fs::read_link(root.path(path)).expect("a link");
+    let assert_linked = || {
+        assert_eq!(target("/usr/sbin/haproxy"), Path::new("/etc/alternatives/haproxy"));
+        assert_eq!(target("/etc/alternatives/haproxy"), Path::new("/usr/sbin/pronk"));
+    };
+    assert_linked();
+    root.dpkg(&["--install", &haproxy(folder.path()).display().to_string()]);
+    assert_eq!(fs::read_to_string(root.path("/usr/sbin/haproxy")).expect("a file"), "HAProxy");
+    assert!(!root.path("/etc/alternatives/haproxy").is_symlink(), "nothing else is to be called haproxy");
+    root.dpkg(&["--purge", "haproxy"]);
+    assert_linked();
+    root.dpkg(&["--purge", "pronk"]);
+    assert_eq!(root.files(), [""; 0]);
 }
 
 /// The master that ExecStart starts; it and its worker end with the test.
