@@ -253,7 +253,7 @@ scenario!(page_actions, page("  option httplog", ADMIN), Vec::new, |world| {
     ] {
         post(world, "/stats", body);
     }
-    for target in ["/stats;up;norefresh", "/stats;csv", "/stats;no-maint", "/stats?scope=b", "/none"] {
+    for target in ["/stats;up;norefresh", "/stats;csv", "/stats;no-maint", "/stats?scope=st", "/none"] {
         post(world, target, "s=s1&action=ready&b=b");
     }
 });

@@ -118,36 +118,49 @@ fn facts(out: &mut String, info: &[(&str, Value)]) {
 }
 
 fn links(out: &mut String, content: &Content<'_>) {
-    let (uri, view) = (escaped(&content.page.uri), content.view);
-    let refresh = if view.norefresh { ";norefresh" } else { "" };
-    let up = if view.up { ";up" } else { "" };
-    put!(
-        out,
-        "<nav><form method=get action=\"{uri}{up}{refresh}\"><input name=scope placeholder=\"filter proxies\" "
-    );
-    put!(out, "value=\"{}\"></form><a href=\"{uri}{up}{refresh}\">Refresh now</a>", escaped(&view.scope));
-    match view.up {
-        true => put!(out, "<a href=\"{uri}{refresh}\">Show servers that are down</a>"),
-        false => put!(out, "<a href=\"{uri};up{refresh}\">Hide servers that are down</a>"),
-    }
+    out.push_str("<nav>");
+    filter(out, content);
+    let view = &View { done: None, ..content.view.clone() };
+    link(out, content, view, "Refresh now");
+    let words = if view.up { "Show servers that are down" } else { "Hide servers that are down" };
+    link(out, content, &View { up: !view.up, ..view.clone() }, words);
     if content.page.refresh.is_some() {
-        match view.norefresh {
-            true => put!(out, "<a href=\"{uri}{up}\">Resume refreshing</a>"),
-            false => put!(out, "<a href=\"{uri}{up};norefresh\">Stop refreshing</a>"),
+        let words = if view.norefresh { "Resume refreshing" } else { "Stop refreshing" };
+        link(out, content, &View { norefresh: !view.norefresh, ..view.clone() }, words);
+    }
+    let uri = escaped(&content.page.uri);
+    put!(out, "<a href=\"{uri};csv;norefresh\">CSV</a><a href=\"{uri};json;norefresh\">JSON</a></nav>");
+}
+
+fn link(out: &mut String, content: &Content<'_>, view: &View, words: &str) {
+    put!(out, "<a href=\"{}\">{words}</a>", escaped(&view.target(&content.page.uri)));
+}
+
+/// A browser leaves the query of a form's address out: what the uri has of it is sent as if it were filled in.
+fn filter(out: &mut String, content: &Content<'_>) {
+    let view = View { done: None, scope: String::new(), ..content.view.clone() };
+    let (address, scope) = (escaped(&view.target(&content.page.uri)), escaped(&content.view.scope));
+    put!(out, "<form method=get action=\"{address}\">");
+    let query = content.page.uri.split_once('?').map_or("", |(_, query)| query);
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=').or(Some((pair, "")))) {
+        if !name.is_empty() {
+            put!(out, "<input type=hidden name=\"{}\" value=\"{}\">", escaped(name), escaped(value));
         }
     }
-    put!(out, "<a href=\"{uri};csv;norefresh\">CSV</a><a href=\"{uri};json;norefresh\">JSON</a></nav>");
+    let words = "filter proxies";
+    put!(
+        out,
+        "<input name=scope type=search placeholder=\"{words}\" aria-label=\"{words}\" value=\"{scope}\"></form>"
+    );
 }
 
 /// What became of the form that led here.
 fn notice(out: &mut String, content: &Content<'_>) {
     if let Some(done) = content.view.done {
         let mood = if done == Done::All { "good" } else { "bad" };
-        let (uri, words) = (escaped(&content.page.uri), done.words());
-        put!(
-            out,
-            "<p class=notice role=status><b class={mood}>{words}</b> <a href=\"{uri}\">Dismiss</a></p>"
-        );
+        put!(out, "<p class=notice role=status><b class={mood}>{}</b> ", done.words());
+        link(out, content, &View { done: None, ..content.view.clone() }, "Dismiss");
+        out.push_str("</p>");
     }
 }
 
@@ -164,7 +177,8 @@ fn section(out: &mut String, content: &Content<'_>, proxy: &Proxy, rows: &[Row])
     out.push_str("</small></h2>");
     let acts = content.may_act && rows.iter().any(|row| row.kind == RowKind::Server);
     if acts {
-        put!(out, "<form method=post action=\"{}\">", escaped(&content.page.uri));
+        let here = View { done: None, ..content.view.clone() };
+        put!(out, "<form method=post action=\"{}\">", escaped(&here.target(&content.page.uri)));
     }
     put!(out, "<div class=scroll><table>{HEAD_ROWS}<tbody>");
     for row in rows {
@@ -178,22 +192,23 @@ fn section(out: &mut String, content: &Content<'_>, proxy: &Proxy, rows: &[Row])
     out.push_str("</section>");
 }
 
-/// The form's actions, by the words of its POST.
+/// The form's actions, by the words of its POST; operators know the first three by HAProxy's names.
 const ACTIONS: [(&str, &str); 9] = [
-    ("ready", "put into service"),
-    ("drain", "drain: no new sessions"),
-    ("maint", "put into maintenance"),
-    ("dhlth", "disable health checks"),
-    ("ehlth", "enable health checks"),
-    ("hrunn", "health: up"),
-    ("hnolb", "health: no new sessions"),
-    ("hdown", "health: down"),
-    ("shutdown", "end all sessions"),
+    ("ready", "Set state to READY"),
+    ("drain", "Set state to DRAIN"),
+    ("maint", "Set state to MAINT"),
+    ("dhlth", "Stop health checks"),
+    ("ehlth", "Resume health checks"),
+    ("hrunn", "Take it for UP"),
+    ("hnolb", "Take it for UP, no new sessions"),
+    ("hdown", "Take it for DOWN"),
+    ("shutdown", "End all its sessions"),
 ];
 
 /// What is to be done to the chosen servers; it follows their boxes, as HAProxy wants it in the body.
 fn actions(out: &mut String, proxy: &Proxy) {
-    out.push_str("<p class=act><label>Chosen servers: <select name=action>");
+    out.push_str("<p class=act><label>Chosen servers: <select name=action required>");
+    out.push_str("<option value=\"\">choose what to do</option>");
     for (action, words) in ACTIONS {
         put!(out, "<option value={action}>{words}</option>");
     }
@@ -242,12 +257,10 @@ fn line(out: &mut String, content: &Content<'_>, row: &Row, acts: bool) {
     }
     elapsed(out, row, "lastsess");
     for column in ["bin", "bout"] {
-        put!(
-            out,
-            "<td title=\"{}\">{}</td>",
-            text(row, column),
-            number(row, column).map(bytes).unwrap_or_default()
-        );
+        let size = number(row, column);
+        let class = if size == Some(0) { " class=none" } else { "" };
+        let shown = size.map(bytes).unwrap_or_default();
+        put!(out, "<td{class} title=\"{}\">{shown}</td>", text(row, column));
     }
     for column in ["dreq", "dresp", "ereq", "econ", "eresp", "wretr", "wredis"] {
         count(out, row, column);
@@ -277,7 +290,8 @@ fn curves(out: &mut String, content: &Content<'_>, row: &Row) {
 }
 
 fn count(out: &mut String, row: &Row, column: &str) {
-    put!(out, "<td>{}</td>", number(row, column).map_or_else(|| text(row, column), grouped));
+    let class = if number(row, column) == Some(0) { " class=none" } else { "" };
+    put!(out, "<td{class}>{}</td>", number(row, column).map_or_else(|| text(row, column), grouped));
 }
 
 fn elapsed(out: &mut String, row: &Row, column: &str) {

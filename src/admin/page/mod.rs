@@ -169,10 +169,10 @@ async fn act(site: &Site, ends: Ends, request: &Request, form: Form) -> Response
         (true, Form::Unfinished) => return Response::error(408),
         (true, form) => form::follow(site, form).await,
     };
-    let up = if view.up { ";up" } else { "" };
-    let norefresh = if view.norefresh && page.refresh.is_some() { ";norefresh" } else { "" };
-    let location = format!("{};st={}{up}{norefresh}", page.uri, done.letters());
-    Response::text(303, "text/plain", String::new()).with("location", location)
+    // As HAProxy has it, which lets the servers in maintenance be seen again.
+    let norefresh = view.norefresh && page.refresh.is_some();
+    let seen = View { done: Some(done), no_maint: false, norefresh, ..view };
+    Response::text(303, "text/plain", String::new()).with("location", seen.target(&page.uri))
 }
 
 /// Whether a rule of `stats admin` lets this client act.

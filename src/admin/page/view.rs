@@ -1,5 +1,7 @@
 //! What a request to a stats listener asks for: the uri's options after `;` and its query.
 
+use std::fmt::Write as _;
+
 use super::form::Done;
 use crate::stats::Format;
 
@@ -20,11 +22,33 @@ pub struct View {
     pub scope: String,
 }
 
+impl View {
+    /// The target that asks for this of the page at `uri`.
+    pub fn target(&self, uri: &str) -> String {
+        let mut target = uri.to_owned();
+        if let Some(done) = self.done {
+            target.push_str(";st=");
+            target.push_str(done.letters());
+        }
+        for (is_chosen, option) in
+            [(self.up, ";up"), (self.no_maint, ";no-maint"), (self.norefresh, ";norefresh")]
+        {
+            target.push_str(if is_chosen { option } else { "" });
+        }
+        if !self.scope.is_empty() {
+            target.push_str("?scope=");
+            target.push_str(&coded(&self.scope));
+        }
+        target
+    }
+}
+
 /// Reads the target of a request; None when it does not begin with `uri` (which may hold a query itself).
 /// A longer path that begins so is the page too, as in HAProxy.
 pub fn view(uri: &str, target: &str) -> Option<View> {
     let rest = target.strip_prefix(uri)?;
-    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // A browser that sends the page's own form goes on with the query that the uri began.
+    let (path, query) = rest.split_once(['?', '&']).unwrap_or((rest, ""));
     let mut view = View::default();
     for option in path.split(';').skip(1) {
         match option {
@@ -40,6 +64,18 @@ pub fn view(uri: &str, target: &str) -> Option<View> {
     let scope = query.split('&').find_map(|pair| pair.strip_prefix("scope="));
     view.scope = scope.map(plain).unwrap_or_default();
     Some(view)
+}
+
+/// Percent-encodes all that could mean something in a target.
+fn coded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            byte => write!(out, "%{byte:02X}").expect("writing to a String cannot fail"),
+        }
+    }
+    out
 }
 
 /// Undoes percent-encoding; what is no valid code stays as it is.
@@ -83,6 +119,24 @@ mod tests {
         assert_eq!(listing("/", "/;json"), Some(Format::Json));
         assert_eq!(listing("/", "/;typed"), Some(Format::Typed));
         assert_eq!(listing("/", "/;xml"), None);
+    }
+
+    #[test]
+    fn a_target_asks_for_what_is_seen() {
+        let seen = View {
+            norefresh: true,
+            up: true,
+            no_maint: true,
+            done: Some(Done::Partly),
+            scope: "é &b".to_owned(),
+            ..View::default()
+        };
+        let target = seen.target("/stats");
+        assert_eq!(target, "/stats;st=PART;up;no-maint;norefresh?scope=%C3%A9%20%26b");
+        assert_eq!(view("/stats", &target), Some(seen));
+        assert_eq!(View::default().target("/haproxy?stats"), "/haproxy?stats");
+        let sent = view("/haproxy?stats", "/haproxy?stats=&scope=b").expect("the page");
+        assert_eq!(sent.scope, "b");
     }
 
     #[test]
