@@ -83,11 +83,19 @@ const ON_PAGE: Refusal = Refusal::Missing {
     remedy: "remove it; protect the page with 'stats auth' and by its bind address",
 };
 
+/// The fetches that count servers are not there.
+const ON_PROBE: Refusal = Refusal::Missing {
+    reason: "'monitor-uri' answers 200 as long as the process serves it",
+    remedy: "remove it; how many servers are left is told by 'haproxy_backend_active_servers' of the Prometheus \
+             exporter and by the column 'act' of 'show stat'",
+};
+
 /// Only the stats page is HTTP here: anything else would have to be proxied.
 fn http(section: &Section, proxy: &Proxy, report: &mut Report) {
     for (row, line) in &section.settings.http_only {
         if let Support::Ignored(Ignored::Http { changes_page: true, .. }) = row.support {
-            support::refuse(row, ON_PAGE, line, 0, report);
+            let refusal = if row.words == "monitor fail" { ON_PROBE } else { ON_PAGE };
+            support::refuse(row, refusal, line, 0, report);
         }
     }
     let proxies_to = section
