@@ -103,9 +103,10 @@ pub(super) fn parse_server(
     };
     let mut options = defaults.clone();
     parse_options(&mut options, Places::SERVER, &mut words, supplies);
-    let Place { address, unresolved } = server_address(address?, written, &options, &mut words, supplies)?;
+    let Place { address, unresolved, takes_last } =
+        server_address(address?, written, &options, &mut words, supplies)?;
     check_port_known(&options, &address, name, &mut words);
-    let server = Server { unresolved, ..options.server(name, written, address) };
+    let server = Server { unresolved, takes_last, ..options.server(name, written, address) };
     Some(ServerLine { line: line.clone(), server, id: options.id, cookie: options.cookie })
 }
 
@@ -188,6 +189,7 @@ fn parse_options(
 struct Place {
     address: ServerAddress,
     unresolved: bool,
+    takes_last: bool,
 }
 
 fn server_address(
@@ -197,7 +199,7 @@ fn server_address(
     words: &mut Arguments<'_>,
     supplies: &mut Supplies,
 ) -> Option<Place> {
-    let known = |address| Some(Place { address, unresolved: false });
+    let known = |address| Some(Place { address, unresolved: false, takes_last: false });
     let (host, port) = match address {
         Address::Ip(host, port) => (host, port),
         Address::Unix(path) => return known(ServerAddress::Unix(path)),
@@ -215,7 +217,8 @@ fn server_address(
         Port::Offset(offset) => ServerAddress::TcpMapped(ip, offset),
         Port::None | Port::Range(..) => ServerAddress::TcpMapped(ip, 0),
     };
-    Some(Place { address, unresolved })
+    let takes_last = matches!(host, Host::Name(_)) && options.prefers_last();
+    Some(Place { address, unresolved, takes_last })
 }
 
 fn check_port_known(options: &ServerOptions, address: &ServerAddress, name: &str, words: &mut Arguments<'_>) {
@@ -291,6 +294,11 @@ impl ServerOptions {
         }
     }
 
+    /// Whether `last` comes before every method that may have led to an address.
+    fn prefers_last(&self) -> bool {
+        self.init_addr.first() == Some(&InitAddr::Last)
+    }
+
     /// The address to start with: a literal one, or what `init-addr` leads to for a name; None inside: none for now.
     fn initial_ip(
         &self,
@@ -353,6 +361,7 @@ impl ServerOptions {
             host: written.to_owned(),
             address,
             unresolved: false,
+            takes_last: false,
             weight: self.weight,
             backup: self.backup,
             disabled: self.disabled,

@@ -210,6 +210,8 @@ pub struct Restored {
     /// Since when it is so, before the process began.
     pub aged_ms: u64,
     uweight: Option<u16>,
+    /// Of a server by name only, where the configuration asks for it.
+    ip: Option<IpAddr>,
     port: Option<u16>,
     check_at: (Option<IpAddr>, Option<u16>),
     status: &'static str,
@@ -259,7 +261,9 @@ impl Row {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let admin = admin_of(server, admin);
+        let ip: Option<IpAddr> = self.field(4).parse().ok().filter(|_| server.takes_last);
+        let known = admin_of(server, admin);
+        let admin = Admin { unresolved: known.unresolved && ip.is_none(), ..known };
         let was = health_of(operation);
         Ok(Restored {
             health: if admin.is_out() { Health::Down } else { was },
@@ -267,6 +271,7 @@ impl Row {
             admin,
             aged_ms: seconds * 1000,
             uweight: (iweight == server.weight).then_some(uweight),
+            ip,
             port: (port > 0).then_some(port),
             check_at: (self.field(22).parse().ok(), self.field(21).parse().ok().filter(|port| *port > 0)),
             status: status_word(status),
@@ -309,6 +314,11 @@ impl Restored {
         entry.uweight = self.uweight.unwrap_or(entry.uweight);
         if let (ServerAddress::Tcp(address), Some(port)) = (&mut entry.address, self.port) {
             address.set_port(port);
+        }
+        match (&mut entry.address, self.ip) {
+            (ServerAddress::Tcp(address), Some(ip)) => address.set_ip(ip),
+            (ServerAddress::TcpMapped(known, _), Some(ip)) => *known = ip,
+            _ => {}
         }
         let (ip, port) = entry.check_at;
         entry.check_at = (self.check_at.0.or(ip), self.check_at.1.or(port));
@@ -412,6 +422,18 @@ mod tests {
         let mut entry = ServerEntry::new(ServerId(0), &server);
         restored(&server, "127.0.0.1 0 0 4 10 100 8 2 0 6").expect("valid").apply(&mut entry);
         assert_eq!((entry.uweight, entry.state.health, entry.state.check.health), (7, Health::Down, 0));
+    }
+
+    #[test]
+    fn the_address_of_then_counts_where_the_configuration_asks_for_it() {
+        for (takes_last, then, address, unresolved) in
+            [(false, "10.0.0.9", "-", true), (true, "10.0.0.9", "10.0.0.9", false), (true, "-", "-", true)]
+        {
+            let server = Server { takes_last, unresolved: true, ..fixture::server(1) };
+            let mut entry = ServerEntry::new(ServerId(0), &server);
+            restored(&server, &format!("{then} 2 0 1 1 9 1 0 2 0")).expect("valid").apply(&mut entry);
+            assert_eq!((place(&entry).address.as_str(), entry.state.admin.unresolved), (address, unresolved));
+        }
     }
 
     /// The judgements of haproxy 2.6, by `disabled` now and the bits of then.

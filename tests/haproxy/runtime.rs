@@ -558,6 +558,39 @@ fn carried_over(program: &Program) -> Seen {
     seen
 }
 
+/// Named servers, and what the process before had found or been told of them.
+const REMEMBERED: &str = "backend b
+  server s1 localhost:{s1}
+  server s2 localhost:{s1} init-addr libc
+  server s3 127.0.0.1:{s1}
+  server s4 nosuch.invalid:{s1} init-addr last,none
+  server s5 nosuch.invalid:{s1} init-addr last,none";
+
+fn addressed(program: &Program) -> Seen {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("states");
+    let servers = one();
+    let port = servers[0].port();
+    let mut text = "1\n# be_id be_name srv_id\n".to_owned();
+    for (number, address) in
+        [(1, "127.0.0.9"), (2, "127.0.0.9"), (3, "127.0.0.9"), (4, "127.0.0.9"), (5, "-")]
+    {
+        text += &format!("3 b {number} s{number} {address} 2 0 1 1 1 1 0 2 0 0 0 0 - {port} - 0 0 - - 0\n");
+    }
+    std::fs::write(&file, text).expect("written");
+    let config = with_stats(REMEMBERED)
+        .replace("defaults\n", "defaults\n  load-server-state-from-file global\n")
+        .replace("  nbthread 1\n", &format!("  nbthread 1\n  server-state-file {}\n", file.display()));
+    let world = World::new(program, &config, servers);
+    vec![("stat", statuses(&world)), ("state", states(&world))]
+}
+
+#[test]
+fn addresses_of_names_are_remembered() {
+    let (haproxy, pronk) = (addressed(&installed()), addressed(&Program::Pronk));
+    assert_eq!(pronk, haproxy, "Pronk (left) differs from haproxy 2.6 (right)");
+}
+
 #[test]
 fn states_are_carried_over() {
     let (haproxy, pronk) = (carried_over(&installed()), carried_over(&Program::Pronk));

@@ -24,6 +24,8 @@ pub struct Server {
     pub address: ServerAddress,
     /// Nothing was found under its name: it waits in maintenance for `set server … addr`.
     pub unresolved: bool,
+    /// The address of a state file comes before the one found here: `last` of `init-addr`, of a name.
+    pub takes_last: bool,
     /// `weight`, 0 to 256.
     pub weight: u16,
     /// `backup`.
@@ -119,6 +121,7 @@ impl Server {
             host: address.ip().to_string(),
             address: ServerAddress::Tcp(address),
             unresolved: false,
+            takes_last: false,
             weight: 1,
             backup: false,
             disabled: false,
