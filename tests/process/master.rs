@@ -133,6 +133,49 @@ fn a_failed_reload_leaves_the_worker_serving_and_a_hard_one_ends_its_sessions() 
     assert_ne!(peer.end(PATIENCE).1, End::Open, "a hard reload hands no session over");
 }
 
+fn signal(pid: u32, name: &str) {
+    let status = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    assert!(status.expect("kill runs").success());
+}
+
+/// Whichever the master hears first: that a worker is ready, or that it has ended since.
+#[test]
+fn a_worker_that_is_ready_and_killed_before_the_master_looks_replaces_nobody() {
+    let master = Master::start("", &["-W"]);
+    let before = master.worker();
+    for round in 1..=3 {
+        // The next worker waits for the sockets of this one until the master looks no more.
+        signal(before, "STOP");
+        master.proxy.signal("USR2");
+        let forked = wait_for(PATIENCE, || {
+            let told = master.proxy.stderr();
+            let mut lines = told.lines().filter(|line| line.ends_with(" forked"));
+            lines.nth(round)?.split_once("New worker (")?.1.split_once(')')?.0.parse::<u32>().ok()
+        });
+        let next = forked.expect("another worker");
+        master.proxy.stop();
+        signal(before, "CONT");
+        let (socket, own) = (master.proxy.directory().join("s.sock"), format!("Pid: {next}\n"));
+        let serves = wait_for(PATIENCE, || ask(&socket, "show info\n").ok()?.contains(&own).then_some(()));
+        assert!(serves.is_some(), "{}", master.proxy.stderr());
+        // A moment for its word to the master; without it the start has failed too.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        signal(next, "KILL");
+        await_end(next);
+        // Its parent learns of it when its last thread has ended too.
+        let threads = || fs::read_dir(format!("/proc/{next}/task")).map_or(0, Iterator::count);
+        assert!(wait_for(PATIENCE, || (threads() <= 1).then_some(())).is_some(), "{}", threads());
+        master.proxy.signal("CONT");
+        let failed = || (master.proxy.stderr().matches("Loading failure!").count() == round).then_some(());
+        assert!(wait_for(PATIENCE, failed).is_some(), "{}", master.proxy.stderr());
+        assert_eq!(master.worker(), before, "{}", master.proxy.stderr());
+        assert!(!master.asked("show proc").contains("# old workers"), "{}", master.asked("show proc"));
+        let mut peer = Peer::connect(master.port.address());
+        peer.send(b"hello");
+        assert_eq!(peer.receive(5), b"hello");
+    }
+}
+
 #[test]
 fn endings_have_haproxys_statuses() {
     for (signal, code) in [("TERM", 0), ("INT", 130), ("USR1", 0)] {
@@ -150,17 +193,13 @@ fn endings_have_haproxys_statuses() {
 
 #[test]
 fn a_worker_that_crashes_ends_the_master_unless_told_otherwise() {
-    let kill = |pid: u32| {
-        let status = std::process::Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status();
-        assert!(status.expect("kill runs").success());
-    };
     let mut master = Master::start("", &["-W"]);
-    kill(master.worker());
+    signal(master.worker(), "KILL");
     assert_eq!(master.proxy.wait(PATIENCE).expect("it ends").code(), Some(137));
     assert!(master.proxy.stderr().contains("exit-on-failure: killing every processes with SIGTERM"));
     let master = Master::start("  master-worker no-exit-on-failure\n", &[]);
     let worker = master.worker();
-    kill(worker);
+    signal(worker, "KILL");
     master.await_message(&format!("Current worker ({worker}) exited with code 137 (Killed)"));
     assert!(master.asked("reload").starts_with("Success=1\n"), "another one is started on demand");
     assert_ne!(master.worker(), worker);

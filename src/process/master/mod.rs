@@ -232,7 +232,13 @@ impl Master {
 
     async fn on_event(&mut self, event: Event) {
         match event {
-            Event::Said(pid, true, log) => self.on_ready(pid, log),
+            Event::Said(pid, true, log) => {
+                // It may have ended since, and whichever is heard first: the worker before serves on.
+                self.on_ended();
+                if self.shared.borrow_mut().with_pid(pid).is_some() {
+                    self.on_ready(pid, log);
+                }
+            }
             Event::Said(pid, false, log) => {
                 self.shared.borrow_mut().log = log;
                 tracing::debug!(pid, "a worker cannot start");
