@@ -76,6 +76,14 @@ impl Holdings {
         given
     }
 
+    /// Holds these too. Whoever got the others lacks them: it does not serve on all of this process.
+    pub fn add(&mut self, held: Vec<Held>) {
+        if !held.is_empty() {
+            self.taker = None;
+        }
+        self.held.extend(held);
+    }
+
     /// Lets go of addresses that the process listens on no more.
     pub fn forget(&mut self, binds: &[BindId]) {
         self.held.retain(|held| held.bind.is_none_or(|bind| !binds.contains(&bind)));
@@ -155,6 +163,10 @@ mod tests {
         let given = holdings.give_to(Taker::Haproxy, 8);
         assert_eq!((given.len(), holdings.taker), (3, Some((Taker::Haproxy, 8))));
         assert!(Arc::ptr_eq(&given[1].socket, &first));
+        holdings.add(Vec::new());
+        assert!(holdings.taker.is_some());
+        holdings.add(given);
+        assert_eq!((holdings.held.len(), holdings.taker), (7, None), "nobody has all of them");
     }
 
     #[test]

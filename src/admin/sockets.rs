@@ -97,6 +97,10 @@ async fn give(stream: Stream, sockets: Option<handover::Shared>, taker: Taker) -
 /// them either.
 fn give_sessions(stream: Stream, sockets: Option<handover::Shared>, powers: &Powers) -> io::Result<()> {
     let (Some(_), Stream::Unix(stream)) = (sockets, stream) else { return Ok(()) };
+    if u32::try_from(peer(&stream)) == Ok(std::process::id()) {
+        // The process that it meant to ask has ended, and left it this socket's queue.
+        return Ok(());
+    }
     let shared = powers.shared.borrow();
     if !shared.config.global.session_hand_over {
         return Ok(());
@@ -276,5 +280,17 @@ mod tests {
             converse(&mut server, &mut impatient(20)).await
         });
         assert_eq!(result.expect_err("given up").kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn nobody_takes_sessions_from_itself() {
+        let end = local(async {
+            let console = console(CliLevel::Admin);
+            let (mut asking, asked) = tokio::net::UnixStream::pair().expect("a pair");
+            let sockets = Some(handover::Shared::default());
+            give_sessions(Stream::Unix(asked), sockets, console.powers()).expect("refused");
+            timeout(Duration::from_secs(10), asking.read(&mut [0])).await.expect("in time")
+        });
+        assert_eq!(end.expect("the end, and nothing before it"), 0);
     }
 }

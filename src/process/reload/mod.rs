@@ -101,7 +101,7 @@ impl Reloader {
             self.crew.order(worker, Command::Listen(sockets)).await;
         }
         self.reopen(&next, &sockets.held);
-        self.holdings.borrow_mut().held.extend(sockets.held);
+        self.holdings.borrow_mut().add(sockets.held);
         self.serve_pages(&next, sockets.pages);
         steering::steer_away(&next, &gone, &self.holdings.borrow().held);
         self.stop_listening(&gone).await;
