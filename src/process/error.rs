@@ -16,6 +16,8 @@ pub struct StartError {
     pub cause: String,
     /// What to do or which command to try; may be empty.
     pub remedy: String,
+    /// Somebody else has what was wanted, and may give it up.
+    pub in_use: bool,
 }
 
 impl StartError {
@@ -27,6 +29,7 @@ impl StartError {
             errno: None,
             cause: String::new(),
             remedy: String::new(),
+            in_use: false,
         }
     }
 

@@ -204,7 +204,12 @@ fn bind(
     for _ in 1..ATTEMPTS {
         match Sockets::bind(config, workers, &inheritance, tables) {
             Ok(sockets) => return Ok(sockets),
-            Err(_) if !predecessors.pids.is_empty() => predecessors.pause(),
+            // Where something else is in the way too, it would stop serving for nothing.
+            Err(failures)
+                if failures.iter().all(|failure| failure.in_use) && !predecessors.pids.is_empty() =>
+            {
+                predecessors.pause();
+            }
             Err(_) => break,
         }
         thread::sleep(PAUSE);
@@ -242,7 +247,9 @@ fn start(
 ) -> Result<Control, StartError> {
     let Opened { config, workers, budget, mut sockets, tables, mut predecessors, sessions, logs, pidfile } =
         opened;
+    privileges::examine(&config.global)?;
     sockets.publish()?;
+    sockets.hear(&config)?;
     predecessors.dismiss_before_becoming(config.global.uid.filter(|&uid| uid != 0));
     privileges::give_up(&config.global)?;
     if let Some(pidfile) = pidfile {

@@ -17,10 +17,13 @@ use crate::admin::handover::Held;
 use crate::config::model::{
     Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
-use crate::sys::socket::{Buffers, ListenOptions, is_pair, listen};
+use crate::sys::socket::{self, Buffers, ListenOptions, is_pair, listen_again};
 
 /// HAProxy's last words after it has named each address that cannot be bound.
 pub const NOT_LISTENING: &str = "[haproxy.main()] Some protocols failed to start their listeners! Exiting";
+
+/// Connections that may wait in a stats socket.
+const STATS_BACKLOG: u32 = 128;
 
 /// All listening sockets of the process.
 #[derive(Debug, Default)]
@@ -119,7 +122,7 @@ impl Sockets {
         let claimed = from.inheritance.claim(&bind.address, &options)?;
         let open = || match from.steward {
             Some(steward) if !matches!(bind.address, ListenAddress::Fd(_) | ListenAddress::SocketPair(_)) => {
-                steward.open(bind, options.backlog)
+                steward.open(bind)
             }
             _ => open(&bind.address, &bind.permissions, &options, &mut self.hidden),
         };
@@ -155,7 +158,7 @@ impl Sockets {
         reuseport: bool,
         inheritance: &Inheritance,
     ) -> io::Result<()> {
-        let options = ListenOptions { backlog: 128, reuseport, ..ListenOptions::default() };
+        let options = ListenOptions { backlog: STATS_BACKLOG, reuseport, ..ListenOptions::default() };
         let claimed = inheritance.claim(&socket.address, &options)?;
         let open = || open(&socket.address, &socket.permissions, &options, &mut self.hidden);
         for opened in complete(claimed, 1, open)? {
@@ -180,6 +183,27 @@ impl Sockets {
         Ok(())
     }
 
+    /// Listens on all of them, in their order. Until then a start that fails has cost nobody a connection: one
+    /// that waits in a socket which is closed is reset, also where somebody else listens on the address.
+    pub fn hear(&self, config: &Config) -> Result<(), StartError> {
+        for held in &self.held {
+            let bind = held.bind.map(|id| &config.binds[usize::from(id.0)]);
+            if bind.is_some_and(|bind| matches!(bind.address, ListenAddress::SocketPair(_))) {
+                continue;
+            }
+            let backlog = bind.map_or(STATS_BACKLOG, |bind| config.backlog(bind).max(1));
+            listen_again(held.socket.as_fd(), backlog).map_err(|error| match bind {
+                Some(bind) => {
+                    let proxy = &config.proxies[usize::from(bind.proxy.0)];
+                    let owner = format!("{} {}", proxy.kind.word(), proxy.name);
+                    refused(&bind.declared_at, &owner, &bind.address, error)
+                }
+                None => StartError::new("cannot listen on a stats socket").with_errno(error),
+            })?;
+        }
+        Ok(())
+    }
+
     /// Puts Unix sockets where clients look for them. To be called before chroot, when all else is done.
     pub fn publish(&mut self) -> Result<(), StartError> {
         self.hidden.drain(..).try_for_each(Hidden::publish)
@@ -198,9 +222,10 @@ pub fn open_bind(config: &Config, bind: &Bind, hidden: &mut Vec<Hidden>) -> io::
 
 /// The master's own socket, in its place at once.
 pub fn console(socket: &StatsSocket) -> Result<OwnedFd, StartError> {
-    let options = ListenOptions { backlog: 128, reuseport: true, ..ListenOptions::default() };
+    let options = ListenOptions { backlog: STATS_BACKLOG, reuseport: true, ..ListenOptions::default() };
     let mut hidden = Vec::new();
     let opened = open(&socket.address, &socket.permissions, &options, &mut hidden)
+        .and_then(|opened| listen_again(opened.as_fd(), STATS_BACKLOG).map(|()| opened))
         .map_err(|error| refused("master-socket:0", "proxy MASTER", &socket.address, error))?;
     hidden.into_iter().try_for_each(Hidden::publish)?;
     Ok(opened)
@@ -270,13 +295,13 @@ fn open(
         }
         ListenAddress::Fd(_) => inherited(address, options),
         ListenAddress::SocketPair(_) => inherited_pair(address, options),
-        address => listen(address, options),
+        address => socket::bind(address, options),
     }
 }
 
 /// `fd@N` is bound by whoever started this process, and may or may not listen already.
 fn inherited(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
-    let socket = listen(address, options)?;
+    let socket = socket::bind(address, options)?;
     rustix::net::listen(&socket, i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     let flags = rustix::fs::fcntl_getfl(&socket)?;
     rustix::fs::fcntl_setfl(&socket, flags | rustix::fs::OFlags::NONBLOCK)?;
@@ -285,7 +310,7 @@ fn inherited(address: &ListenAddress, options: &ListenOptions) -> io::Result<Own
 
 /// Whoever started this process holds the other end.
 fn inherited_pair(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
-    let socket = listen(address, options)?;
+    let socket = socket::bind(address, options)?;
     match is_pair(socket.as_fd())? {
         true => Ok(socket),
         false => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
@@ -376,7 +401,8 @@ fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::E
         }
     };
     let (cause, remedy) = advice(address, &error);
-    StartError::new(attempted).with_cause(cause).with_remedy(remedy)
+    let refused = StartError::new(attempted).with_cause(cause).with_remedy(remedy);
+    StartError { in_use: error.raw_os_error() == Some(libc::EADDRINUSE), ..refused }
 }
 
 /// Who listens there, if that can be found out, and what to do.

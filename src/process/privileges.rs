@@ -26,6 +26,17 @@ pub fn give_up(global: &Global) -> Result<(), StartError> {
     user::forbid_new_privileges().map_err(|error| refused("give up new privileges".to_owned(), error))
 }
 
+/// Whether there is a root directory to change to, before others could notice that this process has begun.
+pub fn examine(global: &Global) -> Result<(), StartError> {
+    let Some(path) = &global.chroot else { return Ok(()) };
+    let errno = match std::fs::metadata(path) {
+        Err(error) => error,
+        Ok(found) if !found.is_dir() => std::io::Error::from_raw_os_error(libc::ENOTDIR),
+        Ok(_) => return Ok(()),
+    };
+    Err(refused(format!("chroot({})", path.display()), errno))
+}
+
 fn confine(path: &Path) -> Result<(), StartError> {
     let attempt = || format!("chroot({})", path.display());
     rustix::process::chroot(path).map_err(|error| refused(attempt(), error))?;

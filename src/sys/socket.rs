@@ -49,14 +49,26 @@ pub struct Buffers {
     pub send: Option<u32>,
 }
 
-/// Opens, binds and listens. A Unix path must be free; an inherited descriptor is only duplicated, since it
-/// listens already.
+/// Opens, binds and listens: [`bind`], then [`listen_again`] for the first time.
+///
+/// # Errors
+/// As for both.
+pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
+    let socket = bind(address, options)?;
+    if matches!(address, ListenAddress::Tcp(_)) {
+        listen_again(socket.as_fd(), options.backlog.max(1))?;
+    }
+    Ok(socket)
+}
+
+/// Opens and binds; over TCP nobody can connect yet. A Unix socket, whose path must be free, listens at once, and an
+/// inherited descriptor is only duplicated.
 ///
 /// # Errors
 /// What the kernel says: EADDRINUSE, EACCES for a privileged port, EADDRNOTAVAIL, ...
-pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
+pub fn bind(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
     match address {
-        ListenAddress::Tcp(address) => listen_tcp(*address, options).map(OwnedFd::from),
+        ListenAddress::Tcp(address) => bind_tcp(*address, options).map(OwnedFd::from),
         ListenAddress::Unix(path) => UnixListener::bind(path).map(OwnedFd::from),
         ListenAddress::Abstract(name) => {
             let address = std::os::unix::net::SocketAddr::from_abstract_name(&abstract_name(name)?)?;
@@ -66,7 +78,7 @@ pub fn listen(address: &ListenAddress, options: &ListenOptions) -> io::Result<Ow
     }
 }
 
-fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
+fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if options.reuseport {
@@ -93,9 +105,8 @@ fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket
     socket.set_tcp_nodelay(true)?;
     set_buffers(&socket, options.buffers)?;
     socket.bind(&SockAddr::from(address))?;
-    let backlog = i32::try_from(options.backlog.max(1)).unwrap_or(i32::MAX);
-    socket.listen(backlog)?;
     if options.tfo {
+        let backlog = i32::try_from(options.backlog.max(1)).unwrap_or(i32::MAX);
         super::option::set_fast_open(socket.as_fd(), backlog)?;
     }
     if options.defer_accept {
@@ -321,10 +332,10 @@ pub fn stop_hearing(listener: BorrowedFd<'_>) {
     }
 }
 
-/// Ends what [`stop_hearing`] began.
+/// Ends what [`stop_hearing`] or [`bind`] began.
 ///
 /// # Errors
-/// EADDRINUSE when somebody else has bound the address meanwhile.
+/// EADDRINUSE when somebody else listens on the address by now.
 pub fn listen_again(listener: BorrowedFd<'_>, backlog: u32) -> io::Result<()> {
     Ok(rustix::net::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX))?)
 }

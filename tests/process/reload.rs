@@ -145,6 +145,45 @@ fn a_successor_that_cannot_bind_gives_the_addresses_back() {
 }
 
 #[test]
+fn a_successor_that_can_never_bind_pauses_nobody() {
+    let place = Place::new();
+    let old = place.start(1, &[]);
+    let storm = Storm::begin(place.port.address(), 5);
+    // The old process is in the way of the first address, this machine of the second.
+    let config = format!("{}  bind 192.0.2.1:{}\n", place.config(1), place.port.number);
+    let exclusive = config.replace("global\n", "global\n  noreuseport\n");
+    for text in [config, exclusive] {
+        let mut new = Proxy::spawn(&Program::Pronk, &text, &["-db", "-sf", &old.pid().to_string()]);
+        assert_eq!(new.wait(PATIENCE).and_then(|status| status.code()), Some(1), "{}", new.stderr());
+        assert!(
+            new.stderr().contains("cannot bind socket (Cannot assign requested address)"),
+            "{}",
+            new.stderr()
+        );
+    }
+    storm.pass(50);
+    assert_eq!(storm.failures(), Vec::<String>::new());
+    storm.end();
+    assert!(!old.stderr().contains("Paused"), "{}", old.stderr());
+}
+
+#[test]
+fn a_successor_that_cannot_give_up_its_rights_leaves_the_stats_socket_alone() {
+    let place = Place::new();
+    let old = place.start(1, &[]);
+    let text = place.config(1).replace("global\n", "global\n  chroot /nonexistent\n");
+    let mut new = Proxy::spawn(&Program::Pronk, &text, &["-db", "-sf", &old.pid().to_string()]);
+    assert_eq!(new.wait(PATIENCE).and_then(|status| status.code()), Some(1), "{}", new.stderr());
+    assert!(
+        new.stderr().contains("Cannot chroot(/nonexistent) (No such file or directory)"),
+        "{}",
+        new.stderr()
+    );
+    let info = ask(&place.socket(), "show info\n").expect("the old process answers");
+    assert!(info.contains(&format!("Pid: {}\n", old.pid())) && info.contains("Stopping: 0"), "{info}");
+}
+
+#[test]
 fn sockets_that_nobody_gives_are_an_error() {
     let place = Place::new();
     for program in ["/nonexistent/s.sock", "/dev/log"] {

@@ -83,6 +83,7 @@ fn attempt(origin: &Origin, base: Arc<Config>, budget: Budget, workers: usize) -
     if let Some(Err(text)) = origin.steward.as_ref().map(Steward::publish) {
         return Err(said + &report::line(Severity::Alert, &text));
     }
+    sockets.hear(&next).map_err(|error| refuse(&said, &[error]))?;
     let gone = differing(&base, &next);
     Ok(Prepared { base, next: Arc::new(next), sockets, gone, logs, said })
 }

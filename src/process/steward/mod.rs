@@ -60,18 +60,20 @@ impl Steward {
         material(&answer).map(Ok).ok_or(io::ErrorKind::InvalidData.into())
     }
 
-    /// A listening socket of a bind of the configuration that was read last.
+    /// A bound socket of a bind of the configuration that was read last.
     ///
     /// # Errors
     /// What the kernel said to the master.
-    pub fn open(&self, bind: &Bind, backlog: u32) -> io::Result<OwnedFd> {
-        let (answer, socket) = self.ask(&json!({"do": "open", "bind": key(bind)}))?;
+    pub fn open(&self, bind: &Bind) -> io::Result<OwnedFd> {
+        self.descriptor(&json!({"do": "open", "bind": key(bind)}))
+    }
+
+    fn descriptor(&self, question: &Value) -> io::Result<OwnedFd> {
+        let (answer, descriptor) = self.ask(question)?;
         if let Some(errno) = answer["errno"].as_i64() {
             return Err(io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(libc::EIO)));
         }
-        let socket = socket.ok_or(io::ErrorKind::InvalidData)?;
-        rustix::net::listen(&socket, i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        Ok(socket)
+        descriptor.ok_or(io::ErrorKind::InvalidData.into())
     }
 
     /// Puts the Unix sockets that were opened where clients look for them. The error is an alert's text.
