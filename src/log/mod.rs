@@ -27,5 +27,5 @@ pub use clock::date_us;
 pub use handle::LogHandle;
 pub use level::Level;
 pub use sink::{RING_RECORDS, SessionSink};
-pub use target::{Additions, Targets, additions, open};
+pub use target::{Additions, Opener, Targets, additions, open, open_path};
 pub use thread::start;

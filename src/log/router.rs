@@ -260,7 +260,7 @@ mod tests {
         next.proxies[0].log_style = crate::config::model::LogStyle::Connect;
         next.proxies[0].logs = vec![LogTargetId(0), LogTargetId(1)];
         let next = Arc::new(next);
-        let additions = crate::log::target::additions(&next, &router.config).expect("the file opens");
+        let additions = crate::log::target::additions(&next, &router.config, None).expect("the file opens");
         assert_eq!(additions.opened.len(), 1);
         assert_eq!(router.replace(Arc::clone(&next), additions), 0);
         router.session(&begun);

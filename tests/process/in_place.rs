@@ -338,3 +338,37 @@ fn a_master_reads_and_binds_for_a_worker_without_rights() {
     assert!(reload(&running, &global, "nonsense\n").contains("unknown keyword 'nonsense'"));
     passes(TcpStream::connect(port.address()).expect("still there"));
 }
+
+#[test]
+fn a_master_opens_log_targets_for_a_worker_without_rights() {
+    let Some((_jail, global)) = confined() else { return };
+    let (port, server) = (Port::reserve(), Threads::echo());
+    let listen = |lines: &str| {
+        let (port, server) = (port.number, server.port());
+        format!("listen x\n  bind 127.0.0.1:{port}\n{lines}  option tcplog\n  server s 127.0.0.1:{server}\n")
+    };
+    let running = Running::start_with(&global, &listen(""), &["-W"]);
+    let directory = running.proxy.directory().to_owned();
+    // The directory is root's alone, and the worker's paths are below the chroot.
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("root's alone");
+    let worker = pid_line(&running);
+    let (file, socket) = (directory.join("x.log"), directory.join("log.sock"));
+    let daemon = std::os::unix::net::UnixDatagram::bind(&socket).expect("bound");
+    daemon.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    let targets = format!("  log file@{} local0\n  log {} local0\n", file.display(), socket.display());
+    followed(&running, &global, &listen(&targets));
+    assert_eq!(pid_line(&running), worker, "the same worker");
+    passes(TcpStream::connect(port.address()).expect("served"));
+    let line = |text: &str| text.lines().any(|line| line.contains(" x x/s "));
+    let written = || line(&fs::read_to_string(&file).unwrap_or_default()).then_some(());
+    assert!(wait_for(PATIENCE, written).is_some(), "{}", running.proxy.stderr());
+    let mut datagram = [0; 2_000];
+    let received =
+        || daemon.recv(&mut datagram).map(|length| line(&String::from_utf8_lossy(&datagram[..length])));
+    assert!(std::iter::repeat_with(received).any(|told| told.expect("a line")));
+    let nowhere = format!("  log file@{}/nosuch/x.log local0\n", directory.display());
+    let answer = reload(&running, &global, &listen(&nowhere));
+    assert!(answer.starts_with("Success=0\n--\n"), "{answer}");
+    assert!(answer.contains("cannot open the log file (No such file or directory)"), "{answer}");
+    passes(TcpStream::connect(port.address()).expect("served"));
+}

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a Unix target that is not there is left alone before the next try.
@@ -49,6 +50,11 @@ impl UnixTarget {
         UnixTarget { path, socket, retry_at: None }
     }
 
+    /// A socket that somebody else has connected with that path.
+    pub(super) fn of(path: PathBuf, socket: OwnedFd) -> Self {
+        UnixTarget { path, socket: Some(socket.into()), retry_at: None }
+    }
+
     pub(super) fn send(&mut self, line: &[u8], now: Instant) -> io::Result<()> {
         if let Some(socket) = &self.socket {
             match socket.send(line) {
@@ -72,7 +78,7 @@ impl UnixTarget {
     }
 }
 
-fn connect(path: &PathBuf) -> io::Result<UnixDatagram> {
+pub(super) fn connect(path: &Path) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
     socket.connect(path)?;

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,12 @@ impl FileTarget {
     /// Opens for appending; created with mode 0640 less the umask when missing.
     pub(super) fn open(path: PathBuf, follow: bool) -> io::Result<Self> {
         let file = append_to(&path)?;
-        Ok(FileTarget { path, file, follow, buffer: Vec::new(), stuck: false })
+        Ok(FileTarget::of(path, file.into(), follow))
+    }
+
+    /// A file that somebody else has opened for appending.
+    pub(super) fn of(path: PathBuf, file: OwnedFd, follow: bool) -> Self {
+        FileTarget { path, file: file.into(), follow, buffer: Vec::new(), stuck: false }
     }
 
     pub(super) fn send(&mut self, line: &[u8]) -> io::Result<()> {
@@ -90,7 +96,7 @@ impl FileTarget {
 }
 
 /// Without waiting, whatever stands at that path: a named pipe that nobody reads is ENXIO, a full one loses lines.
-fn append_to(path: &Path) -> io::Result<File> {
+pub(super) fn append_to(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags.cast_signed()).open(path)
 }

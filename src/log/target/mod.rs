@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::config::model::{LogAddress, LogTarget};
 use crate::process::error::strerror;
 
-pub use open::{Additions, Targets, additions, open};
+pub use open::{Additions, Opener, Targets, additions, open, open_path};
 
 use datagram::{UdpTarget, UnixTarget};
 use descriptor::DescriptorTarget;
@@ -34,6 +34,10 @@ pub(super) struct Target {
 }
 
 impl Target {
+    fn new(config: &LogTarget, transport: Transport) -> Target {
+        Target { config: config.clone(), transport, complained: false }
+    }
+
     /// Sends one framed line, newline included, without waiting. Answers how many lines were lost: 0 or 1.
     pub(super) fn send(&mut self, line: &[u8], now: Instant) -> u64 {
         let sent = match &mut self.transport {

@@ -1,15 +1,16 @@
 //! Opening every target while paths and rights are still those of the start.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use crate::config::model::{Config, LogAddress, LogTarget};
 use crate::process::error::StartError;
 use crate::sys::daemon::dev_null;
 use crate::sys::descriptor::duplicate;
 
-use super::datagram::{UdpTarget, UnixTarget};
+use super::datagram::{self, UdpTarget, UnixTarget};
 use super::descriptor::DescriptorTarget;
-use super::file::FileTarget;
+use super::file::{self, FileTarget};
 use super::{Target, Transport, named};
 use crate::log::clock::LocalClock;
 
@@ -47,24 +48,57 @@ pub struct Additions {
     pub(in crate::log) opened: Vec<Target>,
 }
 
-/// Opens what `config` has and `running` has not, in the process as it is now.
+/// Somebody who has kept root's rights and paths, and opens for this process.
+pub type Opener<'a> = &'a dyn Fn(&LogAddress) -> io::Result<OwnedFd>;
+
+/// Opens what `config` has and `running` has not, in the process as it is now, or by `opener` what has a path.
 ///
 /// # Errors
-/// As [`open`]; and a new file under a chroot, where its path would name another one.
-pub fn additions(config: &Config, running: &Config) -> Result<Additions, StartError> {
+/// As [`open`]; and without an opener a new file under a chroot, where its path would name another one.
+pub fn additions(
+    config: &Config,
+    running: &Config,
+    opener: Option<Opener<'_>>,
+) -> Result<Additions, StartError> {
+    let confined = running.global.chroot.is_some();
     // In the background the streams are /dev/null by now.
-    let opening = Opening { follow_files: running.global.chroot.is_none(), silent: running.global.quiet };
+    let opening = Opening { follow_files: !confined, silent: running.global.quiet };
     let new = config.log_targets.iter().filter(|target| !running.log_targets.contains(target));
-    let open_one = |target: &LogTarget| match &target.address {
-        LogAddress::File(_) if running.global.chroot.is_some() => Err(hidden(target)),
+    let open_one = |target: &LogTarget| match (&target.address, opener) {
+        (LogAddress::File(path), Some(opener)) => {
+            let file = opener(&target.address).map_err(|errno| explain(target, errno))?;
+            let file = FileTarget::of(path.clone(), file, opening.follow_files);
+            Ok(Target::new(target, Transport::File(file)))
+        }
+        (LogAddress::Unix(path), Some(opener)) => {
+            // As at the start: a daemon that is not there yet is tried again, by the path that this process sees.
+            let unix = opener(&target.address).map_or_else(
+                |_| UnixTarget::open(path.clone()),
+                |socket| UnixTarget::of(path.clone(), socket),
+            );
+            Ok(Target::new(target, Transport::Unix(unix)))
+        }
+        (LogAddress::File(_), None) if confined => Err(hidden(target)),
         _ => open_target(target, opening),
     };
     Ok(Additions { opened: new.map(open_one).collect::<Result<_, _>>()? })
 }
 
+/// What an [`Opener`] does: the file, or the connection with a syslog daemon's socket.
+///
+/// # Errors
+/// What the kernel says; EINVAL where the address is no path.
+pub fn open_path(address: &LogAddress) -> io::Result<OwnedFd> {
+    match address {
+        LogAddress::File(path) => file::append_to(path).map(Into::into),
+        LogAddress::Unix(path) => datagram::connect(path).map(Into::into),
+        LogAddress::Udp(_) | LogAddress::Fd(_) => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
 fn open_target(target: &LogTarget, opening: Opening) -> Result<Target, StartError> {
     let transport = transport(&target.address, opening).map_err(|errno| explain(target, errno))?;
-    Ok(Target { config: target.clone(), transport, complained: false })
+    Ok(Target::new(target, transport))
 }
 
 #[cold]

@@ -13,7 +13,7 @@ use super::super::steward::Steward;
 use super::settled::keep_settled;
 use crate::config::Supplies;
 use crate::config::align::{Full, align};
-use crate::config::model::{BindId, Config, ListenAddress};
+use crate::config::model::{BindId, Config, ListenAddress, LogAddress};
 use crate::log;
 
 /// Where the configuration came from.
@@ -78,7 +78,9 @@ fn attempt(origin: &Origin, base: Arc<Config>, budget: Budget, workers: usize) -
     }
     let mut sockets = Sockets::bind_only(&next, workers, &new, origin.steward.as_ref())
         .map_err(|errors| refuse(&said, &explained(errors, origin)))?;
-    let logs = log::additions(&next, &base).map_err(|error| refuse(&said, &[error]))?;
+    let open_log = origin.steward.as_ref().map(|steward| |address: &LogAddress| steward.open_log(address));
+    let opener = open_log.as_ref().map(|open| open as log::Opener<'_>);
+    let logs = log::additions(&next, &base, opener).map_err(|error| refuse(&said, &[error]))?;
     sockets.publish().map_err(|error| refuse(&said, &[error]))?;
     if let Some(Err(text)) = origin.steward.as_ref().map(Steward::publish) {
         return Err(said + &report::line(Severity::Alert, &text));

@@ -4,6 +4,7 @@
 //! ```text
 //! worker -> master  {"do":"read"}                  a line of JSON each; the answer to "open" brings the socket
 //!                   {"do":"open","bind":KEY}
+//!                   {"do":"log","address":KEY}     the same
 //!                   {"do":"publish"} or {"do":"forget"}
 //! master -> worker  {"error":TEXT|null, "errno":N, ...}
 //! ```
@@ -18,7 +19,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::{Value, json};
 
 use crate::config::address::{HostFamily, HostName};
-use crate::config::model::Bind;
+use crate::config::model::{Bind, LogAddress};
 use crate::config::{Answers, Source, Supplies};
 use crate::sys::passing;
 
@@ -66,6 +67,14 @@ impl Steward {
     /// What the kernel said to the master.
     pub fn open(&self, bind: &Bind) -> io::Result<OwnedFd> {
         self.descriptor(&json!({"do": "open", "bind": key(bind)}))
+    }
+
+    /// A log file or a syslog daemon's socket of the configuration that was read last.
+    ///
+    /// # Errors
+    /// What the kernel said to the master.
+    pub fn open_log(&self, address: &LogAddress) -> io::Result<OwnedFd> {
+        self.descriptor(&json!({"do": "log", "address": format!("{address:?}")}))
     }
 
     fn descriptor(&self, question: &Value) -> io::Result<OwnedFd> {

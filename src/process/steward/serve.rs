@@ -13,6 +13,7 @@ use super::super::listen::{Hidden, open_bind};
 use super::super::load;
 use super::{key, shown};
 use crate::config::model::{BindId, Config};
+use crate::log;
 use crate::sys::passing;
 
 /// Answers until the worker is gone. Where no thread can be made the connection ends, and a reload says so.
@@ -42,6 +43,7 @@ impl Desk {
             let (answer, socket) = match question["do"].as_str() {
                 Some("read") => (self.read(), None),
                 Some("open") => self.open(question["bind"].as_str().unwrap_or_default()),
+                Some("log") => self.open_log(question["address"].as_str().unwrap_or_default()),
                 Some("publish") => (self.publish(), None),
                 Some("forget") => (self.forget(), None),
                 _ => return Err(io::ErrorKind::InvalidData.into()),
@@ -68,13 +70,19 @@ impl Desk {
 
     /// Only what the configuration names is bound.
     fn open(&mut self, wanted: &str) -> (Value, Option<OwnedFd>) {
-        let refused = |errno: i32| (json!({"errno": errno}), None);
         let Some(config) = &self.config else { return refused(libc::EINVAL) };
         let found: Option<BindId> = config.binds().find(|(_, bind)| key(bind) == wanted).map(|(id, _)| id);
         let Some(id) = found else { return refused(libc::EPERM) };
-        match open_bind(config, &config.binds[usize::from(id.0)], &mut self.hidden) {
-            Ok(socket) => (json!({}), Some(socket)),
-            Err(error) => refused(error.raw_os_error().unwrap_or(libc::EIO)),
+        opened(open_bind(config, &config.binds[usize::from(id.0)], &mut self.hidden))
+    }
+
+    /// Only what the configuration names is opened.
+    fn open_log(&self, wanted: &str) -> (Value, Option<OwnedFd>) {
+        let Some(config) = &self.config else { return refused(libc::EINVAL) };
+        let mut addresses = config.log_targets.iter().map(|target| &target.address);
+        match addresses.find(|address| format!("{address:?}") == wanted) {
+            Some(address) => opened(log::open_path(address)),
+            None => refused(libc::EPERM),
         }
     }
 
@@ -90,4 +98,16 @@ impl Desk {
         self.config = None;
         json!({})
     }
+}
+
+/// An answer with its descriptor.
+fn opened(descriptor: io::Result<OwnedFd>) -> (Value, Option<OwnedFd>) {
+    match descriptor {
+        Ok(descriptor) => (json!({}), Some(descriptor)),
+        Err(error) => refused(error.raw_os_error().unwrap_or(libc::EIO)),
+    }
+}
+
+fn refused(errno: i32) -> (Value, Option<OwnedFd>) {
+    (json!({"errno": errno}), None)
 }
