@@ -212,6 +212,18 @@ fn what_needs_a_restart_is_said_by_name() {
     assert_eq!(running.ask("operator;reload"), "\nPermission denied\n\n");
 }
 
+/// As with Debian's unit and configuration.
+#[test]
+fn a_master_in_the_foreground_makes_no_daemon_of_its_worker() {
+    let (port, server) = (Port::reserve(), Threads::echo());
+    let sections =
+        format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\n", port.number, server.port());
+    let running = Running::start_with("  daemon\n", &sections, &["-Ws"]);
+    assert_eq!(reload(&running, "  daemon\n", &sections).trim_end(), "Success=1\n--");
+    let answer = reload(&running, "  nbthread 7\n  daemon\n", &sections);
+    assert!(answer.contains("'nbthread' cannot be changed") && !answer.contains("'daemon'"), "{answer}");
+}
+
 #[test]
 fn a_chroot_and_another_user_do_not_keep_the_file_from_being_read() {
     let Some((_jail, global)) = confined() else { return };

@@ -9,6 +9,7 @@ use super::super::limits::Budget;
 use super::super::listen::Sockets;
 use super::super::load::{self, Reading};
 use super::super::report::{self, Severity};
+use super::super::sources;
 use super::super::steward::Steward;
 use super::settled::keep_settled;
 use crate::config::Supplies;
@@ -104,6 +105,8 @@ fn read(origin: &Origin) -> Result<(Config, String), String> {
     let said = load::shown(&diagnostics, invocation);
     let Some(mut config) = config else { return Err(said) };
     load::override_with(&mut config, invocation);
+    // Its master has gone to the background for it.
+    config.global.daemon &= !sources::has_master();
     if config.global.zero_warning && load::warnings(&diagnostics) > 0 {
         return Err(said + &report::line(Severity::Alert, load::ZERO_WARNING));
     }
