@@ -19,9 +19,9 @@ use super::takeover::Inheritance;
 use crate::config::model::CliLevel;
 use crate::sys::{daemon, descriptor, passing};
 
-/// `CHANNEL:OLD:PID:SESSIONS:STEWARD`: descriptors of the channel and of a connection to the worker before (-1:
-/// none), that worker's pid (0: none), one more connection to it, and one to the master's steward. A master of an
-/// earlier version says less.
+/// `CHANNEL:OLD:PID:SESSIONS:STEWARD:STATES`: descriptors of the channel and of a connection to the worker before (-1:
+/// none), that worker's pid (0: none), one more connection to it, one to the master's steward, and a third one to
+/// that worker. A master of an earlier version says less.
 pub const VARIABLE: &str = "PRONK_WORKER";
 
 /// The bond of this process.
@@ -32,6 +32,8 @@ pub struct Bond {
     /// Where that worker's sessions come from.
     sessions: Option<OwnedFd>,
     steward: Option<OwnedFd>,
+    /// Who tells the states of that worker's servers.
+    states: Option<OwnedFd>,
     /// The worker that this one replaces.
     pub old_pid: Option<i32>,
     /// Where the standard streams go once everything runs.
@@ -50,6 +52,7 @@ impl Bond {
             old: descriptor::duplicate(old).ok(),
             sessions: more(),
             steward: more(),
+            states: more(),
             old_pid: (old_pid > 0).then_some(old_pid),
             null: None,
         })
@@ -68,6 +71,11 @@ impl Bond {
     /// The way to the sessions of the worker before; None: there are none to be had.
     pub fn sessions(&mut self) -> Option<UnixStream> {
         self.sessions.take().map(UnixStream::from)
+    }
+
+    /// A stats connection to the worker before; None: there is none to be had.
+    pub fn states(&mut self) -> Option<UnixStream> {
+        self.states.take().map(UnixStream::from)
     }
 
     /// Who reads and binds for this process when it has given its rights up; None: a master of an earlier version.

@@ -19,7 +19,7 @@ use super::listeners::Tables;
 use super::load::{Loaded, NO_LISTENER};
 use super::predecessors::{Farewell, Predecessors};
 use super::reload::Origin;
-use super::states::States;
+use super::states::{self, States};
 use super::steward::Steward;
 use super::succession::Succession;
 use super::takeover::Inheritance;
@@ -75,6 +75,7 @@ fn conduct_under(
         report::silence();
     }
     let warnings = u32::try_from(loaded.warnings).unwrap_or(u32::MAX);
+    ask_states(&loaded.config, &mut loaded.states, invocation, bond.as_mut());
     // A signal that comes before the control thread knows what it means waits. Every thread inherits the
     // mask; only the control thread takes it off.
     signal::block_all();
@@ -97,6 +98,25 @@ fn conduct_under(
     start(opened, promise, bond, loaded.states, warnings, began, origin)
         .and_then(|control| runtime::run("control", control.run()))
         .map_err(|error| failed(&[error]))
+}
+
+/// States of servers as the process before has them now. Without an answer those of the files count.
+fn ask_states(config: &Config, states: &mut States, invocation: &Invocation, bond: Option<&mut Bond>) {
+    if !states::are_wanted(config) {
+        return;
+    }
+    let stream = match (bond.and_then(Bond::states), &invocation.take_over) {
+        (Some(stream), _) => Some(stream),
+        (None, Some(path)) => UnixStream::connect(path).ok(),
+        (None, None) => None,
+    };
+    match stream.map(states::ask) {
+        Some(Ok(told)) => states.learn(config, &told),
+        Some(Err(error)) => {
+            tracing::warn!(%error, "the process before does not tell the states of its servers")
+        }
+        None => {}
+    }
 }
 
 /// What a reload reads again; None: it came from no file. Without the directories a reload says that it cannot

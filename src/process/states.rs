@@ -1,8 +1,12 @@
 //! Server states and counters of the process before, from the files that the configuration names
-//! (configuration manual, `load-server-state-from-file` and `stats-file`).
+//! (configuration manual, `load-server-state-from-file` and `stats-file`), and from that process while it runs.
 
 use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::strerror;
 use crate::config::model::{Config, Proxy, ProxyId, ServerStates};
@@ -10,10 +14,13 @@ use crate::health::Remembered;
 use crate::stats::file::{self, Fault, Kept};
 use crate::table::saved::{self, Corrupt, Row};
 
+/// How long the process before may take for one step.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What the files hold of the configured servers, and warnings about files that cannot be used.
 #[derive(Debug, Default)]
 pub struct States {
-    /// In the order of the files.
+    /// In the order of the files; what comes later is newer.
     pub servers: Vec<Remembered>,
     /// What counters begin with.
     pub counters: Vec<Kept>,
@@ -58,7 +65,40 @@ fn placed(config: &Config, path: &Path) -> PathBuf {
     config.global.server_state_base.as_ref().map_or_else(|| path.to_owned(), |base| base.join(path))
 }
 
+/// Whether some backend is to begin with the states that its servers had.
+pub fn are_wanted(config: &Config) -> bool {
+    config.proxies().any(|(_, proxy)| wants(proxy))
+}
+
+fn wants(proxy: &Proxy) -> bool {
+    proxy.kind.is_backend() && !proxy.disabled && proxy.server_states != ServerStates::None
+}
+
+/// What the running process behind a stats connection, Pronk or HAProxy, says of its servers.
+///
+/// # Errors
+/// What the connection says; that it takes too long.
+pub fn ask(mut stream: UnixStream) -> io::Result<String> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(b"show servers state\n")?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut told = String::new();
+    stream.read_to_string(&mut told)?;
+    Ok(told)
+}
+
 impl States {
+    /// Takes what the process before says of its servers, which is newer than any file: for backends whose states
+    /// are to be carried.
+    pub fn learn(&mut self, config: &Config, told: &str) {
+        let Ok(rows) = saved::read(told) else { return };
+        for (id, proxy) in config.proxies().filter(|(_, proxy)| wants(proxy)) {
+            self.keep(id, proxy, &rows);
+        }
+    }
+
     fn global(&mut self, path: &Path) -> Vec<Row> {
         let shown = path.display();
         let warning = match open(path) {

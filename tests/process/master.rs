@@ -177,6 +177,29 @@ fn a_worker_that_is_ready_and_killed_before_the_master_looks_replaces_nobody() {
 }
 
 #[test]
+fn states_of_servers_go_to_the_next_worker_where_the_configuration_asks_for_them() {
+    let state = |master: &Master| {
+        let told = master.asked("@1 show servers state");
+        let line = told.lines().find(|line| line.contains(" x 1 s ")).unwrap_or_else(|| panic!("{told}"));
+        let fields: Vec<&str> = line.split(' ').collect();
+        format!("admin {} weight {}", fields[6], fields[7])
+    };
+    for (wish, carried) in [("", false), ("  load-server-state-from-file global\n", true)] {
+        let master = Master::start("  server-state-file /nonexistent/states\n", &["-W"]);
+        let text = fs::read_to_string(master.config()).expect("readable");
+        fs::write(master.config(), text + wish).expect("written");
+        assert!(master.asked("reload").starts_with("Success=1\n"));
+        master.asked("@1 set server x/s weight 50;@1 set server x/s state maint");
+        let before = master.worker();
+        let set = state(&master);
+        assert_eq!(set, "admin 1 weight 50");
+        assert!(master.asked("reload").starts_with("Success=1\n"));
+        assert_ne!(master.worker(), before);
+        assert_eq!(state(&master) == set, carried, "{}\n{}", state(&master), master.proxy.stderr());
+    }
+}
+
+#[test]
 fn endings_have_haproxys_statuses() {
     for (signal, code) in [("TERM", 0), ("INT", 130), ("USR1", 0)] {
         let mut master = Master::start("", &["-W"]);

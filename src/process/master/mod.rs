@@ -303,7 +303,8 @@ impl Master {
         let Some((channel, pid)) = current else { return Former::default() };
         let Ok(sockets) = connect(&channel, CliLevel::Admin).await else { return Former::default() };
         let sessions = if hard { None } else { connect(&channel, CliLevel::Admin).await.ok() };
-        Former { pid, connections: [Some(sockets), sessions] }
+        let states = connect(&channel, CliLevel::User).await.ok();
+        Former { pid, connections: [Some(sockets), sessions, states] }
     }
 
     fn on_ready(&mut self, pid: i32, log: String) {

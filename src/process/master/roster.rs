@@ -49,8 +49,8 @@ pub struct Worker {
 pub struct Former {
     /// 0: there is none.
     pub pid: i32,
-    /// To it, for its listening sockets and for its sessions.
-    pub connections: [Option<OwnedFd>; 2],
+    /// To it, for its listening sockets, for its sessions, and for the states of its servers.
+    pub connections: [Option<OwnedFd>; 3],
 }
 
 /// All of them, and what has happened to them.
@@ -83,8 +83,10 @@ impl Worker {
         for connection in former.connections.iter().flatten() {
             fcntl_setfd(connection, FdFlags::empty())?;
         }
-        let [sockets, sessions] = former.connections.each_ref().map(|fd| fd.as_ref().map_or(-1, number));
-        let bond = format!("{}:{sockets}:{}:{sessions}:{}", number(&theirs), former.pid, number(&steward));
+        let [sockets, sessions, states] =
+            former.connections.each_ref().map(|fd| fd.as_ref().map_or(-1, number));
+        let (theirs_number, steward_number) = (number(&theirs), number(&steward));
+        let bond = format!("{theirs_number}:{sockets}:{}:{sessions}:{steward_number}:{states}", former.pid);
         let child = command.args(arguments).env(VARIABLE, bond).spawn()?;
         steward::serve(desk, invocation);
         let channel = std::os::unix::net::UnixStream::from(ours);
