@@ -58,7 +58,7 @@ impl Console {
             timed: false,
             modes: [false; 2],
             severity_output: SeverityOutput::Nothing,
-            patience: patience(ms),
+            patience: Duration::from_millis(u64::from(ms)),
             over: false,
             deserted: Rc::default(),
             payload: false,
@@ -198,11 +198,6 @@ impl Console {
 fn uptime(seconds: u64) -> String {
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
     format!("[{days}:{hours:02}:{:02}:{:02}]", seconds / 60 % 60, seconds % 60)
-}
-
-/// `stats timeout`; 0 in the configuration: none, which a day comes near enough.
-fn patience(ms: u32) -> Duration {
-    if ms == 0 { Duration::from_secs(86_400) } else { Duration::from_millis(u64::from(ms)) }
 }
 
 /// A level in words.

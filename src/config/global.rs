@@ -152,10 +152,13 @@ fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
         "gid" => global.gid = words.count(keyword, 0),
         "ulimit-n" => global.ulimit_n = words.limit(keyword).map(u64::from),
         "fd-hard-limit" => global.fd_hard_limit = words.limit(keyword).map(u64::from),
-        "stats timeout" => {
-            global.stats_timeout_ms =
-                words.time(keyword, TimeUnit::Milliseconds).unwrap_or(global.stats_timeout_ms);
-        }
+        "stats timeout" => match words.time(keyword, TimeUnit::Milliseconds) {
+            Some(0) => {
+                words.alert_last("'stats timeout' expects a positive value", "24d is the longest time")
+            }
+            Some(ms) => global.stats_timeout_ms = ms,
+            None => {}
+        },
         "stats maxconn" => {
             global.stats_maxconn = words.count(keyword, 1).unwrap_or(global.stats_maxconn);
         }

@@ -55,7 +55,7 @@ pub struct Global {
     pub log_send_hostname: Option<Option<String>>,
     /// `stats socket` lines.
     pub stats_sockets: Vec<StatsSocket>,
-    /// `stats timeout`, default 10 s.
+    /// `stats timeout`, default 10 s, never 0.
     pub stats_timeout_ms: u32,
     /// `stats maxconn`, default 10.
     pub stats_maxconn: u32,
