@@ -103,7 +103,7 @@ fn sessions_change_owners_while_they_transfer() {
             // Some stall at once, some when their results come through pipes.
             let (length, pause_at) = match number % 20 {
                 0 => (1_000_000, 0),
-                10 => (1_500_000, 500_000),
+                5 | 10 | 15 => (1_500_000, 500_000),
                 _ => (rng.usize(1..600_000), usize::MAX),
             };
             Client::connect(number, gateways[number % 2].address, length, pause_at)
