@@ -262,7 +262,7 @@ impl Ring {
         Ops::new(self, slot, route)
     }
 
-    /// The client's bytes that [`Op::Hold`] waited for.
+    /// The client's bytes that [`Op::Hold`](crate::session::op::Op::Hold) waited for.
     pub fn held(&self, slot: u32) -> &[u8] {
         self.buffers.head(&self.lines[slot as usize].line(Direction::ToServer).queue)
     }
