@@ -36,12 +36,12 @@ impl ZeroCopy {
 }
 
 impl Ring {
-    /// Makes every send of at least `from` bytes a zero-copy one. Where no memory can be pinned they work as
-    /// well, at a higher price.
+    /// Makes every send of at least `from` bytes a zero-copy one. False: no memory could be pinned
+    /// (RLIMIT_MEMLOCK), so that each send pins its own, at a higher price.
     ///
     /// # Errors
     /// Unsupported: the kernel has no such send (before 6.0).
-    pub fn send_zero_copy(&mut self, from: u32) -> io::Result<()> {
+    pub fn send_zero_copy(&mut self, from: u32) -> io::Result<bool> {
         let mut probe = Probe::new();
         self.uring.submitter().register_probe(&mut probe)?;
         if !probe.is_supported(opcode::SendZc::CODE) {
@@ -50,7 +50,7 @@ impl Ring {
         let registered = self.uring.submitter().register_buffers_sparse(self.buffers.batches().into());
         self.zero_copy = ZeroCopy { from, pinning: registered.is_ok(), pinned: 0 };
         self.pin();
-        Ok(())
+        Ok(self.zero_copy.pinning)
     }
 
     /// Registers the buffers that have been added. After the first failure, of RLIMIT_MEMLOCK say, the others

@@ -170,10 +170,8 @@ impl Worker {
         {
             tracing::warn!(worker = setup.index + 1, %error, "tune.napi-busy-poll: this kernel polls no card");
         }
-        if let Some(from) = snapshot.config.global.tune.send_zc
-            && let Err(error) = ring.send_zero_copy(from)
-        {
-            tracing::warn!(worker = setup.index + 1, %error, "tune.send-zc: this kernel has no zero-copy send");
+        if let Some(from) = snapshot.config.global.tune.send_zc {
+            send_zero_copy(&mut ring, from, setup.index);
         }
         Ok(Worker {
             index: setup.index,
@@ -356,6 +354,18 @@ impl Worker {
         let (used, idle) = self.ring.pipe_counts();
         process.pipes_used.store(used as u64, Relaxed);
         process.pipes_free.store(idle as u64, Relaxed);
+    }
+}
+
+fn send_zero_copy(ring: &mut Ring, from: u32, index: usize) {
+    let worker = index + 1;
+    match ring.send_zero_copy(from) {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(
+            worker,
+            "tune.send-zc: no memory can be pinned, each send pins its own: raise RLIMIT_MEMLOCK (ulimit -l)"
+        ),
+        Err(error) => tracing::warn!(worker, %error, "tune.send-zc: this kernel has no zero-copy send"),
     }
 }
 
