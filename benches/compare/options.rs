@@ -76,7 +76,7 @@ impl Default for Options {
             rounds: 5,
             scale: Scale { warm_up, steady, idle_sessions: 5000 },
             workloads: Workload::all(),
-            kinds: Kind::USUAL.to_vec(),
+            kinds: Kind::usual(),
             programs: Programs::default(),
             logs: false,
             checks: false,

@@ -43,16 +43,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All that are compared by default.
-    pub const USUAL: [Kind; 7] = [
-        Kind::Pronk,
-        Kind::HaproxyCopy,
-        Kind::HaproxyAuto,
-        Kind::HaproxySplice,
-        Kind::Nginx,
-        Kind::Sozu,
-        Kind::Envoy,
-    ];
     /// All that can be asked for.
     pub const ALL: [Kind; 11] = [
         Kind::Pronk,
@@ -67,6 +57,11 @@ impl Kind {
         Kind::PronkStirred,
         Kind::PronkSpin,
     ];
+
+    /// All that are compared by default: no other builds and settings of Pronk.
+    pub fn usual() -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|kind| !kind.name().starts_with("pronk-")).collect()
+    }
 
     /// Its column in tables, and its name in options.
     pub fn name(self) -> &'static str {
