@@ -4,6 +4,7 @@
 #[path = "../benches/compare/report/mod.rs"]
 mod report;
 
+use report::account::{Account, Kind};
 use report::diff::{self, Verdict};
 use report::metric::{Better, Metric};
 use report::{Report, json, number, scale, stats, table, target};
@@ -279,4 +280,41 @@ fn more_cores_are_reckoned_from_what_one_worker_needs() {
     assert_eq!(line(&report, "16 "), ["16", "14", "194788", "973938", "837", "140000", "2188"]);
     assert!(table::text(&report).contains("What more cores would carry"));
     assert!(table::markdown(&report, &[]).contains("## What more cores would carry"));
+}
+
+/// As perf prints them: in a send; interrupted while it ran its own code; asleep; in its own code; between two calls.
+const CHAINS: &str = "pronk 7 \n\tffffffff81 tcp_ack\n\tffffffff82 net_rx_action\n\tffffffff83 handle_softirqs\n\
+                      \tffffffff84 tcp_sendmsg\n\tffffffff85 io_send\n\tffffffff86 entry_SYSCALL_64_after_hwframe\n\n\
+                      pronk 7 \n\tffffffff82 net_rx_action\n\tffffffff83 handle_softirqs\n\tffffffff87 sysvec_apic\n\n\
+                      pronk 7 \n\tffffffff88 finish_task_switch\n\tffffffff89 schedule\n\tffffffff8a io_cqring_wait\n\n\
+                      pronk 8 \n\npronk 7 \n\tffffffff8b do_syscall_64\n\n";
+
+#[test]
+fn an_account_goes_by_the_function_nearest_the_system_call() {
+    let account = Account::read(CHAINS);
+    let kinds = [Kind::Send, Kind::Interrupts, Kind::Waiting, Kind::Own, Kind::Calls];
+    kinds.into_iter().for_each(|kind| assert_eq!(account.percent(kind), Some(20.0), "{kind:?}"));
+    assert_eq!(account.percent(Kind::Splice), Some(0.0));
+    assert_eq!(account.sockets(), Some(40.0), "the send and what arrived");
+    assert!(account.lines().contains(" 20.0 %  sending\n"), "{}", account.lines());
+    assert!(!account.lines().contains("splice"), "{}", account.lines());
+    assert_eq!(Account::read("").sockets(), None);
+}
+
+#[test]
+fn what_is_possible_is_what_the_sockets_leave() {
+    let mut report = sample();
+    let row = report.row("bulk-1", Metric::CpuPerGib).expect("there is one").clone();
+    assert_eq!(report.possible(&row), None, "nobody looked");
+    report.add("bulk-1", Metric::Sockets, 0, 80.0);
+    let possible = report.possible(&row).expect("pronk's share is known");
+    assert!((possible - 2.5 / 0.8).abs() < 1e-9, "{possible}");
+    let busy = report.row("short", Metric::LoadBusy).expect("there is one").clone();
+    assert_eq!(report.possible(&busy), None, "no cost");
+    assert!(table::text(&report).contains("2.00x met"));
+    [0.1, 0.2, 0.125].into_iter().enumerate().for_each(|(peer, cost)| {
+        report.add("bulk-4", Metric::CpuPerGib, peer, cost);
+    });
+    report.add("bulk-4", Metric::Sockets, 0, 80.0);
+    assert!(table::text(&report).contains("2.00x missed, 1.56x possible"), "{}", table::text(&report));
 }

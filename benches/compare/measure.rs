@@ -54,13 +54,16 @@ pub struct CpuSpent {
     pub elapsed: Duration,
     pub proxy: Duration,
     pub load: Duration,
-    /// How long each was kept from its core by somebody else.
+    /// How long the proxy's busiest thread and the load were kept from their cores by somebody else; that threads
+    /// of the proxy wait for each other does not count.
     pub proxy_waited: Duration,
     pub load_waited: Duration,
     /// How often a thread of the proxy left its core.
     pub switches: u64,
     /// Of the proxy's time, the share in its own code and not in the kernel; None: it has used none.
     pub own_code: Option<f64>,
+    /// Of the proxy's time, the percentage in the kernel's sockets, in a run that samples it.
+    pub sockets: Option<f64>,
     /// System calls of the proxy, in a run that counts them.
     pub syscalls: Option<u64>,
 }
@@ -94,27 +97,31 @@ impl CpuReading {
     /// CPU since `earlier`. Threads that ended in between leave only their ticks of 10 ms:
     /// those count when they say clearly more than the threads that are left.
     pub fn since(&self, earlier: &CpuReading) -> CpuSpent {
-        let (mut proxy, mut switches) = (Ran::default(), 0);
+        let (mut proxy, mut busiest, mut switches) = (Ran::default(), Ran::default(), 0);
         for (id, thread) in &self.threads {
             let before = earlier.threads.get(id).copied().unwrap_or_default();
             let ran = thread.ran.since(before.ran);
             proxy.on_core_ns += ran.on_core_ns;
-            proxy.waited_ns += ran.waited_ns;
+            if ran.on_core_ns > busiest.on_core_ns {
+                busiest = ran;
+            }
             switches += thread.switches.saturating_sub(before.switches);
         }
         let user = self.ticks.user.saturating_sub(earlier.ticks.user);
         let all = user + self.ticks.kernel.saturating_sub(earlier.ticks.kernel);
         let ticks = all * TICK_NS;
         let on_core = if ticks > proxy.on_core_ns + 3 * TICK_NS { ticks } else { proxy.on_core_ns };
+        let siblings = proxy.on_core_ns - busiest.on_core_ns;
         let load = self.load.since(earlier.load);
         CpuSpent {
             elapsed: self.at - earlier.at,
             proxy: Duration::from_nanos(on_core),
             load: Duration::from_nanos(load.on_core_ns),
-            proxy_waited: Duration::from_nanos(proxy.waited_ns),
+            proxy_waited: Duration::from_nanos(busiest.waited_ns.saturating_sub(siblings)),
             load_waited: Duration::from_nanos(load.waited_ns),
             switches,
             own_code: (all > 0).then(|| user as f64 / all as f64),
+            sockets: None,
             syscalls: None,
         }
     }

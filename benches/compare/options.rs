@@ -31,7 +31,8 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --checks              HAProxy and Pronk check their servers
     --syscalls            a further round that only counts system calls, with perf (root)
     --profile             a further round under perf record (root): for each workload and proxy a file with
-                          the functions, the kernel's and its own, where the proxy's time went
+                          what the proxy's time was for, and the functions where it went; the table then
+                          says what share the kernel's sockets had
     --congestion NAME     in a network namespace of its own with this congestion control (root)
     --awake               keep both cores from sleeping, with spinners of SCHED_IDLE
     --proxy-core N  --load-core N

@@ -12,6 +12,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat};
 use crate::child::{Guard, find};
 use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
+use crate::report::account::Account;
 
 /// What perf gets to answer a command.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -36,8 +37,8 @@ pub struct Watch {
 pub enum Seen {
     /// So many system calls.
     Calls(u64),
-    /// A line for each function, with its share of the time.
-    Functions(String),
+    /// A line for each function, with its share of the time; and what the time was for.
+    Functions(String, Account),
 }
 
 /// Why nothing can be seen here; None when it can.
@@ -68,7 +69,7 @@ impl Look {
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Look::Calls => &["stat", "-x,"],
-            Look::Functions => &["record", "-q", "-F", "1999"],
+            Look::Functions => &["record", "-q", "-F", "1999", "-g", "--kernel-callchains"],
         }
     }
 }
@@ -99,7 +100,10 @@ impl Watch {
         self.perf.interrupt(LIMIT)?;
         match self.look {
             Look::Calls => self.count().map(Seen::Calls),
-            Look::Functions => self.functions().map(Seen::Functions),
+            Look::Functions => {
+                let chains = self.report(&["script", "-F", "comm,tid,ip,sym"])?;
+                Ok(Seen::Functions(self.functions()?, Account::read(&chains)))
+            }
         }
     }
 
@@ -111,14 +115,18 @@ impl Watch {
     }
 
     fn functions(&self) -> Result<String, Failure> {
-        let perf = find("perf").ok_or_else(|| Failure::new("perf is not installed"))?;
-        let result = self.result.display().to_string();
-        let arguments =
-            ["report", "-q", "--stdio", "--sort", "dso,symbol", "--percent-limit", "0.5", "-i", &result];
-        let output = Command::new(perf).args(arguments).output().attempting("reading what perf sampled")?;
-        let text = String::from_utf8_lossy(&output.stdout);
+        let sorted = ["report", "-q", "--stdio", "--no-children", "-g", "none", "--sort", "dso,symbol"];
+        let text = self.report(&[sorted.as_slice(), &["--percent-limit", "0.5"]].concat())?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         Ok(lines.flat_map(|line| [line, "\n"]).collect())
+    }
+
+    /// What perf says of what it has sampled.
+    fn report(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let perf = find("perf").ok_or_else(|| Failure::new("perf is not installed"))?;
+        let output = Command::new(perf).args(arguments).arg("-i").arg(&self.result).output();
+        let output = output.attempting("reading what perf sampled")?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn command(&mut self, word: &str) -> Result<(), Failure> {

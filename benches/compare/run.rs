@@ -115,7 +115,8 @@ impl Run<'_> {
         match outcome {
             Ok(mut sample) => {
                 // Perf slows the proxy: nothing else of such a measurement is true.
-                let wanted = |metric| self.setup.look.is_none() || metric == Metric::SyscallsPerUnit;
+                let seen = |metric| matches!(metric, Metric::SyscallsPerUnit | Metric::Sockets);
+                let wanted = |metric| self.setup.look.is_none() || seen(metric);
                 sample.values.retain(|(metric, _)| wanted(*metric));
                 eprintln!("{shown} {}", in_brief(&sample));
                 sample

@@ -48,6 +48,7 @@ metrics! {
     SlabPerSession "slab_kib_per_session" "kernel slab per idle session, KiB" Lower,
     ResidentPerSession "rss_kib_per_session" "RSS per idle session, KiB" Lower,
     Sessions "idle_sessions" "idle sessions held" Neither,
+    Sockets "sockets_percent" "of its CPU in the kernel's sockets, %" Neither,
     OwnCode "own_code_percent" "of its CPU in its own code, %" Neither,
     ProxyBusy "proxy_core_percent" "proxy's core busy, %" Neither,
     LoadBusy "load_core_percent" "load's core busy, %" Neither,

@@ -1,6 +1,7 @@
 //! The results and their forms, pure: medians and ratios, a table, Markdown, JSON, what more cores would
 //! carry, and the change between two runs.
 
+pub mod account;
 pub mod diff;
 pub mod json;
 pub mod metric;
@@ -87,6 +88,15 @@ impl Report {
     /// Its 95 % interval over the rounds.
     pub fn advantage_interval(&self, row: &Row, prefix: &str) -> Option<(f64, f64)> {
         stats::advantage_interval(self.ours(row)?, self.best(row, prefix)?, row.metric.better())
+    }
+
+    /// How many times better Pronk would be than HAProxy if it spent nothing but what the kernel's sockets cost it, as
+    /// a profile has shown; None without one, and where CPU does not decide.
+    pub fn possible(&self, row: &Row) -> Option<f64> {
+        let costs = [Metric::CpuPerGib, Metric::CpuPerTrip, Metric::CpuPerConnection, Metric::Gbps];
+        let reached = self.advantage(row, "haproxy").filter(|_| costs.contains(&row.metric))?;
+        let percent = stats::median(self.ours(self.row(&row.workload, Metric::Sockets)?)?)?;
+        (percent > 0.0).then(|| reached * 100.0 / percent)
     }
 
     fn ours<'a>(&self, row: &'a Row) -> Option<&'a [f64]> {

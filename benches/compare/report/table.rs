@@ -10,7 +10,8 @@ use super::{Report, Row, scale, stats};
 const LEGEND: &str = "Medians over interleaved rounds; spread: highest less lowest round in percent of the median, of the \
 proxy where it is largest. \"vs\": how many times better Pronk is (above 1: ahead; a cost: theirs/ours, a rate: \
 ours/theirs) than HAProxy's better mode of the row, with the 95 % interval of the ratio over the rounds, and than \
-nginx; then what is aimed at against HAProxy.";
+nginx; then what is aimed at against HAProxy. \"possible\": with --profile, what a Pronk would reach that spends nothing \
+but what the kernel's sockets cost it.";
 
 const SCALE: &str = "What more cores would carry";
 
@@ -119,7 +120,7 @@ fn cells(report: &Report, row: &Row) -> Vec<String> {
     cells.push(shown(haproxy, times));
     cells.push(report.advantage_interval(row, "haproxy").map_or_else(|| "-".to_owned(), interval));
     cells.push(shown(report.advantage(row, "nginx"), times));
-    cells.push(aim(target(&row.workload, row.metric), haproxy));
+    cells.push(aim(target(&row.workload, row.metric), haproxy, report.possible(row)));
     cells.extend(report.variants().map(|variant| {
         let range = report.advantage_interval(row, variant).map(interval);
         [report.advantage(row, variant).map(times), range].into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -140,12 +141,16 @@ pub fn warning(report: &Report) -> Option<String> {
     ))
 }
 
-fn aim(target: Option<f64>, reached: Option<f64>) -> String {
-    match (target, reached) {
-        (None, _) => String::new(),
-        (Some(target), None) => times(target),
-        (Some(target), Some(reached)) if reached >= target => format!("{} met", times(target)),
-        (Some(target), Some(_)) => format!("{} missed", times(target)),
+fn aim(target: Option<f64>, reached: Option<f64>, possible: Option<f64>) -> String {
+    let Some(target) = target else { return String::new() };
+    let missed = || match possible {
+        Some(possible) => format!("{} missed, {} possible", times(target), times(possible)),
+        None => format!("{} missed", times(target)),
+    };
+    match reached {
+        None => times(target),
+        Some(reached) if reached >= target => format!("{} met", times(target)),
+        Some(_) => missed(),
     }
 }
 

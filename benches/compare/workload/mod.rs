@@ -234,9 +234,11 @@ impl Stage<'_> {
         let mut spent = CpuReading::take(pid)?.since(&before);
         match watch.map(Watch::end).transpose()? {
             Some(Seen::Calls(count)) => spent.syscalls = Some(count),
-            Some(Seen::Functions(text)) => {
+            Some(Seen::Functions(functions, account)) => {
                 let path = folder.join(format!("profile-{}.txt", self.title));
+                let text = format!("{}\n{functions}", account.lines());
                 std::fs::write(&path, text).attempting(format!("writing {}", path.display()))?;
+                spent.sockets = account.sockets();
             }
             None => {}
         }
@@ -298,6 +300,7 @@ fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
         (Metric::LoadWaited, percent(spent.load_waited)),
     ];
     values.extend(spent.own_code.map(|share| (Metric::OwnCode, 100.0 * share)));
+    values.extend(spent.sockets.map(|percent| (Metric::Sockets, percent)));
     values.extend(spent.syscalls.map(|count| (Metric::SyscallsPerUnit, count as f64 / units)));
     values
 }
