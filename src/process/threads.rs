@@ -24,7 +24,7 @@ use crate::log::{self, LogHandle, SessionSink};
 use crate::stats::counters::WorkerCounters;
 use crate::stats::file::{self, Kept};
 use crate::stats::{History, Limits, Rates, Sources};
-use crate::sys::cpu;
+use crate::sys::{cpu, topology};
 use crate::table::{Snapshot, TablePublisher};
 use crate::worker::mailbox::{Crew, Returns, crew};
 use crate::worker::{self, Clock, Peers, Setup};
@@ -188,7 +188,7 @@ pub(super) fn place(global: &Global, index: usize) -> Vec<u16> {
     cpus(global, index).cpus
 }
 
-/// Where a worker runs: its `cpu-map`, or one CPU of those this process may use.
+/// Where a worker runs: its `cpu-map`, or one CPU of those this process may use, cores of one NUMA node first.
 struct Place {
     cpus: Vec<u16>,
     demanded: bool,
@@ -198,8 +198,8 @@ fn cpus(global: &Global, index: usize) -> Place {
     match global.cpu_map.get(index).filter(|cpus| !cpus.is_empty()) {
         Some(cpus) => Place { cpus: cpus.clone(), demanded: true },
         None => {
-            let allowed = cpu::allowed();
-            let own = allowed.get(index % allowed.len().max(1)).copied();
+            let order = topology::in_order(topology::cpus(), &cpu::allowed());
+            let own = order.get(index % order.len().max(1)).copied();
             Place { cpus: own.into_iter().collect(), demanded: false }
         }
     }
@@ -296,7 +296,8 @@ mod tests {
     #[test]
     fn cpu_map_wins_over_the_order() {
         let mut config = Config::default();
-        assert_eq!(cpus(&config.global, 0).cpus, vec![cpu::allowed()[0]]);
+        let order = topology::in_order(topology::cpus(), &cpu::allowed());
+        assert_eq!(cpus(&config.global, 0).cpus, order[..1]);
         config.global.cpu_map = vec![vec![], vec![7, 8]];
         assert!(!cpus(&config.global, 0).demanded);
         assert_eq!(cpus(&config.global, 1).cpus, [7, 8]);

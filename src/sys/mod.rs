@@ -12,4 +12,5 @@ pub mod reuseport;
 pub mod signal;
 pub mod socket;
 pub mod terminal;
+pub mod topology;
 pub mod user;

@@ -173,7 +173,7 @@ fn cpus_are_listed_with_their_workers() {
     let listed = pronk(["-dc".as_ref(), "-c".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
     assert_eq!(listed.code(), 0);
     assert!(
-        listed.stdout.starts_with("CPUs online: ") && listed.stdout.contains("; workers: 1\n"),
+        listed.stdout.starts_with("CPUs here: ") && listed.stdout.contains("; workers: 1\n"),
         "{}",
         listed.stdout
     );
