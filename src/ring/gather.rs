@@ -4,9 +4,9 @@
 //! costs. So a worker whose sockets have all been in the bulk phase for a while lets the kernel collect readiness for
 //! a moment before it wakes up. The first other event, a message or a new connection, ends that at once.
 //!
-//! How long the moment is, is found by trying twice as long and half as long in turn: the longer one is kept when
-//! clearly more bytes come with each of its wake-ups, and the shorter one when not, since then the senders wait for
-//! room, not the worker for bytes. Twice the time never brings twice the bytes: the worker does not wake up at once.
+//! How long the moment is, is found by trying twice as long and half as long in turn. The longer one is kept when
+//! clearly more bytes come with each of its wake-ups and no fewer in the same time; else the senders wait for room, or
+//! for the answer to what was just passed on, and the shorter one is kept, down to none at all.
 
 use std::io;
 use std::time::Duration;
@@ -17,20 +17,21 @@ use super::spin::Spun;
 use super::token::Kind;
 use super::{BATCH, Ring};
 
-/// The first moment, microseconds.
-const SHORTEST_US: u32 = 50;
+/// The shortest moment but none, microseconds.
+const SHORTEST_US: u32 = 100;
 /// What comes meanwhile of another kind waits no longer than that, once: then the worker is not calm.
 const LONGEST_US: u32 = 800;
 /// A wait that collects ends after so many milliseconds even when nothing came; then an ordinary one follows.
 const BOUND: Duration = Duration::from_millis(10);
-/// Milliseconds without another kind of event before readiness is collected.
-const CALM_MS: u64 = 50;
-/// Wake-ups whose bytes are averaged.
+/// So long there is no other kind of event before readiness is collected.
+const CALM: Duration = Duration::from_millis(50);
+/// Wake-ups whose bytes are averaged, at least, and the microseconds in which they come.
 const SAMPLE: u32 = 32;
+const SAMPLE_US: u64 = 4000;
 /// Bytes of a wake-up beyond which a longer moment gains nothing.
 const ENOUGH: u64 = 512 << 10;
-/// Milliseconds from an attempt that changed nothing to the next.
-const PATIENCE_MS: u64 = 1000;
+/// From an attempt that changed nothing to the next.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How the next wait goes.
 #[derive(Debug)]
@@ -41,15 +42,18 @@ pub(super) struct Gather {
     bulk: bool,
     /// Something else happened in this turn.
     other: bool,
-    /// When something else happened last, milliseconds.
-    other_at: u64,
+    /// When something else happened last.
+    other_at: Duration,
     on: bool,
+    /// 0: readiness is not collected.
     moment_us: u32,
     trial: Option<Trial>,
     /// The next trial is of a shorter moment.
     shorter: bool,
-    /// When it may begin, milliseconds.
-    next_trial: u64,
+    /// When it may begin.
+    next_trial: Duration,
+    /// When the sample under way began.
+    since: Duration,
     wake_ups: u32,
     bytes: u64,
 }
@@ -58,8 +62,17 @@ pub(super) struct Gather {
 #[derive(Debug)]
 struct Trial {
     moment_us: u32,
-    /// Bytes of a wake-up under the moment that is kept.
+    /// Under the moment that is kept.
+    kept: Sample,
+}
+
+/// What came in a while.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    /// Bytes of a wake-up.
     mean: u64,
+    /// Bytes of a millisecond.
+    rate: u64,
 }
 
 impl Gather {
@@ -69,12 +82,13 @@ impl Gather {
             able: able && spin != Duration::MAX,
             bulk: false,
             other: false,
-            other_at: 0,
+            other_at: Duration::ZERO,
             on: false,
-            moment_us: SHORTEST_US,
+            moment_us: 0,
             trial: None,
             shorter: false,
-            next_trial: 0,
+            next_trial: Duration::ZERO,
+            since: Duration::ZERO,
             wake_ups: 0,
             bytes: 0,
         }
@@ -83,7 +97,8 @@ impl Gather {
     /// Microseconds for which the wait that begins now collects; None: it ends with the first answer.
     fn moment(&mut self) -> Option<u32> {
         self.wake_ups += u32::from(self.on);
-        self.on.then_some(self.trial.as_ref().map_or(self.moment_us, |trial| trial.moment_us))
+        let moment_us = self.trial.as_ref().map_or(self.moment_us, |trial| trial.moment_us);
+        (self.on && moment_us > 0).then_some(moment_us)
     }
 
     /// Takes note of an answer of the kernel.
@@ -95,57 +110,68 @@ impl Gather {
         }
     }
 
-    /// A turn that moved so many bytes ended at `now`, milliseconds.
-    pub(super) fn end_turn(&mut self, moved: u64, now: u64) {
+    /// A turn that moved so many bytes ended; it began at `now`, on a clock that only goes on.
+    pub(super) fn end_turn(&mut self, moved: u64, now: Duration) {
         if std::mem::take(&mut self.other) {
             self.other_at = now;
         }
         let bulk = std::mem::take(&mut self.bulk);
-        let calm = now.saturating_sub(self.other_at) >= CALM_MS;
-        self.on = self.able && calm && (bulk || self.on && moved > 0);
+        let calm = now.saturating_sub(self.other_at) >= CALM;
         if !calm {
-            (self.wake_ups, self.bytes, self.trial) = (0, 0, None);
+            self.trial = None;
+        }
+        self.on = self.able && calm && (bulk || self.on && moved > 0);
+        if !self.on {
+            (self.since, self.wake_ups, self.bytes) = (now, 0, 0);
             return;
         }
         self.bytes += moved;
-        if self.wake_ups >= SAMPLE {
+        let elapsed_us = now.saturating_sub(self.since).as_micros() as u64;
+        if self.wake_ups >= SAMPLE && elapsed_us >= SAMPLE_US {
             let mean = self.bytes / u64::from(self.wake_ups);
-            (self.wake_ups, self.bytes) = (0, 0);
-            self.adapt(mean, now);
+            let rate = self.bytes * 1000 / elapsed_us;
+            (self.since, self.wake_ups, self.bytes) = (now, 0, 0);
+            self.adapt(Sample { mean, rate }, now);
         }
     }
 
-    /// Chooses the next moment by the bytes of a wake-up under this one.
-    fn adapt(&mut self, mean: u64, now: u64) {
+    /// Chooses the next moment by what came under this one.
+    fn adapt(&mut self, sample: Sample, now: Duration) {
         match self.trial.take() {
-            Some(trial) => self.judge(&trial, mean, now),
-            None if mean > 3 * ENOUGH => self.moment_us = (self.moment_us / 2).max(SHORTEST_US),
+            Some(trial) => self.judge(&trial, sample, now),
+            None if sample.mean > 3 * ENOUGH => self.moment_us = shorter(self.moment_us),
             None if now >= self.next_trial => {
-                let moment_us = if self.shorter || mean >= ENOUGH || self.moment_us >= LONGEST_US {
-                    self.moment_us / 2
-                } else {
-                    self.moment_us * 2
-                };
+                let enough = self.shorter || sample.mean >= ENOUGH || self.moment_us >= LONGEST_US;
+                let moment_us = if enough { shorter(self.moment_us) } else { longer(self.moment_us) };
                 self.shorter = false;
-                self.trial = (moment_us >= SHORTEST_US).then_some(Trial { moment_us, mean });
+                self.trial = (moment_us != self.moment_us).then_some(Trial { moment_us, kept: sample });
             }
             None => {}
         }
     }
 
-    /// Of two moments the longer is kept when a wake-up brings clearly more.
-    fn judge(&mut self, trial: &Trial, mean: u64, now: u64) {
+    /// Of two moments the longer is kept when fewer wake-ups bring as much.
+    fn judge(&mut self, trial: &Trial, tried: Sample, now: Duration) {
         let longer = trial.moment_us > self.moment_us;
-        let (long, short) = if longer { (mean, trial.mean) } else { (trial.mean, mean) };
-        let kept = (4 * long >= 5 * short) == longer;
+        let (long, short) = if longer { (tried, trial.kept) } else { (trial.kept, tried) };
+        let pays = 4 * long.mean >= 5 * short.mean && 10 * long.rate >= 9 * short.rate;
+        let kept = pays == longer;
         if kept {
             self.moment_us = trial.moment_us;
         } else {
-            self.next_trial = now + PATIENCE_MS;
+            self.next_trial = now + PATIENCE;
         }
         // On in the same direction after a success, in the other one after a failure.
         self.shorter = kept != longer;
     }
+}
+
+fn longer(moment_us: u32) -> u32 {
+    (2 * moment_us).max(SHORTEST_US)
+}
+
+fn shorter(moment_us: u32) -> u32 {
+    if moment_us > SHORTEST_US { moment_us / 2 } else { 0 }
 }
 
 impl Ring {
@@ -176,53 +202,55 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::{Range, RangeInclusive};
 
-    fn turn(gather: &mut Gather, kinds: &[Kind], now: u64) -> bool {
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn turn(gather: &mut Gather, kinds: &[Kind], now: Duration) -> bool {
         kinds.iter().for_each(|kind| gather.saw(*kind));
         gather.end_turn(0, now);
-        gather.moment().is_some()
+        gather.on
     }
 
     #[test]
     fn bulk_alone_is_collected_after_a_while() {
         let mut gather = Gather::new(true, Duration::ZERO);
-        assert!(!turn(&mut gather, &[Kind::Accept, Kind::Receive], 1000));
-        assert!(!turn(&mut gather, &[Kind::Readable], 1000 + CALM_MS - 1));
-        assert!(turn(&mut gather, &[Kind::Readable, Kind::Writable, Kind::Mail], 1000 + CALM_MS));
+        assert!(!turn(&mut gather, &[Kind::Accept, Kind::Receive], SECOND));
+        assert!(!turn(&mut gather, &[Kind::Readable], SECOND + CALM / 2));
+        assert!(turn(&mut gather, &[Kind::Readable, Kind::Writable, Kind::Mail], SECOND + CALM));
     }
 
     #[test]
     fn a_message_ends_it_at_once() {
         let mut gather = Gather::new(true, Duration::ZERO);
-        assert!(turn(&mut gather, &[Kind::Readable], 1000));
-        assert!(!turn(&mut gather, &[Kind::Readable, Kind::Receive], 1001));
-        assert!(!turn(&mut gather, &[Kind::Readable], 1002));
-        assert!(turn(&mut gather, &[Kind::Readable], 1001 + CALM_MS));
+        assert!(turn(&mut gather, &[Kind::Readable], SECOND));
+        assert!(!turn(&mut gather, &[Kind::Readable, Kind::Receive], 2 * SECOND));
+        assert!(!turn(&mut gather, &[Kind::Readable], 2 * SECOND + CALM / 2));
+        assert!(turn(&mut gather, &[Kind::Readable], 2 * SECOND + CALM));
     }
 
     #[test]
     fn nothing_is_collected_without_bulk_or_an_able_kernel() {
-        assert!(!turn(&mut Gather::new(true, Duration::ZERO), &[], 1000));
-        assert!(!turn(&mut Gather::new(false, Duration::ZERO), &[Kind::Readable], 1000));
-        assert!(
-            !turn(&mut Gather::new(true, Duration::MAX), &[Kind::Readable], 1000),
-            "it is never to sleep"
-        );
+        assert!(!turn(&mut Gather::new(true, Duration::ZERO), &[], SECOND));
+        assert!(!turn(&mut Gather::new(false, Duration::ZERO), &[Kind::Readable], SECOND));
+        let sleepless = Gather::new(true, Duration::MAX);
+        assert!(!turn(&mut { sleepless }, &[Kind::Readable], SECOND), "it is never to sleep");
     }
 
-    /// Works for `seconds` with what a wake-up brings after a moment; the least and the most that was kept in the last.
+    /// Works for some seconds with (microseconds between two wake-ups, bytes of a wake-up) for a moment; the least and
+    /// the most that was kept in the last second.
     fn settle(
         gather: &mut Gather,
-        seconds: std::ops::Range<u64>,
-        bytes: impl Fn(u32) -> u64,
-    ) -> std::ops::RangeInclusive<u32> {
+        seconds: Range<u64>,
+        wake_up: impl Fn(u32) -> (u32, u64),
+    ) -> RangeInclusive<u32> {
         let mut now_us = seconds.start * 1_000_000;
         let (mut least, mut most) = (u32::MAX, 0);
         while now_us < seconds.end * 1_000_000 {
-            let moment = gather.moment().unwrap_or(SHORTEST_US);
-            now_us += u64::from(moment);
+            let (us, bytes) = wake_up(gather.moment().unwrap_or(0));
+            now_us += u64::from(us);
             gather.saw(Kind::Readable);
-            gather.end_turn(bytes(moment), now_us / 1000);
+            gather.end_turn(bytes, Duration::from_micros(now_us));
             if now_us >= (seconds.end - 1) * 1_000_000 {
                 (least, most) = (least.min(gather.moment_us), most.max(gather.moment_us));
             }
@@ -230,41 +258,51 @@ mod tests {
         least..=most
     }
 
-    /// A sender of so many megabytes a second, whatever the moment.
-    fn steady(megabytes: u64) -> impl Fn(u32) -> u64 {
-        move |moment| megabytes * u64::from(moment)
+    /// A sender of so many megabytes a second, whatever the moment; without one it wakes the worker every 20 us.
+    fn steady(megabytes: u64) -> impl Fn(u32) -> (u32, u64) {
+        move |moment| (moment.max(20), megabytes * u64::from(moment.max(20)))
     }
 
     /// A window of 64 KiB that refills in 150 us: whoever waits longer throttles the sender.
-    fn window(moment: u32) -> u64 {
-        (64 << 10) * u64::from(moment.min(150)) / 150
+    fn window(moment: u32) -> (u32, u64) {
+        let us = moment.max(20);
+        (us, (64 << 10) * u64::from(us.min(150)) / 150)
+    }
+
+    fn settled(wake_up: impl Fn(u32) -> (u32, u64)) -> RangeInclusive<u32> {
+        settle(&mut Gather::new(true, Duration::ZERO), 1..4, wake_up)
     }
 
     #[test]
     fn a_steady_rate_is_collected_until_a_wake_up_carries_enough() {
-        let kept = |megabytes| settle(&mut Gather::new(true, Duration::ZERO), 1..3, steady(megabytes));
-        assert_eq!(kept(1250), 800..=800, "10 Gbit/s");
-        assert_eq!(kept(5000), 200..=200, "40 Gbit/s: a megabyte");
-        assert_eq!(kept(12), LONGEST_US..=LONGEST_US, "100 Mbit/s");
+        assert_eq!(settled(steady(1250)), 800..=800, "10 Gbit/s");
+        assert_eq!(settled(steady(5000)), 200..=200, "40 Gbit/s: a megabyte");
+        assert_eq!(settled(steady(12)), LONGEST_US..=LONGEST_US, "100 Mbit/s");
     }
 
     /// As where two workers share a core: the wake-up comes a tenth of a millisecond late.
     #[test]
     fn a_worker_that_wakes_up_late_collects_all_the_same() {
-        let late = |moment| 1250 * (u64::from(moment) + 100);
-        assert_eq!(settle(&mut Gather::new(true, Duration::ZERO), 1..3, late), 400..=400);
+        let late = |moment: u32| (moment.max(20) + 100, 1250 * u64::from(moment.max(20) + 100));
+        assert_eq!(settled(late), 400..=400);
     }
 
     #[test]
     fn a_sender_that_waits_for_room_is_not_kept_waiting() {
-        assert_eq!(settle(&mut Gather::new(true, Duration::ZERO), 1..3, window), 200..=200);
+        assert_eq!(settled(window), 100..=100);
+    }
+
+    /// Batches of 64 KiB, the next when the one before was answered.
+    #[test]
+    fn who_waits_for_an_answer_is_not_kept_waiting() {
+        assert_eq!(settled(|moment| (moment.max(50), 64 << 10)), 0..=0);
     }
 
     #[test]
     fn a_sender_that_has_come_to_wait_for_room_is_released() {
         let mut gather = Gather::new(true, Duration::ZERO);
         assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
-        assert_eq!(settle(&mut gather, 3..6, window), 200..=200);
+        assert_eq!(settle(&mut gather, 3..6, window), 100..=100);
         assert_eq!(settle(&mut gather, 6..10, steady(100)), LONGEST_US..=LONGEST_US);
     }
 

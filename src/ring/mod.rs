@@ -204,9 +204,10 @@ impl Ring {
     }
 
     /// Behind the events of a turn: closes pipes that nobody has needed for a while, and decides how to wait.
-    pub fn end_turn(&mut self, now_ms: u64) {
-        self.pipes.look(now_ms);
-        self.gather.end_turn(self.moved.bytes, now_ms);
+    /// `now` is when the turn began, on a clock that only goes on.
+    pub fn end_turn(&mut self, now: Duration) {
+        self.pipes.look(now.as_millis() as u64);
+        self.gather.end_turn(self.moved.bytes, now);
     }
 
     /// When to call [`Ring::end_turn`] next, milliseconds; None: there is nothing to close.

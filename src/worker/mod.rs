@@ -203,7 +203,7 @@ impl Worker {
 
     /// One batch; false: the worker is done.
     fn turn(&mut self) -> io::Result<bool> {
-        self.wait()?;
+        let began = self.wait()?;
         self.refresh_table();
         while let Some(event) = self.ring.next_event() {
             self.on_event(event);
@@ -220,12 +220,13 @@ impl Worker {
         self.retry_listeners();
         self.halt_writers();
         self.leave_listeners();
-        self.ring.end_turn(self.now);
+        self.ring.end_turn(began);
         self.count_moved();
         Ok(!self.is_done())
     }
 
-    fn wait(&mut self) -> io::Result<()> {
+    /// Waits for events; how long after the start of the clock it ended.
+    fn wait(&mut self) -> io::Result<Duration> {
         let own = [self.timers.next(), self.transit.writing_until()];
         let due = [self.listeners.look_at(), self.ring.pipes_due()];
         let next = own.into_iter().chain(due).flatten().min();
@@ -234,8 +235,9 @@ impl Worker {
         let at_once = (self.mail_waits || self.evicting.is_some()).then_some(Duration::ZERO);
         let limit = [limit, look, at_once].into_iter().flatten().min();
         self.ring.wait(limit)?;
-        self.now = self.clock.start.elapsed().as_millis() as u64;
-        Ok(())
+        let elapsed = self.clock.start.elapsed();
+        self.now = elapsed.as_millis() as u64;
+        Ok(elapsed)
     }
 
     /// The snapshot this batch works with. The publisher keeps the old one, so dropping it frees nothing.

@@ -21,6 +21,8 @@ use crate::report::metric::Metric;
 const ROOM: usize = 100;
 /// Proxies size their tables by the limit of descriptors, so it is the same for all that need no more.
 const USUAL_DESCRIPTORS: usize = 100_000;
+/// Bytes of a batch of rows, a thousand or so.
+const BATCH: usize = 64 << 10;
 /// Every wait for the proxy to do something ends here.
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -36,6 +38,10 @@ pub enum Workload {
     },
     Trips {
         size: usize,
+        connections: usize,
+    },
+    /// Round trips of more than a receive takes at once, as a result is fetched batch by batch.
+    Batch {
         connections: usize,
     },
     /// Round trips at a given rate, whatever they take.
@@ -98,6 +104,7 @@ impl Workload {
         for size in [200, 1024] {
             all.extend([1, 64, 512].map(|connections| Workload::Trips { size, connections }));
         }
+        all.extend([1, 16].map(|connections| Workload::Batch { connections }));
         let rates = [("rate-10k", 10_000), ("rate-20k", 20_000), ("rate-40k", 40_000), ("rate-60k", 60_000)];
         all.extend(rates.map(|(name, per_second)| Workload::Rate { name, connections: 64, per_second }));
         all.push(Workload::Rate { name: "poller", connections: 512, per_second: 5120 });
@@ -112,6 +119,7 @@ impl Workload {
             Workload::Bulk { streams } => format!("bulk-{streams}"),
             Workload::Paced { streams } => format!("paced-{streams}"),
             Workload::Trips { size, connections } => format!("trip-{size}-{connections}"),
+            Workload::Batch { connections } => format!("batch-{connections}"),
             Workload::Rate { name, .. } | Workload::Idle { name, .. } => name.to_owned(),
             Workload::Short => "short".to_owned(),
             Workload::Session => "session".to_owned(),
@@ -125,6 +133,7 @@ impl Workload {
             Workload::Bulk { streams } => format!("{streams} download(s) as fast as they go"),
             Workload::Paced { streams } => format!("{streams} download(s), 10 Gbit/s in all"),
             Workload::Trips { size, connections } => format!("{size} B there and back on {connections}"),
+            Workload::Batch { connections } => format!("{} KiB there and back on {connections}", BATCH >> 10),
             Workload::Short => "connect, 200 B there and back, close; 64 at once".to_owned(),
             Workload::Rate { connections, per_second, .. } => {
                 format!(
@@ -151,6 +160,7 @@ impl Workload {
     fn message_size(self) -> usize {
         match self {
             Workload::Trips { size, .. } => size,
+            Workload::Batch { .. } => BATCH,
             _ => 200,
         }
     }
@@ -185,7 +195,9 @@ impl Workload {
         match self {
             Workload::Bulk { streams } => bulk::measure(stage, streams, None),
             Workload::Paced { streams } => bulk::measure(stage, streams, Some(1.25e9)),
-            Workload::Trips { connections, .. } => trips::measure(stage, connections, None),
+            Workload::Trips { connections, .. } | Workload::Batch { connections } => {
+                trips::measure(stage, connections, None)
+            }
             Workload::Rate { connections, per_second, .. } => {
                 trips::measure(stage, connections, Some(per_second))
             }
