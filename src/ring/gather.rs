@@ -5,8 +5,9 @@
 //! a moment before it wakes up. The first other event, a message or a new connection, ends that at once.
 //!
 //! How long the moment is, is found by trying twice as long and half as long in turn. The longer one is kept when
-//! clearly more bytes come with each of its wake-ups and no fewer in the same time; else the senders wait for room, or
-//! for the answer to what was just passed on, and the shorter one is kept, down to none at all.
+//! clearly more bytes come with each of its wake-ups and as many, but for a twentieth, in the same time; else the
+//! senders wait for room, or for the answer to what was just passed on, and the shorter one is kept, down to none at
+//! all. What interrupts the flow, a message or a pause, halves the moment, and trials begin anew.
 
 use std::io;
 use std::time::Duration;
@@ -27,11 +28,14 @@ const BOUND: Duration = Duration::from_millis(10);
 const CALM: Duration = Duration::from_millis(50);
 /// Wake-ups whose bytes are averaged, at least, and the microseconds in which they come.
 const SAMPLE: u32 = 32;
-const SAMPLE_US: u64 = 4000;
+const SAMPLE_US: u64 = 8000;
 /// Bytes of a wake-up beyond which a longer moment gains nothing.
 const ENOUGH: u64 = 512 << 10;
-/// From an attempt that changed nothing to the next.
+/// Bytes of a wake-up beyond which the moment is too long.
+const TOO_MUCH: u64 = 3 * ENOUGH;
+/// From an attempt that changed nothing to the next, twice as long after each further one up to [`MOST_PATIENCE`].
 const PATIENCE: Duration = Duration::from_secs(1);
+const MOST_PATIENCE: Duration = Duration::from_secs(4);
 
 /// How the next wait goes.
 #[derive(Debug)]
@@ -52,6 +56,9 @@ pub(super) struct Gather {
     shorter: bool,
     /// When it may begin.
     next_trial: Duration,
+    patience: Duration,
+    /// When the turn before began.
+    before: Duration,
     /// When the sample under way began.
     since: Duration,
     wake_ups: u32,
@@ -88,6 +95,8 @@ impl Gather {
             trial: None,
             shorter: false,
             next_trial: Duration::ZERO,
+            patience: PATIENCE,
+            before: Duration::ZERO,
             since: Duration::ZERO,
             wake_ups: 0,
             bytes: 0,
@@ -117,11 +126,13 @@ impl Gather {
         }
         let bulk = std::mem::take(&mut self.bulk);
         let calm = now.saturating_sub(self.other_at) >= CALM;
-        if !calm {
-            self.trial = None;
-        }
-        self.on = self.able && calm && (bulk || self.on && moved > 0);
-        if !self.on {
+        let paused = now.saturating_sub(std::mem::replace(&mut self.before, now)) > BOUND;
+        let was_on = self.on;
+        self.on = self.able && calm && (bulk || was_on && moved > 0);
+        if !was_on || !self.on || paused {
+            if was_on {
+                self.interrupt(now);
+            }
             (self.since, self.wake_ups, self.bytes) = (now, 0, 0);
             return;
         }
@@ -135,11 +146,21 @@ impl Gather {
         }
     }
 
+    /// What was found need not hold for what comes.
+    fn interrupt(&mut self, now: Duration) {
+        self.moment_us = shorter(self.moment_us);
+        (self.trial, self.shorter) = (None, false);
+        (self.next_trial, self.patience) = (now, PATIENCE);
+    }
+
     /// Chooses the next moment by what came under this one.
     fn adapt(&mut self, sample: Sample, now: Duration) {
         match self.trial.take() {
             Some(trial) => self.judge(&trial, sample, now),
-            None if sample.mean > 3 * ENOUGH => self.moment_us = shorter(self.moment_us),
+            None if sample.mean > TOO_MUCH => {
+                self.moment_us = shorter(self.moment_us);
+                self.wait(now);
+            }
             None if now >= self.next_trial => {
                 let enough = self.shorter || sample.mean >= ENOUGH || self.moment_us >= LONGEST_US;
                 let moment_us = if enough { shorter(self.moment_us) } else { longer(self.moment_us) };
@@ -154,15 +175,21 @@ impl Gather {
     fn judge(&mut self, trial: &Trial, tried: Sample, now: Duration) {
         let longer = trial.moment_us > self.moment_us;
         let (long, short) = if longer { (tried, trial.kept) } else { (trial.kept, tried) };
-        let pays = 4 * long.mean >= 5 * short.mean && 10 * long.rate >= 9 * short.rate;
-        let kept = pays == longer;
+        let pays = 4 * long.mean >= 5 * short.mean && 20 * long.rate >= 19 * short.rate;
+        let kept = (pays && long.mean <= TOO_MUCH) == longer;
         if kept {
             self.moment_us = trial.moment_us;
+            self.patience = PATIENCE;
         } else {
-            self.next_trial = now + PATIENCE;
+            self.wait(now);
         }
         // On in the same direction after a success, in the other one after a failure.
         self.shorter = kept != longer;
+    }
+
+    fn wait(&mut self, now: Duration) {
+        self.next_trial = now + self.patience;
+        self.patience = (2 * self.patience).min(MOST_PATIENCE);
     }
 }
 
@@ -178,6 +205,8 @@ impl Ring {
     /// Submits everything and waits for an answer, or until the timeout is over.
     pub(super) fn submit_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let moment = self.gather.moment();
+        // The kernel looks at the timeout only when the moment is over.
+        let moment = moment.map(|us| timeout.map_or(us, |timeout| us.min(timeout.as_micros() as u32)));
         let timeout = match moment {
             Some(_) => Some(timeout.unwrap_or(BOUND).min(BOUND)),
             None => match self.spin(timeout)? {
@@ -218,6 +247,7 @@ mod tests {
         assert!(!turn(&mut gather, &[Kind::Accept, Kind::Receive], SECOND));
         assert!(!turn(&mut gather, &[Kind::Readable], SECOND + CALM / 2));
         assert!(turn(&mut gather, &[Kind::Readable, Kind::Writable, Kind::Mail], SECOND + CALM));
+        assert_eq!(gather.moment(), None, "nothing has shown yet that it pays");
     }
 
     #[test]
@@ -292,6 +322,40 @@ mod tests {
         assert_eq!(settled(window), 100..=100);
     }
 
+    #[test]
+    fn what_costs_a_tenth_of_the_bytes_is_not_kept() {
+        let tenth_less = |moment: u32| {
+            let us = u64::from(moment.max(20));
+            (us as u32, 100 * us * if moment > 100 { 91 } else { 100 })
+        };
+        assert_eq!(settled(tenth_less), 100..=100);
+    }
+
+    /// Bursts of five wake-ups with 15 ms between them: no sample is ever complete.
+    #[test]
+    fn a_pause_gives_up_what_was_found_and_what_was_tried() {
+        let mut gather = Gather::new(true, Duration::ZERO);
+        assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
+        let count = std::cell::Cell::new(0);
+        let bursts = |moment: u32| {
+            count.set((count.get() + 1) % 5);
+            (if count.get() == 0 { 15_000 } else { moment.max(20) }, 64 << 10)
+        };
+        assert_eq!(settle(&mut gather, 3..5, bursts), 0..=0);
+        assert!(gather.trial.is_none());
+    }
+
+    #[test]
+    fn a_message_halves_the_moment_and_ends_a_trial() {
+        let mut gather = Gather::new(true, Duration::ZERO);
+        assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
+        gather.trial = Some(Trial { moment_us: 400, kept: Sample { mean: 1, rate: 1 } });
+        turn(&mut gather, &[Kind::Receive], 3 * SECOND);
+        assert_eq!((gather.moment_us, gather.trial.is_none()), (LONGEST_US / 2, true));
+        turn(&mut gather, &[Kind::Receive], 4 * SECOND);
+        assert_eq!(gather.moment_us, LONGEST_US / 2, "it was not collecting");
+    }
+
     /// Batches of 64 KiB, the next when the one before was answered.
     #[test]
     fn who_waits_for_an_answer_is_not_kept_waiting() {
@@ -302,8 +366,8 @@ mod tests {
     fn a_sender_that_has_come_to_wait_for_room_is_released() {
         let mut gather = Gather::new(true, Duration::ZERO);
         assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
-        assert_eq!(settle(&mut gather, 3..6, window), 100..=100);
-        assert_eq!(settle(&mut gather, 6..10, steady(100)), LONGEST_US..=LONGEST_US);
+        assert_eq!(settle(&mut gather, 3..10, window), 100..=100);
+        assert_eq!(settle(&mut gather, 10..16, steady(100)), LONGEST_US..=LONGEST_US);
     }
 
     #[test]
