@@ -309,6 +309,11 @@ fn what_is_possible_is_what_the_sockets_leave() {
     report.add("bulk-1", Metric::Sockets, 0, 80.0);
     let possible = report.possible(&row).expect("pronk's share is known");
     assert!((possible - 2.5 / 0.8).abs() < 1e-9, "{possible}");
+    let fast = report.row("bulk-1", Metric::Gbps).expect("there is one").clone();
+    assert_eq!(report.possible(&fast), None, "the load may be what limits it");
+    report.add("bulk-1", Metric::ProxyBusy, 0, 99.0);
+    let possible = report.possible(&fast).expect("the proxy is");
+    assert!((possible - 1.5 / 0.8).abs() < 1e-9, "{possible}");
     let busy = report.row("short", Metric::LoadBusy).expect("there is one").clone();
     assert_eq!(report.possible(&busy), None, "no cost");
     assert!(table::text(&report).contains("2.00x met"));

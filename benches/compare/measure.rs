@@ -26,6 +26,8 @@ struct Thread {
     ran: Ran,
     /// Given up its core by itself or by force.
     switches: u64,
+    /// Where it ran last.
+    core: u64,
 }
 
 /// What schedstat says of a thread: time on a core, and time it was ready but had none.
@@ -54,8 +56,8 @@ pub struct CpuSpent {
     pub elapsed: Duration,
     pub proxy: Duration,
     pub load: Duration,
-    /// How long the proxy's busiest thread and the load were kept from their cores by somebody else; that threads
-    /// of the proxy wait for each other does not count.
+    /// How long, at least, the proxy's busiest thread and the load were kept from their cores by somebody else: what
+    /// other threads of the proxy ran on that core meanwhile does not count.
     pub proxy_waited: Duration,
     pub load_waited: Duration,
     /// How often a thread of the proxy left its core.
@@ -85,8 +87,10 @@ impl CpuReading {
                 // A thread that ends while it is read is in the process's ticks.
                 let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
                 let Ok(status) = fs::read_to_string(task.path().join("status")) else { continue };
+                let Ok(stat) = fs::read_to_string(task.path().join("stat")) else { continue };
                 let thread = task.file_name().to_string_lossy().parse().unwrap_or(0);
-                threads.insert(thread, Thread { ran: Ran::read(&text)?, switches: switches(&status) });
+                let (ran, core) = (Ran::read(&text)?, field(after_name(&stat), 36)?);
+                threads.insert(thread, Thread { ran, switches: switches(&status), core });
             }
         }
         let own =
@@ -97,29 +101,30 @@ impl CpuReading {
     /// CPU since `earlier`. Threads that ended in between leave only their ticks of 10 ms:
     /// those count when they say clearly more than the threads that are left.
     pub fn since(&self, earlier: &CpuReading) -> CpuSpent {
-        let (mut proxy, mut busiest, mut switches) = (Ran::default(), Ran::default(), 0);
-        for (id, thread) in &self.threads {
+        let ran = |(id, thread): (&u32, &Thread)| {
             let before = earlier.threads.get(id).copied().unwrap_or_default();
-            let ran = thread.ran.since(before.ran);
-            proxy.on_core_ns += ran.on_core_ns;
-            if ran.on_core_ns > busiest.on_core_ns {
-                busiest = ran;
-            }
-            switches += thread.switches.saturating_sub(before.switches);
-        }
+            let switches = thread.switches.saturating_sub(before.switches);
+            Thread { ran: thread.ran.since(before.ran), switches, core: thread.core }
+        };
+        let threads: Vec<Thread> = self.threads.iter().map(ran).collect();
+        let on_core =
+            |threads: &mut dyn Iterator<Item = &Thread>| threads.map(|t| t.ran.on_core_ns).sum::<u64>();
+        let busiest = threads.iter().max_by_key(|thread| thread.ran.on_core_ns).copied().unwrap_or_default();
+        let there = on_core(&mut threads.iter().filter(|thread| thread.core == busiest.core));
+        let proxy_ns = on_core(&mut threads.iter());
         let user = self.ticks.user.saturating_sub(earlier.ticks.user);
         let all = user + self.ticks.kernel.saturating_sub(earlier.ticks.kernel);
         let ticks = all * TICK_NS;
-        let on_core = if ticks > proxy.on_core_ns + 3 * TICK_NS { ticks } else { proxy.on_core_ns };
-        let siblings = proxy.on_core_ns - busiest.on_core_ns;
+        let on_core = if ticks > proxy_ns + 3 * TICK_NS { ticks } else { proxy_ns };
+        let siblings = there - busiest.ran.on_core_ns;
         let load = self.load.since(earlier.load);
         CpuSpent {
             elapsed: self.at - earlier.at,
             proxy: Duration::from_nanos(on_core),
             load: Duration::from_nanos(load.on_core_ns),
-            proxy_waited: Duration::from_nanos(busiest.waited_ns.saturating_sub(siblings)),
+            proxy_waited: Duration::from_nanos(busiest.ran.waited_ns.saturating_sub(siblings)),
             load_waited: Duration::from_nanos(load.waited_ns),
-            switches,
+            switches: threads.iter().map(|thread| thread.switches).sum(),
             own_code: (all > 0).then(|| user as f64 / all as f64),
             sockets: None,
             syscalls: None,

@@ -126,6 +126,10 @@ impl Watch {
         let perf = find("perf").ok_or_else(|| Failure::new("perf is not installed"))?;
         let output = Command::new(perf).args(arguments).arg("-i").arg(&self.result).output();
         let output = output.attempting("reading what perf sampled")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(Failure::new(format!("perf {} failed: {}", arguments[0], said.trim())));
+        }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-/// What a sample is counted as: the function nearest the system call that is named here decides.
-const KINDS: [(Kind, &[&str]); 9] = [
+/// What a sample is counted as: the first function from the system call inwards that is named here decides.
+const KINDS: [(Kind, &[&str]); 8] = [
     (Kind::Splice, &["do_splice"]),
     (Kind::Log, &["udp_sendmsg", "udpv6_sendmsg", "unix_dgram_sendmsg"]),
     (Kind::Send, &["tcp_sendmsg", "unix_stream_sendmsg"]),
@@ -11,9 +11,11 @@ const KINDS: [(Kind, &[&str]); 9] = [
     (Kind::Open, &["__sys_socket", "do_accept"]),
     (Kind::Connect, &["inet_stream_connect", "unix_stream_connect"]),
     (Kind::Close, &["__fput", "inet_shutdown", "unix_shutdown"]),
-    (Kind::Interrupts, &["handle_softirqs", "__irq_exit_rcu"]),
-    (Kind::Waiting, &["schedule", "schedule_idle"]),
+    (Kind::Interrupts, &["handle_softirqs", "__do_softirq", "do_softirq"]),
 ];
+
+/// Unless something else is done meanwhile.
+const WAITING: &str = "schedule";
 
 /// One share of the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl Kind {
         Kind::Own,
     ];
 
-    /// Whether any proxy that moves the same bytes over the same sockets has it too.
+    /// Whether it is the work of sockets and pipes, which a proxy that moves its bytes in this way cannot save.
     fn is_sockets(self) -> bool {
         !matches!(self, Kind::Waiting | Kind::Calls | Kind::Own)
     }
@@ -105,7 +107,7 @@ impl Account {
         (all > 0).then(|| 100.0 * self.counts[kind as usize] as f64 / all as f64)
     }
 
-    /// Percent that the kernel's sockets cost: what is left of a proxy that costs nothing itself.
+    /// Percent that the kernel's sockets cost: what is left when the rest costs nothing.
     pub fn sockets(&self) -> Option<f64> {
         Kind::ALL.into_iter().filter(|kind| kind.is_sockets()).map(|kind| self.percent(kind)).sum()
     }
@@ -122,9 +124,16 @@ impl Account {
     }
 }
 
-/// What a chain of functions, innermost first, is counted as.
+/// What a chain of functions, innermost first, is counted as. Compilers' endings as `.isra.0` say nothing.
 fn kind(functions: &[&str]) -> Kind {
-    let named = |name: &str| KINDS.iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| *kind);
-    let other = if functions.is_empty() { Kind::Own } else { Kind::Calls };
-    functions.iter().rev().find_map(|name| named(name)).unwrap_or(other)
+    let plain = |name: &&'_ str| name.split(['.', ' ']).next().map(str::to_owned).unwrap_or_default();
+    let names: Vec<String> = functions.iter().rev().map(plain).collect();
+    let named =
+        |name: &String| KINDS.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(kind, _)| *kind);
+    let other = || match names.is_empty() {
+        true => Kind::Own,
+        false if names.iter().any(|name| name == WAITING) => Kind::Waiting,
+        false => Kind::Calls,
+    };
+    names.iter().find_map(named).unwrap_or_else(other)
 }

@@ -52,7 +52,7 @@ metrics! {
     OwnCode "own_code_percent" "of its CPU in its own code, %" Neither,
     ProxyBusy "proxy_core_percent" "proxy's core busy, %" Neither,
     LoadBusy "load_core_percent" "load's core busy, %" Neither,
-    ProxyWaited "proxy_waited_percent" "proxy kept from its core, %" Neither,
+    ProxyWaited "proxy_waited_percent" "proxy kept from its core, at least, %" Neither,
     LoadWaited "load_waited_percent" "load kept from its core, %" Neither,
     LogLines "log_lines_per_session" "log lines per session" Neither,
 }

@@ -13,6 +13,9 @@ pub mod target;
 
 use self::metric::{Better, Metric};
 
+/// Percent of its core beyond which a proxy can do no more.
+const SATURATED: f64 = 95.0;
+
 /// One run of the comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -90,12 +93,17 @@ impl Report {
         stats::advantage_interval(self.ours(row)?, self.best(row, prefix)?, row.metric.better())
     }
 
-    /// How many times better Pronk would be than HAProxy if it spent nothing but what the kernel's sockets cost it, as
-    /// a profile has shown; None without one, and where CPU does not decide.
+    /// How many times better Pronk would be than HAProxy if it moved its bytes as it does and spent nothing but what the
+    /// kernel's sockets cost it, as a profile has shown; None without one, and where its CPU does not decide.
     pub fn possible(&self, row: &Row) -> Option<f64> {
-        let costs = [Metric::CpuPerGib, Metric::CpuPerTrip, Metric::CpuPerConnection, Metric::Gbps];
-        let reached = self.advantage(row, "haproxy").filter(|_| costs.contains(&row.metric))?;
-        let percent = stats::median(self.ours(self.row(&row.workload, Metric::Sockets)?)?)?;
+        let ours = |metric| stats::median(self.ours(self.row(&row.workload, metric)?)?);
+        let decides = match row.metric {
+            Metric::CpuPerGib | Metric::CpuPerTrip | Metric::CpuPerConnection => true,
+            Metric::Gbps => ours(Metric::ProxyBusy)? > SATURATED,
+            _ => false,
+        };
+        let reached = self.advantage(row, "haproxy").filter(|_| decides)?;
+        let percent = ours(Metric::Sockets)?;
         (percent > 0.0).then(|| reached * 100.0 / percent)
     }
 

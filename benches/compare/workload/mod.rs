@@ -21,7 +21,7 @@ use crate::report::metric::Metric;
 const ROOM: usize = 100;
 /// Proxies size their tables by the limit of descriptors, so it is the same for all that need no more.
 const USUAL_DESCRIPTORS: usize = 100_000;
-/// Bytes of a batch of rows, a thousand or so.
+/// Bytes of a batch.
 const BATCH: usize = 64 << 10;
 /// Every wait for the proxy to do something ends here.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -40,7 +40,7 @@ pub enum Workload {
         size: usize,
         connections: usize,
     },
-    /// Round trips of more than a receive takes at once, as a result is fetched batch by batch.
+    /// Round trips of more than a receive takes at once: both directions are bulk, and yet somebody waits.
     Batch {
         connections: usize,
     },
@@ -133,7 +133,9 @@ impl Workload {
             Workload::Bulk { streams } => format!("{streams} download(s) as fast as they go"),
             Workload::Paced { streams } => format!("{streams} download(s), 10 Gbit/s in all"),
             Workload::Trips { size, connections } => format!("{size} B there and back on {connections}"),
-            Workload::Batch { connections } => format!("{} KiB there and back on {connections}", BATCH >> 10),
+            Workload::Batch { connections } => {
+                format!("{} KiB there and back on {connections}: both directions are bulk", BATCH >> 10)
+            }
             Workload::Short => "connect, 200 B there and back, close; 64 at once".to_owned(),
             Workload::Rate { connections, per_second, .. } => {
                 format!(
