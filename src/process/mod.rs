@@ -23,6 +23,7 @@ mod load;
 mod mark;
 mod master;
 mod pages;
+mod placement;
 mod places;
 mod predecessors;
 mod privileges;

@@ -21,10 +21,11 @@ use crate::config::model::{BindId, Config, Global};
 use crate::health::{self, HealthThread};
 use crate::load::Load;
 use crate::log::{self, LogHandle, SessionSink};
+use crate::process::placement::{self, Place};
 use crate::stats::counters::WorkerCounters;
 use crate::stats::file::{self, Kept};
 use crate::stats::{History, Limits, Rates, Sources};
-use crate::sys::{cpu, topology};
+use crate::sys::cpu;
 use crate::table::{Snapshot, TablePublisher};
 use crate::worker::mailbox::{Crew, Returns, crew};
 use crate::worker::{self, Clock, Peers, Setup};
@@ -107,8 +108,10 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     publisher.count_in(counters.clone());
     let sleepers = crew.clone();
     publisher.on_eviction(move || sleepers.wake());
-    let spin = spin(&config.global, workers);
-    for (index, ((listeners, sink), mailbox)) in listeners.into_iter().zip(sinks).zip(mailboxes).enumerate() {
+    let places = placement::places(&config.global, workers);
+    let spin = spin(&config.global, &places);
+    let each = listeners.into_iter().zip(sinks).zip(mailboxes).zip(places).enumerate();
+    for (index, (((listeners, sink), mailbox), place)) in each {
         let setup = Setup {
             index,
             listeners,
@@ -122,9 +125,9 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
             maxconn: budget.maxconn,
             pipes: budget.pipes as usize,
             spin,
-            incoming_cpu: incoming_cpu(&config.global, index),
+            incoming_cpu: incoming_cpu(&config.global, &place),
         };
-        spawn(setup, cpus(&config.global, index), send.clone())?;
+        spawn(setup, place, send.clone())?;
     }
     let sources = Sources {
         table: publisher.shared(),
@@ -183,32 +186,10 @@ fn console() -> health::Console {
     health::Console { warning: told(Severity::Warning), alert: told(Severity::Alert) }
 }
 
-/// The CPUs of a worker, by its 0-based number.
-pub(super) fn place(global: &Global, index: usize) -> Vec<u16> {
-    cpus(global, index).cpus
-}
-
-/// Where a worker runs: its `cpu-map`, or one CPU of those this process may use, cores of one NUMA node first.
-struct Place {
-    cpus: Vec<u16>,
-    demanded: bool,
-}
-
-fn cpus(global: &Global, index: usize) -> Place {
-    match global.cpu_map.get(index).filter(|cpus| !cpus.is_empty()) {
-        Some(cpus) => Place { cpus: cpus.clone(), demanded: true },
-        None => {
-            let order = topology::in_order(topology::cpus(), &cpu::allowed());
-            let own = order.get(index % order.len().max(1)).copied();
-            Place { cpus: own.into_iter().collect(), demanded: false }
-        }
-    }
-}
-
 /// How long workers look for work before they sleep. Two on one CPU would only keep each other from working.
-fn spin(global: &Global, workers: usize) -> Duration {
-    let tune = &global.tune;
-    let own: BTreeSet<u16> = (0..workers).flat_map(|index| place(global, index)).collect();
+fn spin(global: &Global, places: &[Place]) -> Duration {
+    let (tune, workers) = (&global.tune, places.len());
+    let own: BTreeSet<u16> = places.iter().flat_map(|place| place.cpus.iter().copied()).collect();
     match tune.busy_spin_us {
         _ if tune.busy_polling => Duration::MAX,
         0 => Duration::ZERO,
@@ -221,8 +202,8 @@ fn spin(global: &Global, workers: usize) -> Duration {
 }
 
 /// The CPU whose packets a worker wants: its own, if it has one alone.
-fn incoming_cpu(global: &Global, index: usize) -> Option<u16> {
-    match place(global, index)[..] {
+fn incoming_cpu(global: &Global, place: &Place) -> Option<u16> {
+    match place.cpus[..] {
         [cpu] if global.tune.incoming_cpu => Some(cpu),
         _ => None,
     }
@@ -294,25 +275,16 @@ mod tests {
     }
 
     #[test]
-    fn cpu_map_wins_over_the_order() {
-        let mut config = Config::default();
-        let order = topology::in_order(topology::cpus(), &cpu::allowed());
-        assert_eq!(cpus(&config.global, 0).cpus, order[..1]);
-        config.global.cpu_map = vec![vec![], vec![7, 8]];
-        assert!(!cpus(&config.global, 0).demanded);
-        assert_eq!(cpus(&config.global, 1).cpus, [7, 8]);
-    }
-
-    #[test]
     fn workers_spin_as_told_but_not_side_by_side_on_one_cpu() {
         let mut config = Config::default();
-        assert_eq!(spin(&config.global, 1), Duration::ZERO);
+        let places = |cpus: &[u16]| -> Vec<Place> {
+            cpus.iter().map(|&cpu| Place { cpus: vec![cpu], demanded: true }).collect()
+        };
+        assert_eq!(spin(&config.global, &places(&[0])), Duration::ZERO);
         config.global.tune.busy_spin_us = 50;
-        config.global.cpu_map = vec![vec![0], vec![1]];
-        assert_eq!(spin(&config.global, 2), Duration::from_micros(50));
-        config.global.cpu_map[1] = vec![0];
-        assert_eq!(spin(&config.global, 2), Duration::ZERO);
+        assert_eq!(spin(&config.global, &places(&[0, 1])), Duration::from_micros(50));
+        assert_eq!(spin(&config.global, &places(&[0, 0])), Duration::ZERO);
         config.global.tune.busy_polling = true;
-        assert_eq!(spin(&config.global, 2), Duration::MAX);
+        assert_eq!(spin(&config.global, &places(&[0, 0])), Duration::MAX);
     }
 }

@@ -2,6 +2,7 @@
 //! (Documentation/admin-guide/cputopology.rst).
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -13,8 +14,10 @@ pub struct Cpu {
     pub number: u16,
     /// The socket.
     pub package: Option<u32>,
-    /// The core within the package; siblings share it.
+    /// The core's number, which other packages and dies have too.
     pub core: Option<u32>,
+    /// The first CPU of its core: siblings share it.
+    pub first_sibling: Option<u16>,
     /// The NUMA node.
     pub node: Option<u32>,
 }
@@ -25,24 +28,25 @@ pub fn cpus() -> &'static [Cpu] {
     CPUS.get_or_init(|| read(Path::new("/sys/devices/system/cpu")))
 }
 
-/// `allowed` in the order in which workers take them: a core each before any two share one, and node by node, the one
-/// with the most allowed CPUs first, so that few workers have their memory and each other nearby.
+/// `allowed`, ascending, in the order in which workers take them: a core each before any two share one, and node by
+/// node, the one with the most cores first, so that few workers have their memory and each other nearby. `cpus` is
+/// ascending too.
 pub fn in_order(cpus: &[Cpu], allowed: &[u16]) -> Vec<u16> {
-    let of = |number: u16| cpus.iter().find(|cpu| cpu.number == number);
-    let node = |number: u16| of(number).and_then(|cpu| cpu.node);
-    let core = |number: u16| of(number).and_then(|cpu| Some((cpu.package?, cpu.core?)));
-    let crowd = |wanted| allowed.iter().filter(|&&other| node(other) == wanted).count();
-    let siblings_before = |number: u16| {
-        let own = core(number);
-        let shares = |&&other: &&u16| other < number && own.is_some() && core(other) == own;
-        allowed.iter().filter(shares).count()
-    };
-    let mut order = allowed.to_vec();
-    order.sort_by_cached_key(|&cpu| {
-        let node = node(cpu);
-        (siblings_before(cpu), Reverse(crowd(node)), node, cpu)
-    });
-    order
+    let (mut on_core, mut cores_of_node) = (BTreeMap::<u16, u32>::new(), BTreeMap::<Option<u32>, u32>::new());
+    let mut places = Vec::with_capacity(allowed.len());
+    for &number in allowed {
+        let known = cpus.binary_search_by_key(&number, |cpu| cpu.number).ok().map(|at| cpus[at]);
+        let node = known.and_then(|cpu| cpu.node);
+        let siblings = on_core.entry(known.and_then(|cpu| cpu.first_sibling).unwrap_or(number)).or_insert(0);
+        if *siblings == 0 {
+            *cores_of_node.entry(node).or_insert(0) += 1;
+        }
+        places.push((*siblings, node, number));
+        *siblings += 1;
+    }
+    let cores = |node: Option<u32>| cores_of_node.get(&node).copied().unwrap_or(0);
+    places.sort_by_key(|&(siblings, node, number)| (siblings, Reverse(cores(node)), node, number));
+    places.into_iter().map(|(_, _, number)| number).collect()
 }
 
 fn read(folder: &Path) -> Vec<Cpu> {
@@ -51,10 +55,12 @@ fn read(folder: &Path) -> Vec<Cpu> {
             let number = name.strip_prefix("cpu")?.parse().ok()?;
             let folder = folder.join(&name);
             let tells = |file: &str| fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok();
+            let siblings = fs::read_to_string(folder.join("topology/thread_siblings_list")).ok();
             Some(Cpu {
                 number,
                 package: tells("topology/physical_package_id"),
                 core: tells("topology/core_id"),
+                first_sibling: siblings.and_then(|list| first(&list)),
                 // A link `nodeN` stands in the CPU's folder.
                 node: names(&folder).find_map(|name| name.strip_prefix("node")?.parse().ok()),
             })
@@ -62,6 +68,11 @@ fn read(folder: &Path) -> Vec<Cpu> {
         .collect();
     cpus.sort_by_key(|cpu| cpu.number);
     cpus
+}
+
+/// The first number of a list as `0,64` or `2-3`.
+fn first(list: &str) -> Option<u16> {
+    list.trim().split(|other: char| !other.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn names(folder: &Path) -> impl Iterator<Item = String> {
@@ -73,12 +84,13 @@ fn names(folder: &Path) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
 
-    /// CPUs by (package, core, node).
-    fn host(cpus: &[(u32, u32, u32)]) -> Vec<Cpu> {
-        let cpu = |(number, &(package, core, node)): (usize, &(u32, u32, u32))| Cpu {
+    /// CPUs by (first sibling, node).
+    fn host(cpus: &[(u16, u32)]) -> Vec<Cpu> {
+        let cpu = |(number, &(first, node)): (usize, &(u16, u32))| Cpu {
             number: number as u16,
-            package: Some(package),
-            core: Some(core),
+            package: None,
+            core: None,
+            first_sibling: Some(first),
             node: Some(node),
         };
         cpus.iter().enumerate().map(cpu).collect()
@@ -86,20 +98,26 @@ mod tests {
 
     #[test]
     fn nodes_that_take_turns_in_the_numbers_are_filled_one_by_one() {
-        let cpus = host(&[(0, 0, 0), (1, 0, 1), (0, 1, 0), (1, 1, 1)]);
+        let cpus = host(&[(0, 0), (1, 1), (2, 0), (3, 1)]);
         assert_eq!(in_order(&cpus, &[0, 1, 2, 3]), [0, 2, 1, 3]);
         assert_eq!(in_order(&cpus, &[1, 2, 3]), [1, 3, 2], "the node with more of them first");
     }
 
     #[test]
     fn cores_come_before_their_siblings() {
-        let cpus = host(&[(0, 0, 0), (0, 0, 0), (0, 1, 0), (0, 1, 0), (1, 0, 1), (1, 0, 1)]);
+        let cpus = host(&[(0, 0), (0, 0), (2, 0), (2, 0), (4, 1), (4, 1)]);
         assert_eq!(in_order(&cpus, &[0, 1, 2, 3, 4, 5]), [0, 2, 4, 1, 3, 5]);
         assert_eq!(
             in_order(&cpus, &[1, 2, 4]),
             [1, 2, 4],
             "a sibling that may not be used keeps nobody waiting"
         );
+    }
+
+    #[test]
+    fn a_node_counts_by_its_cores() {
+        let cpus = host(&[(0, 0), (0, 0), (2, 0), (2, 0), (4, 1), (5, 1), (6, 1)]);
+        assert_eq!(in_order(&cpus, &[0, 1, 2, 3, 4, 5, 6]), [4, 5, 6, 0, 2, 1, 3]);
     }
 
     #[test]
@@ -117,19 +135,13 @@ mod tests {
         };
         write("cpu10/topology/core_id", "4\n");
         write("cpu10/topology/physical_package_id", "1\n");
+        write("cpu10/topology/thread_siblings_list", "2,10\n");
         write("cpu10/node1/cpulist", "10\n");
         write("cpu2/online", "1\n");
         write("cpufreq/boost", "1\n");
         let [second, tenth] = read(folder.path())[..] else { panic!("two CPUs") };
-        assert_eq!(second, Cpu { number: 2, package: None, core: None, node: None });
-        assert_eq!(tenth, Cpu { number: 10, package: Some(1), core: Some(4), node: Some(1) });
-    }
-
-    #[test]
-    fn this_machine_has_the_cpus_that_may_be_used() {
-        let known: Vec<u16> = cpus().iter().map(|cpu| cpu.number).collect();
-        super::super::cpu::allowed()
-            .iter()
-            .for_each(|cpu| assert!(known.contains(cpu), "{cpu} of {known:?}"));
+        assert_eq!(second, Cpu { number: 2, package: None, core: None, first_sibling: None, node: None });
+        let (core, first_sibling) = (Some(4), Some(2));
+        assert_eq!(tenth, Cpu { number: 10, package: Some(1), core, first_sibling, node: Some(1) });
     }
 }

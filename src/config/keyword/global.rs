@@ -67,7 +67,7 @@ pub(super) const ROWS: &[Keyword] = &[
         G,
         NONE,
         "Keep to one NUMA node.",
-        told("each worker has a core of its own and shares nothing; cores of one node are taken first"),
+        told("each worker is bound to one CPU and shares nothing; cores of one node are taken first"),
     ),
     row("thread-groups", G, ONE, "Number of groups of threads.", WORKERS),
     row("thread-group", G, SOME, "Threads of one group.", WORKERS),
