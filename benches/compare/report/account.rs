@@ -126,14 +126,13 @@ impl Account {
 
 /// What a chain of functions, innermost first, is counted as. Compilers' endings as `.isra.0` say nothing.
 fn kind(functions: &[&str]) -> Kind {
-    let plain = |name: &&'_ str| name.split(['.', ' ']).next().map(str::to_owned).unwrap_or_default();
-    let names: Vec<String> = functions.iter().rev().map(plain).collect();
-    let named =
-        |name: &String| KINDS.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(kind, _)| *kind);
-    let other = || match names.is_empty() {
-        true => Kind::Own,
-        false if names.iter().any(|name| name == WAITING) => Kind::Waiting,
-        false => Kind::Calls,
-    };
-    names.iter().find_map(named).unwrap_or_else(other)
+    let plain = |name: &str| name.find(['.', ' ']).unwrap_or(name.len());
+    let names: Vec<&str> = functions.iter().rev().map(|name| &name[..plain(name)]).collect();
+    let named = |name: &&str| KINDS.iter().find(|(_, names)| names.contains(name)).map(|(kind, _)| *kind);
+    match names.iter().find_map(named) {
+        Some(kind) => kind,
+        None if names.is_empty() => Kind::Own,
+        None if names.contains(&WAITING) => Kind::Waiting,
+        None => Kind::Calls,
+    }
 }
