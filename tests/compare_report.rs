@@ -65,6 +65,15 @@ fn advantage_is_above_one_when_ahead() {
 
 /// By hand: the logarithms of 2, 2.2 and 1.8 have mean 0.6898 and deviation 0.1004; t is 4.303.
 #[test]
+fn the_advantage_is_that_of_the_middle_pair() {
+    // A machine half as fast in two rounds of five, not the same two for both medians.
+    let (ours, theirs) = ([1.0, 2.0, 1.0, 2.0, 1.0], [1.5, 3.0, 3.2, 3.0, 1.5]);
+    assert_eq!(stats::advantage_in_pairs(&ours, &theirs, Better::Lower), Some(1.5));
+    assert_eq!(stats::advantage_in_pairs(&ours, &theirs[..3], Better::Lower), Some(3.0), "no pairs");
+    assert_eq!(stats::advantage_in_pairs(&[], &[], Better::Lower), None);
+}
+
+#[test]
 fn the_interval_is_that_of_the_ratios_pair_by_pair() {
     let interval = |ours: &[f64], theirs: &[f64], better| {
         stats::advantage_interval(ours, theirs, better).map(|(low, high)| format!("{low:.3}-{high:.3}"))

@@ -84,8 +84,7 @@ impl Report {
 
     /// How many times better Pronk is than the best of the peers whose names begin with `prefix`.
     pub fn advantage(&self, row: &Row, prefix: &str) -> Option<f64> {
-        let (ours, theirs) = (stats::median(self.ours(row)?)?, stats::median(self.best(row, prefix)?)?);
-        stats::advantage(ours, theirs, row.metric.better())
+        stats::advantage_in_pairs(self.ours(row)?, self.best(row, prefix)?, row.metric.better())
     }
 
     /// Its 95 % interval over the rounds.

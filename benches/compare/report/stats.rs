@@ -37,6 +37,16 @@ pub fn advantage(ours: f64, theirs: f64, better: Better) -> Option<f64> {
     ratio.is_finite().then_some(ratio)
 }
 
+/// The same from rounds: the median of the pairs', which a machine that changes its speed between rounds does not
+/// disturb; of rounds that are not pairs, since one is missing, the medians'.
+pub fn advantage_in_pairs(ours: &[f64], theirs: &[f64], better: Better) -> Option<f64> {
+    if ours.len() != theirs.len() {
+        return advantage(median(ours)?, median(theirs)?, better);
+    }
+    let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| advantage(*ours, *theirs, better));
+    median(&pairs.collect::<Option<Vec<f64>>>()?)
+}
+
 /// The 95 % interval of how many times better `ours` is than `theirs`, from rounds that belong together pair by
 /// pair: Student's t over the logarithms of their ratios. None with less than three pairs, or when a round is
 /// missing.

@@ -9,8 +9,8 @@ use super::{Report, Row, scale, stats};
 
 const LEGEND: &str = "Medians over interleaved rounds; spread: highest less lowest round in percent of the median, of the \
 proxy where it is largest. \"vs\": how many times better Pronk is (above 1: ahead; a cost: theirs/ours, a rate: \
-ours/theirs) than HAProxy's better mode of the row, with the 95 % interval of the ratio over the rounds, and than \
-nginx; then what is aimed at against HAProxy. \"possible\": with --profile, what Pronk would reach if it moved its bytes as \
+ours/theirs) than HAProxy's better mode of the row, the median of the rounds' ratios, with the 95 % interval over the \
+rounds, and than nginx; then what is aimed at against HAProxy. \"possible\": with --profile, what Pronk would reach if it moved its bytes as \
 it does and spent nothing but what the kernel's sockets cost it.";
 
 const SCALE: &str = "What more cores would carry";
