@@ -88,14 +88,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     let journal = sinks.pop().expect("there is one sink more than workers");
     let load = Arc::new(Load::new(&config, workers));
     let mut publisher = TablePublisher::new(Arc::clone(&config), &load);
-    for text in health::restore(&mut publisher, &load, &states.servers) {
-        report::warning(&format!("config : {text}"));
-    }
-    for (proxy, server, fails, downs) in file::checks(&publisher.shared().load_full(), &states.counters) {
-        publisher.begin_with(proxy, server, |entry| {
-            (entry.state.check.fails, entry.state.check.downs) = (fails, downs);
-        });
-    }
+    restore(&mut publisher, &load, &states);
     let (clock, started_at) = clock()?;
     // One more than workers: the control thread's own, for the clients of the stats page.
     let new_counters = || Arc::new(WorkerCounters::new(&config, load.server_capacity()));
@@ -150,6 +143,18 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     };
     let health = health::start(publisher, log.clone(), load, clock.start, console())?;
     Ok(Threads { crew, returns, events, health, log, sources, journal, peers })
+}
+
+/// Puts servers and their checks where the process before left them.
+fn restore(publisher: &mut TablePublisher, load: &Load, states: &States) {
+    for text in health::restore(publisher, load, &states.servers) {
+        report::warning(&format!("config : {text}"));
+    }
+    for (proxy, server, fails, downs) in file::checks(&publisher.shared().load_full(), &states.counters) {
+        publisher.begin_with(proxy, server, |entry| {
+            (entry.state.check.fails, entry.state.check.downs) = (fails, downs);
+        });
+    }
 }
 
 /// Lets the counters of the control thread begin with what was kept. How many sessions of frontends that were.
