@@ -206,7 +206,8 @@ impl Ring {
     pub(super) fn submit_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let moment = self.gather.moment();
         // The kernel looks at the timeout only when the moment is over.
-        let moment = moment.map(|us| timeout.map_or(us, |timeout| us.min(timeout.as_micros() as u32)));
+        let most = timeout.map_or(u32::MAX, |timeout| timeout.as_micros().clamp(1, u32::MAX.into()) as u32);
+        let moment = moment.map(|us| us.min(most));
         let timeout = match moment {
             Some(_) => Some(timeout.unwrap_or(BOUND).min(BOUND)),
             None => match self.spin(timeout)? {
