@@ -34,7 +34,9 @@ impl Past {
     fn sample(&mut self, total: u64, elapsed_ms: u64) {
         let events = total.saturating_sub(self.total);
         self.total = total;
-        self.rate = events.saturating_mul(1000).div_ceil(elapsed_ms);
+        // A sample that comes early, as the first one does, makes no second of a few milliseconds.
+        let before = self.rate.saturating_mul(1000u64.saturating_sub(elapsed_ms)) / 1000;
+        self.rate = before + events.saturating_mul(1000).div_ceil(elapsed_ms.max(1000));
         self.max = self.max.max(self.rate);
     }
 
@@ -142,10 +144,10 @@ impl Rates {
         self.all_mut().for_each(|past| past.max = 0);
     }
 
-    /// `clear counters server`: the largest rate of a server begins anew.
+    /// `clear counters server`: the rate of a server begins anew, as its counters do.
     pub fn forget_server(&mut self, server: ServerId) {
         if let Some(past) = self.servers.get_mut(server.0 as usize) {
-            past.max = 0;
+            *past = Past::default();
         }
     }
 

@@ -307,6 +307,9 @@ fn rates_slide_over_the_last_second_and_maxima_stay() {
     // Half a second of processor time in one second on two workers.
     assert_eq!(names.map(value), [14, 20, 7, 10, 700, 75]);
     sources.rates.sample(2000, 500_000_000, &counters, &sources.table.load());
+    count(1);
+    sources.rates.sample(2004, 500_000_000, &counters, &sources.table.load());
+    assert_eq!(row(&sources, 2004, "FRONTEND", "rate rate_max"), "3 10", "two in 4 ms are not 500 a second");
     assert_eq!(row(&sources, 5000, "FRONTEND", frontend), "0 10 0 20");
     assert_eq!(sources.rates.idle_percent(2), 100);
 }
