@@ -44,7 +44,7 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
         ("checks of HAProxy and Pronk", on_off(options.checks).to_owned()),
         (
             "steady interval",
-            format!("{} s after {} s", scale.steady.as_secs_f64(), scale.warm_up.as_secs_f64()),
+            format!("{} s, each slice after {} s", scale.steady.as_secs_f64(), scale.warm_up.as_secs_f64()),
         ),
     ];
     lines.extend(
@@ -54,7 +54,11 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
 }
 
 fn method(options: &Options) -> String {
-    format!("{} interleaved round(s), each proxy started anew for each measurement", options.rounds)
+    format!(
+        "{} round(s), in each the proxies started anew and at work in turn, {} s each",
+        options.rounds,
+        options.scale.slice.as_secs_f64()
+    )
 }
 
 fn read(path: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Attempt, Failure};
@@ -50,8 +51,8 @@ impl Ran {
     }
 }
 
-/// CPU used between two readings.
-#[derive(Clone, Copy, Debug)]
+/// CPU used between two readings, or between several pairs of them.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct CpuSpent {
     pub elapsed: Duration,
     pub proxy: Duration,
@@ -62,8 +63,9 @@ pub struct CpuSpent {
     pub load_waited: Duration,
     /// How often a thread of the proxy left its core.
     pub switches: u64,
-    /// Of the proxy's time, the share in its own code and not in the kernel; None: it has used none.
-    pub own_code: Option<f64>,
+    /// The proxy's ticks in its own code and all of them: exact only in the sum over a while.
+    own_ticks: u64,
+    all_ticks: u64,
     /// Of the proxy's time, the percentage in the kernel's sockets, in a run that samples it.
     pub sockets: Option<f64>,
     /// System calls of the proxy, in a run that counts them.
@@ -125,10 +127,34 @@ impl CpuReading {
             proxy_waited: Duration::from_nanos(busiest.ran.waited_ns.saturating_sub(siblings)),
             load_waited: Duration::from_nanos(load.waited_ns),
             switches: threads.iter().map(|thread| thread.switches).sum(),
-            own_code: (all > 0).then(|| user as f64 / all as f64),
+            own_ticks: user,
+            all_ticks: all,
             sockets: None,
             syscalls: None,
         }
+    }
+}
+
+impl CpuSpent {
+    /// Of the proxy's time, the share in its own code and not in the kernel; None: it has used none.
+    pub fn own_code(&self) -> Option<f64> {
+        (self.all_ticks > 0).then(|| self.own_ticks as f64 / self.all_ticks as f64)
+    }
+}
+
+impl AddAssign for CpuSpent {
+    fn add_assign(&mut self, more: CpuSpent) {
+        self.elapsed += more.elapsed;
+        self.proxy += more.proxy;
+        self.load += more.load;
+        self.proxy_waited += more.proxy_waited;
+        self.load_waited += more.load_waited;
+        self.switches += more.switches;
+        self.own_ticks += more.own_ticks;
+        self.all_ticks += more.all_ticks;
+        // Of a run that samples there is but one part.
+        self.sockets = more.sockets.or(self.sockets);
+        self.syscalls = more.syscalls.or(self.syscalls);
     }
 }
 

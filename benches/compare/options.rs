@@ -18,8 +18,10 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     cargo bench --bench compare -- --compare BEFORE.json AFTER.json
 
     --quick               one round of one second a measurement
-    --rounds N            interleaved rounds (default 5)
+    --rounds N            rounds, each with proxies started anew (default 5)
     --seconds S           steady interval of a measurement (default 3)
+    --slice S             in a round the proxies work in turn for so long (default 0.3): a machine that changes
+                          its speed changes it for all of them
     --workloads A,B       only these, by name or beginning: bulk, paced-4, trip-200 (see --list)
     --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, nginx, sozu,
                           envoy and, only when asked for, pronk-two (two workers), pronk-stirred (its table changes
@@ -72,10 +74,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        let (warm_up, steady) = (Duration::from_millis(500), Duration::from_secs(3));
+        let (warm_up, steady, slice) =
+            (Duration::from_millis(100), Duration::from_secs(3), Duration::from_millis(300));
         Options {
             rounds: 5,
-            scale: Scale { warm_up, steady, idle_sessions: 5000 },
+            scale: Scale { warm_up, steady, slice, idle_sessions: 5000 },
             workloads: Workload::all(),
             kinds: Kind::usual(),
             programs: Programs::default(),
@@ -125,11 +128,11 @@ impl Options {
         match name {
             "quick" => {
                 self.rounds = 1;
-                self.scale.warm_up = Duration::from_millis(250);
                 self.scale.steady = Duration::from_secs(1);
             }
             "rounds" => self.rounds = number::<usize>(parser, name)?.max(1),
             "seconds" => self.scale.steady = seconds(parser, name)?,
+            "slice" => self.scale.slice = seconds(parser, name)?,
             "idle" => self.scale.idle_sessions = number::<usize>(parser, name)?.max(10),
             "workloads" => self.workloads = workloads(&text(parser, name)?)?,
             "only" => self.kinds = kinds(&text(parser, name)?)?,

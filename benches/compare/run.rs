@@ -1,4 +1,4 @@
-//! The whole comparison: rounds, in each all workloads, in each all proxies in turn.
+//! The whole comparison: rounds, in each all workloads, in each all proxies in turn, slice by slice.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::plot;
 use crate::report::metric::{Better, Metric};
 use crate::report::number::short;
 use crate::report::{Report, json, table};
-use crate::workload::{Sample, Scale, Workload};
+use crate::workload::{Measurement, Sample, Scale, Workload};
 
 /// Measures everything asked for, prints and writes the results. False: something was not measured.
 pub fn run(options: &Options) -> Result<bool, Failure> {
@@ -100,17 +100,40 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn round(&mut self, label: &str, first: usize, workloads: &[Workload], scale: Scale) {
+        let order: Vec<usize> = (0..self.peers.len()).map(|turn| (turn + first) % self.peers.len()).collect();
         for workload in workloads {
-            for turn in 0..self.peers.len() {
-                self.measure(*workload, (turn + first) % self.peers.len(), label, scale);
+            // Memory is the whole machine's, and perf is not begun and ended every moment.
+            let alone = !workload.is_steady() || self.setup.look.is_some();
+            for together in order.chunks(if alone { 1 } else { order.len() }) {
+                let slice = if alone { scale.steady } else { scale.slice.min(scale.steady) };
+                self.measure(*workload, together, label, Scale { slice, ..scale });
             }
         }
     }
 
-    fn measure(&mut self, workload: Workload, place: usize, label: &str, scale: Scale) {
-        let peer = &self.peers[place];
-        let (name, proxy) = (workload.name(), peer.kind.name());
-        let outcome = workload.measure(peer, &self.setup, scale);
+    /// Slices of these proxies, in turn and in the opposite one, so that none always follows the same one.
+    fn measure(&mut self, workload: Workload, places: &[usize], label: &str, scale: Scale) {
+        let setup = self.setup.clone();
+        let begin = |place: &usize| (*place, workload.begin(&self.peers[*place], &setup, scale));
+        let mut at_work: Vec<_> = places.iter().map(begin).collect();
+        let slices = (scale.steady.as_secs_f64() / scale.slice.as_secs_f64()).round() as usize;
+        for _ in 0..slices {
+            for (_, measurement) in &mut at_work {
+                let worked = measurement.as_mut().map(|measurement| measurement.slice(scale.slice));
+                if let Ok(Err(failure)) = worked {
+                    *measurement = Err(failure);
+                }
+            }
+            at_work.reverse();
+        }
+        at_work.sort_by_key(|(place, _)| places.iter().position(|next| next == place));
+        for (place, measurement) in at_work {
+            self.note(workload, place, label, measurement.and_then(Measurement::end));
+        }
+    }
+
+    fn note(&mut self, workload: Workload, place: usize, label: &str, outcome: Result<Sample, Failure>) {
+        let (name, proxy) = (workload.name(), self.peers[place].kind.name());
         let shown = format!("{} {label} {name:<14} {proxy:<15}", self.progress.step());
         match outcome {
             Ok(mut sample) => {

@@ -2,7 +2,7 @@
 //! a byte's way through the proxy is the only thing that another core has a part in.
 
 mod arrivals;
-mod content;
+pub mod content;
 pub mod latency;
 mod pace;
 mod poll;
@@ -19,6 +19,7 @@ use rustix::event::epoll::Event;
 use rustix::fd::OwnedFd;
 use rustix::net::{RecvFlags, recv};
 
+use self::content::Shape;
 use self::poll::{Poll, Tag, read_event};
 use self::server::Server;
 use self::sinks::Sinks;
@@ -43,8 +44,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// A backend that listens, and clients that exchange messages of `size` bytes.
-    pub fn new(size: usize) -> Result<Load, Failure> {
+    /// A backend that listens, and clients that exchange messages of this shape.
+    pub fn new(shape: Shape) -> Result<Load, Failure> {
         let poll = Poll::new().attempting("creating an epoll instance")?;
         let log = socket::datagram().attempting("opening a socket for logs")?;
         poll.add_level(&log, Tag::Log).attempting("watching the socket for logs")?;
@@ -53,10 +54,10 @@ impl Load {
             sources: Sources::default(),
             log,
             log_lines: 0,
-            server: Server::new(&poll)?,
-            trips: Trips::new(size),
+            server: Server::new(shape, &poll)?,
+            trips: Trips::new(shape),
             sinks: Sinks::new(),
-            visits: Visits::new(size),
+            visits: Visits::new(shape.request),
             poll,
         })
     }
@@ -90,6 +91,12 @@ impl Load {
 
     pub fn pace(&mut self, bytes_per_second: f64) -> Result<(), Failure> {
         self.server.pace(bytes_per_second, &self.poll)
+    }
+
+    /// Whether what clients complete from now on counts.
+    pub fn count(&mut self, counting: bool) {
+        self.trips.count(counting);
+        self.visits.count(counting);
     }
 
     /// Works for a fixed time.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, accept_with, recv, send, shutdown, sockopt};
 use slab::Slab;
 
-use super::content;
+use super::content::{self, Shape};
 use super::pace::Pace;
 use super::poll::{Poll, Tag};
 use super::socket::{self, Moved, moved};
@@ -24,7 +24,7 @@ const MOST_STREAMS: usize = 1 << 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Returns every byte.
+    /// Answers each message; where the answer is as long, by returning every byte.
     Echo,
     /// After eight bytes that name the stream: sends until told to finish.
     Source,
@@ -42,6 +42,7 @@ struct Served {
 
 enum Work {
     Echo { unsent: Vec<u8> },
+    Answer { message: Vec<u8>, unsent: Vec<u8> },
     Naming { name: Vec<u8> },
     Stream { name: usize, ready: bool },
 }
@@ -54,12 +55,15 @@ pub struct Server {
     finished: bool,
     content: OwnedFd,
     scratch: Vec<u8>,
+    shape: Shape,
+    /// What follows the message in each answer.
+    rest: Vec<u8>,
     pace: Option<Pace>,
 }
 
 impl Server {
     /// A backend that listens on `ADDRESSES` addresses for each role.
-    pub fn new(poll: &Poll) -> Result<Server, Failure> {
+    pub fn new(shape: Shape, poll: &Poll) -> Result<Server, Failure> {
         let mut server = Server {
             listeners: Vec::new(),
             served: Slab::new(),
@@ -68,6 +72,8 @@ impl Server {
             finished: false,
             content: content::file()?,
             scratch: vec![0; 64 << 10],
+            shape,
+            rest: shape.rest(),
             pace: None,
         };
         server.listen(Role::Echo, poll)?;
@@ -127,7 +133,7 @@ impl Server {
                     let entry = self.served.vacant_entry();
                     poll.add(&accepted, Tag::Served(entry.key() as u32))
                         .attempting("watching a connection")?;
-                    entry.insert(Served { socket: accepted, work: Work::new(*role) });
+                    entry.insert(Served { socket: accepted, work: Work::new(*role, self.shape) });
                 }
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
@@ -141,6 +147,10 @@ impl Server {
         let Some(served) = self.served.get_mut(key as usize) else { return };
         let open = match &mut served.work {
             Work::Echo { unsent } => echo(&served.socket, unsent, &mut self.scratch, ended),
+            Work::Answer { message, unsent } => {
+                let Server { shape, rest, scratch, .. } = self;
+                answer(&served.socket, message, unsent, &mut scratch[..shape.request], rest)
+            }
             Work::Naming { name } => read_name(&served.socket, name),
             Work::Stream { ready, .. } => {
                 if !*ready && !self.finished {
@@ -229,8 +239,11 @@ impl Server {
 }
 
 impl Work {
-    fn new(role: Role) -> Work {
+    fn new(role: Role, shape: Shape) -> Work {
         match role {
+            Role::Echo if shape.answer > shape.request => {
+                Work::Answer { message: Vec::new(), unsent: Vec::new() }
+            }
             Role::Echo => Work::Echo { unsent: Vec::new() },
             Role::Source => Work::Naming { name: Vec::with_capacity(8) },
         }
@@ -260,6 +273,37 @@ fn echo(socket: &OwnedFd, unsent: &mut Vec<u8>, scratch: &mut [u8], ended: bool)
         unsent.extend_from_slice(&scratch[sent..received]);
         if unsent.is_empty() && received < scratch.len() && !ended {
             return Ok(true); // Drained: the next bytes raise the next event.
+        }
+    }
+}
+
+/// Answers one message after the other, each with itself and `rest`, as clients do that wait for the answer; false when
+/// the peer has finished. `scratch` has room for one message.
+fn answer(
+    socket: &OwnedFd,
+    message: &mut Vec<u8>,
+    unsent: &mut Vec<u8>,
+    scratch: &mut [u8],
+    rest: &[u8],
+) -> Result<bool, Errno> {
+    loop {
+        if !unsent.is_empty() {
+            match moved(send(socket, unsent, SendFlags::NOSIGNAL))? {
+                Moved::Bytes(bytes) => drop(unsent.drain(..bytes)),
+                Moved::Later | Moved::End => return Ok(true),
+            }
+            continue;
+        }
+        let wanted = scratch.len() - message.len();
+        let room = &mut scratch[..wanted];
+        match moved(recv(socket, &mut *room, RecvFlags::empty()).map(|(_, length)| length))? {
+            Moved::Bytes(bytes) => message.extend_from_slice(&scratch[..bytes]),
+            Moved::Later => return Ok(true),
+            Moved::End => return Ok(false),
+        }
+        if message.len() == scratch.len() {
+            unsent.append(message);
+            unsent.extend_from_slice(rest);
         }
     }
 }

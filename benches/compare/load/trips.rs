@@ -1,4 +1,4 @@
-//! Round trips: each connection sends a message, waits for its echo, compares it, sends the next: at once (a closed
+//! Round trips: each connection sends a message, waits for the answer, compares it, sends the next: at once (a closed
 //! loop), or when it is meant to be sent (an open one, whose latency counts from then: no omission is hidden).
 
 use std::collections::VecDeque;
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::arrivals::Arrivals;
+use super::content::Shape;
 use super::latency;
 use super::poll::{Poll, Tag};
 use super::socket::{Moved, Sources, moved};
@@ -19,7 +20,9 @@ use crate::failure::{Attempt, Failure};
 struct Trip {
     socket: OwnedFd,
     message: Vec<u8>,
-    /// One byte longer than the message, so that an echo that is too long is seen.
+    /// What the answer is: the message, and what follows it.
+    expected: Vec<u8>,
+    /// One byte longer than the answer, so that one that is too long is seen.
     reply: Vec<u8>,
     received: usize,
     /// The message's number, also its first eight bytes; 0 before the first.
@@ -31,7 +34,7 @@ struct Trip {
 }
 
 pub struct Trips {
-    size: usize,
+    shape: Shape,
     trips: Vec<Trip>,
     waiting: usize,
     running: bool,
@@ -39,21 +42,24 @@ pub struct Trips {
     /// The connection that takes the next arrival.
     turn: usize,
     answered_once: usize,
+    /// What completes counts.
+    counting: bool,
     completed: u64,
     latency: Histogram<u64>,
 }
 
 impl Trips {
-    /// Messages of `size` bytes, at least eight. Each connection makes one trip, then waits for `run`.
-    pub fn new(size: usize) -> Trips {
+    /// Messages and answers of the shape. Each connection makes one trip, then waits for `run`.
+    pub fn new(shape: Shape) -> Trips {
         Trips {
-            size,
+            shape,
             trips: Vec::new(),
             waiting: 0,
             running: false,
             arrivals: None,
             turn: 0,
             answered_once: 0,
+            counting: false,
             completed: 0,
             latency: latency::histogram(),
         }
@@ -70,7 +76,7 @@ impl Trips {
             let index = self.trips.len();
             let socket = sources.connect(to).attempting(format!("connecting to the proxy at {to}"))?;
             poll.add(&socket, Tag::Trip(index as u32)).attempting("watching a connection")?;
-            self.trips.push(Trip::new(socket, index, self.size));
+            self.trips.push(Trip::new(socket, index, self.shape));
         }
         Ok(())
     }
@@ -85,19 +91,19 @@ impl Trips {
         self.waiting
     }
 
-    /// Trips completed since `reset`.
+    /// Whether what completes from now on counts.
+    pub fn count(&mut self, counting: bool) {
+        self.counting = counting;
+    }
+
+    /// Trips completed while they counted.
     pub fn completed(&self) -> u64 {
         self.completed
     }
 
-    /// Nanoseconds per trip since `reset`.
+    /// Nanoseconds of each of them.
     pub fn latency(&self) -> &Histogram<u64> {
         &self.latency
-    }
-
-    pub fn reset(&mut self) {
-        self.completed = 0;
-        self.latency.reset();
     }
 
     /// Starts a trip on every connection, and the next whenever one completes.
@@ -150,15 +156,17 @@ impl Trips {
         if trip.number == 0 {
             return self.send(index, Instant::now());
         }
-        if !trip.receive(self.size)? {
+        if !trip.receive()? {
             return Ok(());
         }
         let now = Instant::now();
         trip.waiting = false;
         self.waiting -= 1;
         self.answered_once += usize::from(trip.number == 1);
-        self.completed += 1;
-        latency::record(&mut self.latency, now.duration_since(trip.sent_at));
+        if self.counting {
+            self.completed += 1;
+            latency::record(&mut self.latency, now.duration_since(trip.sent_at));
+        }
         match trip.due.pop_front().or(self.running.then_some(now)) {
             Some(due) => self.send(index, due),
             None => Ok(()),
@@ -178,12 +186,14 @@ impl Trips {
 }
 
 impl Trip {
-    fn new(socket: OwnedFd, index: usize, size: usize) -> Trip {
-        let message = (0..size).map(|offset| (offset * 31 + index * 7) as u8).collect();
+    fn new(socket: OwnedFd, index: usize, shape: Shape) -> Trip {
+        let message: Vec<u8> = (0..shape.request).map(|offset| (offset * 31 + index * 7) as u8).collect();
+        let expected = shape.answer_to(&message);
         Trip {
             socket,
             message,
-            reply: vec![0; size + 1],
+            reply: vec![0; expected.len() + 1],
+            expected,
             received: 0,
             number: 0,
             waiting: false,
@@ -196,6 +206,7 @@ impl Trip {
     fn send(&mut self, due: Instant) -> Result<bool, Failure> {
         let number = self.number + 1;
         self.message[..8].copy_from_slice(&number.to_le_bytes());
+        self.expected[..8].copy_from_slice(&number.to_le_bytes());
         match send(&self.socket, &self.message, SendFlags::NOSIGNAL) {
             Ok(sent) if sent == self.message.len() => {}
             Ok(sent) => return Err(Failure::new(format!("only {sent} bytes of a message fit the socket"))),
@@ -206,8 +217,8 @@ impl Trip {
         Ok(true)
     }
 
-    /// Takes what has come. True: the echo is complete and equals the message.
-    fn receive(&mut self, size: usize) -> Result<bool, Failure> {
+    /// Takes what has come. True: the answer is complete and the right one.
+    fn receive(&mut self) -> Result<bool, Failure> {
         let room = &mut self.reply[self.received..];
         let result = recv(&self.socket, room, RecvFlags::empty()).map(|(_, length)| length);
         match moved(result).attempting("receiving from the proxy")? {
@@ -215,11 +226,11 @@ impl Trip {
             Moved::Later => return Ok(false),
             Moved::End => return Err(Failure::new("the proxy closed a connection in the middle")),
         }
-        if self.received < size {
+        if self.received < self.expected.len() {
             return Ok(false);
         }
-        if !self.waiting || self.reply[..self.received] != self.message {
-            return Err(Failure::new(format!("the answer to trip {} is not what was sent", self.number)));
+        if !self.waiting || self.reply[..self.received] != self.expected {
+            return Err(Failure::new(format!("the answer to trip {} is not the right one", self.number)));
         }
         Ok(true)
     }

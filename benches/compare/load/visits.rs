@@ -35,6 +35,8 @@ pub struct Visits {
     request: Vec<u8>,
     visits: Vec<Option<Visit>>,
     running: bool,
+    /// What completes counts.
+    counting: bool,
     completed: u64,
     latency: Histogram<u64>,
     scratch: Vec<u8>,
@@ -49,6 +51,7 @@ impl Visits {
             request: (0..size).map(|offset| (offset * 31) as u8).collect(),
             visits: Vec::new(),
             running: false,
+            counting: false,
             completed: 0,
             latency: latency::histogram(),
             scratch: vec![0; size + 1],
@@ -79,19 +82,19 @@ impl Visits {
         self.visits.iter().flatten().count()
     }
 
-    /// Whole visits since `reset`.
+    /// Whether what completes from now on counts.
+    pub fn count(&mut self, counting: bool) {
+        self.counting = counting;
+    }
+
+    /// Whole visits while they counted.
     pub fn completed(&self) -> u64 {
         self.completed
     }
 
-    /// Nanoseconds from connect to the whole last reply, since `reset`.
+    /// Nanoseconds from connect to the whole last reply, of those whose reply came meanwhile.
     pub fn latency(&self) -> &Histogram<u64> {
         &self.latency
-    }
-
-    pub fn reset(&mut self) {
-        self.completed = 0;
-        self.latency.reset();
     }
 
     fn begin(&mut self, index: usize, sources: &mut Sources, poll: &Poll) -> Result<(), Failure> {
@@ -122,7 +125,9 @@ impl Visits {
                 Moved::Later => return Ok(()),
                 Moved::End => break,
                 Moved::Bytes(_) if before == Stage::Asked && visit.stage == Stage::Finishing => {
-                    latency::record(&mut self.latency, visit.began.elapsed());
+                    if self.counting {
+                        latency::record(&mut self.latency, visit.began.elapsed());
+                    }
                     if !ended {
                         return Ok(()); // The proxy's end raises the next event.
                     }
@@ -130,7 +135,7 @@ impl Visits {
                 Moved::Bytes(_) => {}
             }
         }
-        self.completed += 1;
+        self.completed += u64::from(self.counting);
         self.visits[index] = None;
         if self.running { self.begin(index, sources, poll) } else { Ok(()) }
     }

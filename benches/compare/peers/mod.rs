@@ -182,7 +182,7 @@ pub struct Running {
     pub echo: SocketAddrV4,
     pub bulk: SocketAddrV4,
     guard: Guard,
-    _stirring: Option<Stirring>,
+    stirring: Option<Stirring>,
 }
 
 impl Peer {
@@ -223,10 +223,10 @@ impl Peer {
         let second = setup.cores.second.filter(|_| self.kind == Kind::PronkTwo);
         let cores: Vec<usize> = second.into_iter().chain([setup.cores.proxy]).collect();
         let guard = Guard::spawn(name, &self.program, &arguments, &cores, setup.cores, output)?;
-        let mut running = Running { echo: routes[0].entry, bulk: routes[1].entry, guard, _stirring: None };
+        let mut running = Running { echo: routes[0].entry, bulk: routes[1].entry, guard, stirring: None };
         running.wait_listening()?;
         if self.kind == Kind::PronkStirred {
-            running._stirring = Some(Stirring::start(&folder.join(stir::SOCKET))?);
+            running.stirring = Some(Stirring::start(&folder.join(stir::SOCKET))?);
         }
         Ok(running)
     }
@@ -276,6 +276,11 @@ impl Peer {
 impl Running {
     pub fn pid(&self) -> u32 {
         self.guard.pid()
+    }
+
+    /// Whether it is given trouble from now on, where that is its part.
+    pub fn stir(&self, active: bool) {
+        self.stirring.iter().for_each(|stirring| stirring.stir(active));
     }
 
     /// Fails, with what it said, when the proxy has ended.

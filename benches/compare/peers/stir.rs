@@ -21,9 +21,10 @@ pub fn config(folder: &Path) -> String {
     format!("\nglobal\n    stats socket {} level admin\n", folder.join(SOCKET).display())
 }
 
-/// Goes on until dropped.
+/// Ready to go on until dropped; at rest in the beginning.
 pub struct Stirring {
     ended: Arc<AtomicBool>,
+    active: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -37,21 +38,31 @@ impl Stirring {
             }
             std::thread::sleep(PAUSE);
         }
-        let ended = Arc::new(AtomicBool::new(false));
-        let (seen, socket) = (Arc::clone(&ended), PathBuf::from(socket));
+        let (ended, active) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (seen, busy, socket) = (Arc::clone(&ended), Arc::clone(&active), PathBuf::from(socket));
         let work = move || {
             let mut count = 0;
             while !seen.load(Ordering::Relaxed) {
+                std::thread::sleep(PAUSE);
+                if !busy.load(Ordering::Relaxed) {
+                    continue;
+                }
                 count += 1;
                 if let Err(failure) = stir(&socket, count) {
                     eprintln!("compare: stirring: {failure}");
                     return;
                 }
-                std::thread::sleep(PAUSE);
             }
         };
         let thread = std::thread::Builder::new().name("stir".to_owned()).spawn(work);
-        Ok(Stirring { ended, thread: Some(thread.attempting("starting a thread")?) })
+        Ok(Stirring { ended, active, thread: Some(thread.attempting("starting a thread")?) })
+    }
+}
+
+impl Stirring {
+    /// Works from now on, or rests.
+    pub fn stir(&self, active: bool) {
+        self.active.store(active, Ordering::Relaxed);
     }
 }
 

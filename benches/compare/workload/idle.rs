@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Sample, Stage};
+use super::Sample;
+use super::stage::Stage;
 use crate::failure::Failure;
 use crate::measure::{resident_kib, slab_kib};
 use crate::report::metric::Metric;
@@ -13,7 +14,7 @@ const STEPS: usize = 5;
 /// What the proxy gets to put its buffers away before its memory is read.
 const SETTLING: Duration = Duration::from_millis(300);
 
-pub fn measure(stage: &mut Stage<'_>, most: usize) -> Result<Sample, Failure> {
+pub fn measure(stage: &mut Stage, most: usize) -> Result<Sample, Failure> {
     let (mut resident, mut slab) = (Vec::new(), Vec::new());
     for step in 1..=STEPS {
         let sessions = most * step / STEPS;

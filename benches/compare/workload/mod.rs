@@ -1,21 +1,23 @@
-//! The work that each proxy is given, and how one measurement of it goes: start the proxy, connect,
-//! verify, warm up, read the counters, work for the steady interval, read them again, verify, end.
+//! The work that each proxy is given, and how a measurement of it goes: start the proxy, connect, verify; in each slice
+//! work a little, read the counters, work on, read them again, rest; verify, end.
 
 mod bulk;
 mod idle;
 mod mixed;
+mod stage;
 mod storm;
 mod trips;
 mod visits;
 
 use std::time::Duration;
 
-use crate::failure::{Attempt, Failure};
+use crate::failure::Failure;
 use crate::load::Load;
-use crate::measure::{CpuReading, CpuSpent, family};
-use crate::peers::{PROBES, Peer, Running, Setup};
-use crate::perf::{Seen, Watch};
+use crate::load::content::Shape;
+use crate::measure::CpuSpent;
+use crate::peers::{Peer, Setup};
 use crate::report::metric::Metric;
+use stage::Stage;
 
 /// Sessions that a proxy is allowed beyond those of the work.
 const ROOM: usize = 100;
@@ -44,6 +46,10 @@ pub enum Workload {
     Batch {
         connections: usize,
     },
+    /// A short question, and a batch of rows as its answer: one direction is bulk, by fits and starts.
+    Fetch {
+        connections: usize,
+    },
     /// Round trips at a given rate, whatever they take.
     Rate {
         name: &'static str,
@@ -66,8 +72,12 @@ pub enum Workload {
 /// How long and how much.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
+    /// What a slice works before its counters are read.
     pub warm_up: Duration,
+    /// All slices of a measurement together.
     pub steady: Duration,
+    /// A proxy works for so long, then the next one.
+    pub slice: Duration,
     pub idle_sessions: usize,
 }
 
@@ -85,16 +95,6 @@ impl From<Vec<(Metric, f64)>> for Sample {
     }
 }
 
-/// A started proxy and the load that works through it.
-struct Stage<'a> {
-    /// Workload and proxy.
-    title: String,
-    load: Load,
-    proxy: Running,
-    scale: Scale,
-    setup: &'a Setup,
-}
-
 impl Workload {
     /// All of them, in the order in which they run.
     pub fn all() -> Vec<Workload> {
@@ -105,6 +105,7 @@ impl Workload {
             all.extend([1, 64, 512].map(|connections| Workload::Trips { size, connections }));
         }
         all.extend([1, 16].map(|connections| Workload::Batch { connections }));
+        all.extend([1, 16].map(|connections| Workload::Fetch { connections }));
         let rates = [("rate-10k", 10_000), ("rate-20k", 20_000), ("rate-40k", 40_000), ("rate-60k", 60_000)];
         all.extend(rates.map(|(name, per_second)| Workload::Rate { name, connections: 64, per_second }));
         all.push(Workload::Rate { name: "poller", connections: 512, per_second: 5120 });
@@ -120,6 +121,7 @@ impl Workload {
             Workload::Paced { streams } => format!("paced-{streams}"),
             Workload::Trips { size, connections } => format!("trip-{size}-{connections}"),
             Workload::Batch { connections } => format!("batch-{connections}"),
+            Workload::Fetch { connections } => format!("fetch-{connections}"),
             Workload::Rate { name, .. } | Workload::Idle { name, .. } => name.to_owned(),
             Workload::Short => "short".to_owned(),
             Workload::Session => "session".to_owned(),
@@ -135,6 +137,9 @@ impl Workload {
             Workload::Trips { size, connections } => format!("{size} B there and back on {connections}"),
             Workload::Batch { connections } => {
                 format!("{} KiB there and back on {connections}: both directions are bulk", BATCH >> 10)
+            }
+            Workload::Fetch { connections } => {
+                format!("200 B there, {} KiB back on {connections}, as rows are fetched", BATCH >> 10)
             }
             Workload::Short => "connect, 200 B there and back, close; 64 at once".to_owned(),
             Workload::Rate { connections, per_second, .. } => {
@@ -159,11 +164,12 @@ impl Workload {
         }
     }
 
-    fn message_size(self) -> usize {
+    fn shape(self) -> Shape {
         match self {
-            Workload::Trips { size, .. } => size,
-            Workload::Batch { .. } => BATCH,
-            _ => 200,
+            Workload::Trips { size, .. } => Shape::echo(size),
+            Workload::Batch { .. } => Shape::echo(BATCH),
+            Workload::Fetch { .. } => Shape { request: 200, answer: BATCH },
+            _ => Shape::echo(200),
         }
     }
 
@@ -176,41 +182,62 @@ impl Workload {
             .then(|| format!("it needs {needed} descriptors a process, the limit here is {has} (ulimit -Hn)"))
     }
 
-    /// Measures one proxy once.
-    pub fn measure(self, peer: &Peer, setup: &Setup, scale: Scale) -> Result<Sample, Failure> {
-        let setup = &setup.limited(if self.is_vast() { usize::MAX } else { USUAL_DESCRIPTORS });
-        let load = Load::new(self.message_size())?;
-        let proxy = peer.start(setup, &load)?;
-        let mut stage =
-            Stage { title: format!("{}-{}", self.name(), peer.kind.name()), load, proxy, scale, setup };
-        let measured = self.work(&mut stage);
-        // That the proxy has ended explains more than what its clients saw of it.
-        stage.proxy.check_alive()?;
-        let mut sample = measured?;
-        if setup.logs {
-            sample.values.push((Metric::LogLines, stage.log_lines_per_session()?));
-        }
-        Ok(sample)
+    /// Starts a proxy and brings the load to where it can work.
+    pub fn begin(self, peer: &Peer, setup: &Setup, scale: Scale) -> Result<Measurement, Failure> {
+        let setup = setup.limited(if self.is_vast() { usize::MAX } else { USUAL_DESCRIPTORS });
+        let load = Load::new(self.shape())?;
+        let proxy = peer.start(&setup, &load)?;
+        let title = format!("{}-{}", self.name(), peer.kind.name());
+        let mut measurement =
+            Measurement { workload: self, stage: Stage::new(title, load, proxy, scale, setup) };
+        let begun = self.prepare(&mut measurement.stage);
+        measurement.stage.explained(begun)?;
+        Ok(measurement)
     }
 
-    fn work(self, stage: &mut Stage<'_>) -> Result<Sample, Failure> {
+    fn prepare(self, stage: &mut Stage) -> Result<(), Failure> {
         match self {
-            Workload::Bulk { streams } => bulk::measure(stage, streams, None),
-            Workload::Paced { streams } => bulk::measure(stage, streams, Some(1.25e9)),
-            Workload::Trips { connections, .. } | Workload::Batch { connections } => {
-                trips::measure(stage, connections, None)
+            Workload::Bulk { streams } => bulk::begin(stage, streams, None),
+            Workload::Paced { streams } => bulk::begin(stage, streams, Some(1.25e9)),
+            Workload::Trips { connections, .. }
+            | Workload::Batch { connections }
+            | Workload::Fetch { connections }
+            | Workload::Rate { connections, .. } => stage.connect_trips(connections),
+            Workload::Mixed => mixed::begin(stage),
+            Workload::Storm => storm::once(&mut stage.load, stage.proxy.echo),
+            Workload::Short | Workload::Session | Workload::Idle { .. } => Ok(()),
+        }
+    }
+
+    /// A slice of it, which ends at rest.
+    fn work(self, stage: &mut Stage, time: Duration) -> Result<(), Failure> {
+        match self {
+            Workload::Bulk { .. } | Workload::Paced { .. } => stage.slice(time),
+            Workload::Trips { .. } | Workload::Batch { .. } | Workload::Fetch { .. } | Workload::Mixed => {
+                trips::slice(stage, time, None)
             }
-            Workload::Rate { connections, per_second, .. } => {
-                trips::measure(stage, connections, Some(per_second))
-            }
-            Workload::Short => visits::measure(stage, 1),
-            Workload::Session => visits::measure(stage, visits::SESSION_TRIPS),
-            Workload::Storm => storm::measure(stage),
+            Workload::Rate { per_second, .. } => trips::slice(stage, time, Some(per_second)),
+            Workload::Short => visits::slice(stage, time, 1),
+            Workload::Session => visits::slice(stage, time, visits::SESSION_TRIPS),
+            Workload::Storm => storm::slice(stage, time),
+            Workload::Idle { .. } => Ok(()),
+        }
+    }
+
+    /// Verifies and ends; what all slices together brought.
+    fn finish(self, stage: &mut Stage) -> Result<Sample, Failure> {
+        match self {
+            Workload::Bulk { .. } | Workload::Paced { .. } => bulk::end(stage),
+            Workload::Trips { .. }
+            | Workload::Batch { .. }
+            | Workload::Fetch { .. }
+            | Workload::Rate { .. } => trips::end(stage),
+            Workload::Short | Workload::Session | Workload::Storm => visits::summary(stage),
             Workload::Idle { sessions, .. } => {
                 let room = stage.setup.maxconn().saturating_sub(ROOM);
                 idle::measure(stage, sessions.unwrap_or(stage.scale.idle_sessions).min(room))
             }
-            Workload::Mixed => mixed::measure(stage),
+            Workload::Mixed => mixed::end(stage),
         }
     }
 
@@ -224,81 +251,29 @@ impl Workload {
     }
 }
 
-impl Stage<'_> {
-    /// Warms up, then works for the steady interval between two readings.
-    fn steady(&mut self, reset: impl FnOnce(&mut Load)) -> Result<CpuSpent, Failure> {
-        let Scale { warm_up, steady, .. } = self.scale;
-        self.load.run_for(warm_up)?;
-        self.between_readings(|load| {
-            reset(load);
-            load.run_for(steady)
-        })
+/// A proxy at work. While it rests, others can be measured.
+pub struct Measurement {
+    workload: Workload,
+    stage: Stage,
+}
+
+impl Measurement {
+    /// Works for a while.
+    pub fn slice(&mut self, time: Duration) -> Result<(), Failure> {
+        self.stage.proxy.stir(true);
+        let worked = self.workload.work(&mut self.stage, time);
+        self.stage.proxy.stir(false);
+        self.stage.explained(worked)
     }
 
-    /// What the proxy spends while the load works.
-    fn between_readings(
-        &mut self,
-        work: impl FnOnce(&mut Load) -> Result<(), Failure>,
-    ) -> Result<CpuSpent, Failure> {
-        let pid = self.proxy.pid();
-        let Setup { cores, look, folder, .. } = self.setup;
-        let watch = look.map(|look| Watch::begin(look, &family(pid)?, *cores, folder)).transpose()?;
-        let before = CpuReading::take(pid)?;
-        work(&mut self.load)?;
-        let mut spent = CpuReading::take(pid)?.since(&before);
-        match watch.map(Watch::end).transpose()? {
-            Some(Seen::Calls(count)) => spent.syscalls = Some(count),
-            Some(Seen::Functions(functions, account)) => {
-                let path = folder.join(format!("profile-{}.txt", self.title));
-                let text = format!("{}\n{functions}", account.lines());
-                std::fs::write(&path, text).attempting(format!("writing {}", path.display()))?;
-                spent.sockets = account.sockets();
-            }
-            None => {}
+    /// Verifies and ends it.
+    pub fn end(mut self) -> Result<Sample, Failure> {
+        let finished = self.workload.finish(&mut self.stage);
+        let mut sample = self.stage.explained(finished)?;
+        if self.stage.setup.logs {
+            sample.values.push((Metric::LogLines, self.stage.log_lines_per_session()?));
         }
-        Ok(spent)
-    }
-
-    /// Connects `count` round-trippers a hundred at a time and lets each make its first trip.
-    fn connect_trips(&mut self, count: usize) -> Result<(), Failure> {
-        while self.load.trips.established() < count {
-            let wanted = (self.load.trips.established() + 100).min(count);
-            let more = wanted - self.load.trips.established();
-            self.load.connect_trips(more, self.proxy.echo)?;
-            let what = format!("first trips on {wanted} connections");
-            self.load.run_until(&what, LIMIT, |load| load.trips.established() == wanted)?;
-        }
-        Ok(())
-    }
-
-    /// Connects downloads and waits until each has passed the part that is compared.
-    fn connect_sinks(&mut self, count: usize) -> Result<(), Failure> {
-        self.load.connect_sinks(count, self.proxy.bulk)?;
-        self.load.run_until("first bytes of each download", LIMIT, |load| load.sinks.flowing() == count)
-    }
-
-    /// Lets the trips on their way arrive.
-    fn finish_trips(&mut self) -> Result<(), Failure> {
-        self.load.trips.pause();
-        self.load.run_until("last trips", LIMIT, |load| load.trips.waiting() == 0)?;
-        self.load.trips.close();
-        Ok(())
-    }
-
-    /// Ends the downloads and compares what was sent with what was received.
-    fn finish_sinks(&mut self) -> Result<(), Failure> {
-        self.load.server.finish()?;
-        self.load.run_until("end of the downloads", LIMIT, |load| load.sinks.all_ended())?;
-        self.load.sinks.verify(self.load.server.sent())?;
-        self.load.sinks.close();
-        Ok(())
-    }
-
-    /// The last lines come shortly after the sessions ended; a missing one must not stop the run.
-    fn log_lines_per_session(&mut self) -> Result<f64, Failure> {
-        self.load.run_for(Duration::from_millis(300))?;
-        let sessions = self.load.connections() + PROBES;
-        Ok(self.load.log_lines() as f64 / f64::from(sessions))
+        Ok(sample)
     }
 }
 
@@ -313,7 +288,7 @@ fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
         (Metric::ProxyWaited, percent(spent.proxy_waited)),
         (Metric::LoadWaited, percent(spent.load_waited)),
     ];
-    values.extend(spent.own_code.map(|share| (Metric::OwnCode, 100.0 * share)));
+    values.extend(spent.own_code().map(|share| (Metric::OwnCode, 100.0 * share)));
     values.extend(spent.sockets.map(|percent| (Metric::Sockets, percent)));
     values.extend(spent.syscalls.map(|count| (Metric::SyscallsPerUnit, count as f64 / units)));
     values

@@ -1,28 +1,30 @@
 //! Everybody comes at once, as after a failover or at nine in the morning.
 
-use std::time::Instant;
+use std::net::SocketAddrV4;
+use std::time::{Duration, Instant};
 
-use super::{LIMIT, Sample, Stage, visits};
+use super::LIMIT;
+use super::stage::Stage;
 use crate::failure::Failure;
 use crate::load::Load;
 
 pub const CLIENTS: usize = 1000;
 
-pub fn measure(stage: &mut Stage<'_>) -> Result<Sample, Failure> {
-    let (entry, steady) = (stage.proxy.echo, stage.scale.steady);
-    let storm = |load: &mut Load| {
-        load.run_visits(CLIENTS, 1, entry)?;
-        load.visits.pause();
-        load.run_until("a storm's last connections", LIMIT, |load| load.visits.live() == 0)
-    };
-    storm(&mut stage.load)?;
-    let spent = stage.between_readings(|load| {
-        load.visits.reset();
+/// Whole storms, for so long at least.
+pub fn slice(stage: &mut Stage, time: Duration) -> Result<(), Failure> {
+    let entry = stage.proxy.echo;
+    stage.between_readings(|load| {
         let began = Instant::now();
-        while began.elapsed() < steady {
-            storm(load)?;
+        while began.elapsed() < time {
+            once(load, entry)?;
         }
         Ok(())
-    })?;
-    visits::summary(&stage.load, &spent)
+    })
+}
+
+/// One of them.
+pub fn once(load: &mut Load, entry: SocketAddrV4) -> Result<(), Failure> {
+    load.run_visits(CLIENTS, 1, entry)?;
+    load.visits.pause();
+    load.run_until("a storm's last connections", LIMIT, |load| load.visits.live() == 0)
 }

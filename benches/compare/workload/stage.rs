@@ -1,0 +1,109 @@
+//! A started proxy and the load that works through it.
+
+use std::time::Duration;
+
+use super::{LIMIT, Scale};
+use crate::failure::{Attempt, Failure};
+use crate::load::Load;
+use crate::measure::{CpuReading, CpuSpent, family};
+use crate::peers::{PROBES, Running, Setup};
+use crate::perf::{Seen, Watch};
+
+pub struct Stage {
+    /// Workload and proxy.
+    title: String,
+    pub load: Load,
+    pub proxy: Running,
+    pub scale: Scale,
+    pub setup: Setup,
+    /// In all slices.
+    pub spent: CpuSpent,
+    /// That downloads brought in all slices.
+    pub bytes: u64,
+}
+
+impl Stage {
+    pub fn new(title: String, load: Load, proxy: Running, scale: Scale, setup: Setup) -> Stage {
+        Stage { title, load, proxy, scale, setup, spent: CpuSpent::default(), bytes: 0 }
+    }
+
+    /// That the proxy has ended explains more than what its clients saw of it.
+    pub fn explained<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        self.proxy.check_alive()?;
+        outcome
+    }
+
+    /// Warms up, then works for a while between two readings.
+    pub fn slice(&mut self, time: Duration) -> Result<(), Failure> {
+        self.load.run_for(self.scale.warm_up)?;
+        self.between_readings(|load| load.run_for(time))
+    }
+
+    /// Counts what the load completes and what the proxy spends meanwhile.
+    pub fn between_readings(
+        &mut self,
+        work: impl FnOnce(&mut Load) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let pid = self.proxy.pid();
+        let Setup { cores, look, folder, .. } = &self.setup;
+        let watch = look.map(|look| Watch::begin(look, &family(pid)?, *cores, folder)).transpose()?;
+        let (before, bytes) = (CpuReading::take(pid)?, self.load.sinks.received());
+        self.load.count(true);
+        work(&mut self.load)?;
+        self.load.count(false);
+        self.bytes += self.load.sinks.received() - bytes;
+        let mut spent = CpuReading::take(pid)?.since(&before);
+        match watch.map(Watch::end).transpose()? {
+            Some(Seen::Calls(count)) => spent.syscalls = Some(count),
+            Some(Seen::Functions(functions, account)) => {
+                let path = folder.join(format!("profile-{}.txt", self.title));
+                let text = format!("{}\n{functions}", account.lines());
+                std::fs::write(&path, text).attempting(format!("writing {}", path.display()))?;
+                spent.sockets = account.sockets();
+            }
+            None => {}
+        }
+        self.spent += spent;
+        Ok(())
+    }
+
+    /// Connects `count` round-trippers a hundred at a time and lets each make its first trip.
+    pub fn connect_trips(&mut self, count: usize) -> Result<(), Failure> {
+        while self.load.trips.established() < count {
+            let wanted = (self.load.trips.established() + 100).min(count);
+            let more = wanted - self.load.trips.established();
+            self.load.connect_trips(more, self.proxy.echo)?;
+            let what = format!("first trips on {wanted} connections");
+            self.load.run_until(&what, LIMIT, |load| load.trips.established() == wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Connects downloads and waits until each has passed the part that is compared.
+    pub fn connect_sinks(&mut self, count: usize) -> Result<(), Failure> {
+        self.load.connect_sinks(count, self.proxy.bulk)?;
+        self.load.run_until("first bytes of each download", LIMIT, |load| load.sinks.flowing() == count)
+    }
+
+    /// Lets the trips on their way arrive.
+    pub fn rest_trips(&mut self) -> Result<(), Failure> {
+        self.load.trips.pause();
+        self.load.run_until("last trips", LIMIT, |load| load.trips.waiting() == 0)
+    }
+
+    /// Ends the downloads and compares what was sent with what was received.
+    pub fn finish_sinks(&mut self) -> Result<(), Failure> {
+        self.load.server.finish()?;
+        self.load.run_until("end of the downloads", LIMIT, |load| load.sinks.all_ended())?;
+        self.load.sinks.verify(self.load.server.sent())?;
+        self.load.sinks.close();
+        Ok(())
+    }
+
+    /// The last lines come shortly after the sessions ended; a missing one must not stop the run.
+    pub fn log_lines_per_session(&mut self) -> Result<f64, Failure> {
+        self.load.run_for(Duration::from_millis(300))?;
+        let sessions = self.load.connections() + PROBES;
+        Ok(self.load.log_lines() as f64 / f64::from(sessions))
+    }
+}
