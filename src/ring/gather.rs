@@ -7,7 +7,9 @@
 //! How long the moment is, is found by trying twice as long and half as long in turn. The longer one is kept when
 //! clearly more bytes come with each of its wake-ups and as many, but for a twentieth, in the same time; else the
 //! senders wait for room, or for the answer to what was just passed on, and the shorter one is kept, down to none at
-//! all. What interrupts the flow, a message or a pause, halves the moment, and trials begin anew.
+//! all. A trial lies between two samples of the moment that is kept, and the shorter one has to win against both: the
+//! end of a burst, or a sender that grows faster, is not the moment's doing. What interrupts the flow, a message or a
+//! pause, halves the moment, and trials begin anew.
 
 use std::io;
 use std::time::Duration;
@@ -70,7 +72,9 @@ pub(super) struct Gather {
 struct Trial {
     moment_us: u32,
     /// Under the moment that is kept.
-    kept: Sample,
+    before: Sample,
+    /// Under the other one; the moment that is kept follows once more.
+    tried: Option<Sample>,
 }
 
 /// What came in a while.
@@ -106,7 +110,8 @@ impl Gather {
     /// Microseconds for which the wait that begins now collects; None: it ends with the first answer.
     fn moment(&mut self) -> Option<u32> {
         self.wake_ups += u32::from(self.on);
-        let moment_us = self.trial.as_ref().map_or(self.moment_us, |trial| trial.moment_us);
+        let tried = self.trial.as_ref().filter(|trial| trial.tried.is_none());
+        let moment_us = tried.map_or(self.moment_us, |trial| trial.moment_us);
         (self.on && moment_us > 0).then_some(moment_us)
     }
 
@@ -156,35 +161,52 @@ impl Gather {
     /// Chooses the next moment by what came under this one.
     fn adapt(&mut self, sample: Sample, now: Duration) {
         match self.trial.take() {
-            Some(trial) => self.judge(&trial, sample, now),
-            None if sample.mean > TOO_MUCH => {
-                self.moment_us = shorter(self.moment_us);
-                self.wait(now);
+            None => self.consider(sample, now),
+            Some(Trial { moment_us, before, tried: None }) => {
+                self.trial = Some(Trial { moment_us, before, tried: Some(sample) });
             }
-            None if now >= self.next_trial => {
-                let enough = self.shorter || sample.mean >= ENOUGH || self.moment_us >= LONGEST_US;
-                let moment_us = if enough { shorter(self.moment_us) } else { longer(self.moment_us) };
-                self.shorter = false;
-                self.trial = (moment_us != self.moment_us).then_some(Trial { moment_us, kept: sample });
+            Some(Trial { moment_us, before, tried: Some(tried) }) => {
+                if self.judge(moment_us, tried, [before, sample]) {
+                    self.consider(tried, now);
+                } else {
+                    self.wait(now);
+                }
             }
-            None => {}
         }
     }
 
-    /// Of two moments the longer is kept when fewer wake-ups bring as much.
-    fn judge(&mut self, trial: &Trial, tried: Sample, now: Duration) {
-        let longer = trial.moment_us > self.moment_us;
-        let (long, short) = if longer { (tried, trial.kept) } else { (trial.kept, tried) };
-        let pays = 4 * long.mean >= 5 * short.mean && 20 * long.rate >= 19 * short.rate;
-        let kept = (pays && long.mean <= TOO_MUCH) == longer;
-        if kept {
-            self.moment_us = trial.moment_us;
-            self.patience = PATIENCE;
-        } else {
+    /// Begins a trial, when it is time for one. `sample` came under the moment that is kept.
+    fn consider(&mut self, sample: Sample, now: Duration) {
+        if sample.mean > TOO_MUCH {
+            self.moment_us = shorter(self.moment_us);
             self.wait(now);
+        } else if now >= self.next_trial {
+            let enough = self.shorter || sample.mean >= ENOUGH || self.moment_us >= LONGEST_US;
+            let moment_us = if enough { shorter(self.moment_us) } else { longer(self.moment_us) };
+            self.shorter = false;
+            let begins = moment_us != self.moment_us;
+            self.trial = begins.then_some(Trial { moment_us, before: sample, tried: None });
+        }
+    }
+
+    /// Of two moments the longer is kept when fewer wake-ups bring as much. True: the one that was tried.
+    fn judge(&mut self, moment_us: u32, tried: Sample, around: [Sample; 2]) -> bool {
+        let pays = |long: Sample, short: Sample| {
+            4 * long.mean >= 5 * short.mean && 20 * long.rate >= 19 * short.rate
+        };
+        let longer = moment_us > self.moment_us;
+        let kept = if longer {
+            tried.mean <= TOO_MUCH && around.into_iter().any(|short| pays(tried, short))
+        } else {
+            !around.into_iter().any(|long| pays(long, tried))
+        };
+        if kept {
+            self.moment_us = moment_us;
+            self.patience = PATIENCE;
         }
         // On in the same direction after a success, in the other one after a failure.
         self.shorter = kept != longer;
+        kept
     }
 
     fn wait(&mut self, now: Duration) {
@@ -350,11 +372,26 @@ mod tests {
     fn a_message_halves_the_moment_and_ends_a_trial() {
         let mut gather = Gather::new(true, Duration::ZERO);
         assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
-        gather.trial = Some(Trial { moment_us: 400, kept: Sample { mean: 1, rate: 1 } });
+        let before = Sample { mean: 1, rate: 1 };
+        gather.trial = Some(Trial { moment_us: 400, before, tried: None });
         turn(&mut gather, &[Kind::Receive], 3 * SECOND);
         assert_eq!((gather.moment_us, gather.trial.is_none()), (LONGEST_US / 2, true));
         turn(&mut gather, &[Kind::Receive], 4 * SECOND);
         assert_eq!(gather.moment_us, LONGEST_US / 2, "it was not collecting");
+    }
+
+    /// A flow begins with a burst that has gathered meanwhile.
+    #[test]
+    fn the_end_of_a_burst_is_not_the_moments_doing() {
+        let mut gather = Gather::new(true, Duration::ZERO);
+        let spent = std::cell::Cell::new(0);
+        let burst = |moment: u32| {
+            spent.set(spent.get() + moment.max(20));
+            let megabytes = if spent.get() < 12_000 { 2500 } else { 1250 };
+            (moment.max(20), megabytes * u64::from(moment.max(20)))
+        };
+        settle(&mut gather, 1..2, burst);
+        assert_eq!(gather.moment_us, 800);
     }
 
     /// Batches of 64 KiB, the next when the one before was answered.
