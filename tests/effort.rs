@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::child::{Killed, Lines, command};
 use support::echo::Threads;
@@ -95,13 +95,17 @@ impl Gateway {
         let spliced = self.settled(moved, live);
         let before = self.ring_totals();
         let trace = self.proxy.directory().join("trace");
+        let began = Instant::now();
         let strace = Trace::begin(self.worker, &trace);
         work();
         let spliced = self.settled(moved + more, live) - spliced;
         strace.end();
-        let after = self.ring_totals();
+        let (after, mut calls) = (self.ring_totals(), calls(&trace));
+        // Not for a unit of work but for so much time: whether looking before sleeping pays.
+        let samples = calls.remove("clock_gettime").unwrap_or(0);
+        assert!(samples <= 2 + began.elapsed().as_millis() as u64 / 5, "{samples} samples");
         Effort {
-            calls: calls(&trace),
+            calls,
             submissions: after.0 - before.0,
             completions: after.1 - before.1,
             copied: more - spliced,

@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Form, Report, Severity};
 use super::keyword::{Keyword, Places};
 use super::lexer::{Line, Modifier};
 use super::log_line;
-use super::model::{Global, LogTarget, LogTargetId};
+use super::model::{BusySpin, Global, LogTarget, LogTargetId};
 use super::supplies::Supplies;
 use super::support;
 use super::value::TimeUnit;
@@ -187,7 +187,10 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
             tune.send_zc = words.size(keyword, 0, KERNEL_BUFFER_MAX).filter(|bytes| *bytes > 0);
         }
         "tune.busy-spin" => {
-            tune.busy_spin_us = words.integer(keyword, 0..=BUSY_SPIN_MAX_US).unwrap_or(tune.busy_spin_us);
+            tune.busy_spin = match words.peek() {
+                Some("auto") => words.next().map_or(tune.busy_spin, |_| BusySpin::WhenItPays),
+                _ => words.integer(keyword, 0..=BUSY_SPIN_MAX_US).map_or(tune.busy_spin, BusySpin::Us),
+            };
         }
         "tune.rcvbuf.client" => tune.rcvbuf_client = kernel_buffer(keyword, words),
         "tune.rcvbuf.server" => tune.rcvbuf_server = kernel_buffer(keyword, words),

@@ -17,11 +17,12 @@ use super::report::{self, Severity};
 use super::runtime::ring_refused;
 use super::sources;
 use super::states::States;
-use crate::config::model::{BindId, Config, Global};
+use crate::config::model::{BindId, BusySpin, Config, Global};
 use crate::health::{self, HealthThread};
 use crate::load::Load;
 use crate::log::{self, LogHandle, SessionSink};
 use crate::process::placement::{self, Place};
+use crate::ring::Spinning;
 use crate::stats::counters::WorkerCounters;
 use crate::stats::file::{self, Kept};
 use crate::stats::{History, Limits, Rates, Sources};
@@ -192,17 +193,20 @@ fn console() -> health::Console {
 }
 
 /// How long workers look for work before they sleep. Two on one CPU would only keep each other from working.
-fn spin(global: &Global, places: &[Place]) -> Duration {
+fn spin(global: &Global, places: &[Place]) -> Spinning {
     let (tune, workers) = (&global.tune, places.len());
     let own: BTreeSet<u16> = places.iter().flat_map(|place| place.cpus.iter().copied()).collect();
-    match tune.busy_spin_us {
-        _ if tune.busy_polling => Duration::MAX,
-        0 => Duration::ZERO,
-        _ if own.len() < workers => {
+    let shared = own.len() < workers;
+    match tune.busy_spin {
+        _ if tune.busy_polling => Spinning::Always,
+        BusySpin::Us(0) => Spinning::Never,
+        BusySpin::WhenItPays if shared => Spinning::Never,
+        BusySpin::WhenItPays => Spinning::WhenItPays,
+        BusySpin::Us(_) if shared => {
             tracing::warn!(workers, cpus = own.len(), "no busy spin: workers share CPUs");
-            Duration::ZERO
+            Spinning::Never
         }
-        microseconds => Duration::from_micros(u64::from(microseconds)),
+        BusySpin::Us(microseconds) => Spinning::For(Duration::from_micros(u64::from(microseconds))),
     }
 }
 
@@ -285,11 +289,14 @@ mod tests {
         let places = |cpus: &[u16]| -> Vec<Place> {
             cpus.iter().map(|&cpu| Place { cpus: vec![cpu], demanded: true }).collect()
         };
-        assert_eq!(spin(&config.global, &places(&[0])), Duration::ZERO);
-        config.global.tune.busy_spin_us = 50;
-        assert_eq!(spin(&config.global, &places(&[0, 1])), Duration::from_micros(50));
-        assert_eq!(spin(&config.global, &places(&[0, 0])), Duration::ZERO);
+        assert_eq!(spin(&config.global, &places(&[0, 1])), Spinning::WhenItPays);
+        assert_eq!(spin(&config.global, &places(&[0, 0])), Spinning::Never);
+        config.global.tune.busy_spin = BusySpin::Us(50);
+        assert_eq!(spin(&config.global, &places(&[0, 1])), Spinning::For(Duration::from_micros(50)));
+        assert_eq!(spin(&config.global, &places(&[0, 0])), Spinning::Never);
+        config.global.tune.busy_spin = BusySpin::Us(0);
+        assert_eq!(spin(&config.global, &places(&[0])), Spinning::Never);
         config.global.tune.busy_polling = true;
-        assert_eq!(spin(&config.global, &places(&[0, 0])), Duration::MAX);
+        assert_eq!(spin(&config.global, &places(&[0, 0])), Spinning::Always);
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
 
-use super::spin::Spun;
+use super::spin::{Spinning, Spun};
 use super::token::Kind;
 use super::{BATCH, Ring};
 
@@ -87,10 +87,10 @@ struct Sample {
 }
 
 impl Gather {
-    /// Whether the kernel can, and how long a worker looks before it sleeps: one that never does collects nothing.
-    pub(super) fn new(able: bool, spin: Duration) -> Gather {
+    /// Whether the kernel can, and whether a worker sleeps: one that never does collects nothing.
+    pub(super) fn new(able: bool, spin: Spinning) -> Gather {
         Gather {
-            able: able && spin != Duration::MAX,
+            able: able && spin != Spinning::Always,
             bulk: false,
             other: false,
             other_at: Duration::ZERO,
@@ -113,6 +113,11 @@ impl Gather {
         let tried = self.trial.as_ref().filter(|trial| trial.tried.is_none());
         let moment_us = tried.map_or(self.moment_us, |trial| trial.moment_us);
         (self.on && moment_us > 0).then_some(moment_us)
+    }
+
+    /// Whether readiness is collected, or it is being tried.
+    pub(super) fn collects(&self) -> bool {
+        self.on && (self.moment_us > 0 || self.trial.is_some())
     }
 
     /// Takes note of an answer of the kernel.
@@ -266,7 +271,7 @@ mod tests {
 
     #[test]
     fn bulk_alone_is_collected_after_a_while() {
-        let mut gather = Gather::new(true, Duration::ZERO);
+        let mut gather = Gather::new(true, Spinning::Never);
         assert!(!turn(&mut gather, &[Kind::Accept, Kind::Receive], SECOND));
         assert!(!turn(&mut gather, &[Kind::Readable], SECOND + CALM / 2));
         assert!(turn(&mut gather, &[Kind::Readable, Kind::Writable, Kind::Mail], SECOND + CALM));
@@ -275,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_message_ends_it_at_once() {
-        let mut gather = Gather::new(true, Duration::ZERO);
+        let mut gather = Gather::new(true, Spinning::Never);
         assert!(turn(&mut gather, &[Kind::Readable], SECOND));
         assert!(!turn(&mut gather, &[Kind::Readable, Kind::Receive], 2 * SECOND));
         assert!(!turn(&mut gather, &[Kind::Readable], 2 * SECOND + CALM / 2));
@@ -284,9 +289,9 @@ mod tests {
 
     #[test]
     fn nothing_is_collected_without_bulk_or_an_able_kernel() {
-        assert!(!turn(&mut Gather::new(true, Duration::ZERO), &[], SECOND));
-        assert!(!turn(&mut Gather::new(false, Duration::ZERO), &[Kind::Readable], SECOND));
-        let sleepless = Gather::new(true, Duration::MAX);
+        assert!(!turn(&mut Gather::new(true, Spinning::Never), &[], SECOND));
+        assert!(!turn(&mut Gather::new(false, Spinning::Never), &[Kind::Readable], SECOND));
+        let sleepless = Gather::new(true, Spinning::Always);
         assert!(!turn(&mut { sleepless }, &[Kind::Readable], SECOND), "it is never to sleep");
     }
 
@@ -323,7 +328,7 @@ mod tests {
     }
 
     fn settled(wake_up: impl Fn(u32) -> (u32, u64)) -> RangeInclusive<u32> {
-        settle(&mut Gather::new(true, Duration::ZERO), 1..4, wake_up)
+        settle(&mut Gather::new(true, Spinning::Never), 1..4, wake_up)
     }
 
     #[test]
@@ -357,7 +362,7 @@ mod tests {
     /// Bursts of five wake-ups with 15 ms between them: no sample is ever complete.
     #[test]
     fn a_pause_gives_up_what_was_found_and_what_was_tried() {
-        let mut gather = Gather::new(true, Duration::ZERO);
+        let mut gather = Gather::new(true, Spinning::Never);
         assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
         let count = std::cell::Cell::new(0);
         let bursts = |moment: u32| {
@@ -370,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_message_halves_the_moment_and_ends_a_trial() {
-        let mut gather = Gather::new(true, Duration::ZERO);
+        let mut gather = Gather::new(true, Spinning::Never);
         assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
         let before = Sample { mean: 1, rate: 1 };
         gather.trial = Some(Trial { moment_us: 400, before, tried: None });
@@ -383,7 +388,7 @@ mod tests {
     /// A flow begins with a burst that has gathered meanwhile.
     #[test]
     fn the_end_of_a_burst_is_not_the_moments_doing() {
-        let mut gather = Gather::new(true, Duration::ZERO);
+        let mut gather = Gather::new(true, Spinning::Never);
         let spent = std::cell::Cell::new(0);
         let burst = |moment: u32| {
             spent.set(spent.get() + moment.max(20));
@@ -402,7 +407,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_has_come_to_wait_for_room_is_released() {
-        let mut gather = Gather::new(true, Duration::ZERO);
+        let mut gather = Gather::new(true, Spinning::Never);
         assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
         assert_eq!(settle(&mut gather, 3..10, window), 100..=100);
         assert_eq!(settle(&mut gather, 10..16, steady(100)), LONGEST_US..=LONGEST_US);
@@ -410,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_moment_that_has_become_too_long_is_shortened() {
-        let mut gather = Gather::new(true, Duration::ZERO);
+        let mut gather = Gather::new(true, Spinning::Never);
         assert_eq!(settle(&mut gather, 1..3, steady(100)), LONGEST_US..=LONGEST_US);
         assert_eq!(settle(&mut gather, 3..5, steady(6000)), 200..=200);
     }

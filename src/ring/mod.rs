@@ -41,6 +41,7 @@ use lines::{Flags, Lines};
 pub use ops::Ops;
 use pipes::Pipes;
 use spin::Spin;
+pub use spin::Spinning;
 use token::{Kind, Token};
 use zero_copy::ZeroCopy;
 
@@ -64,8 +65,8 @@ pub struct Settings {
     pub pipe_size: usize,
     /// The most pipes; 0: bytes are only copied.
     pub pipes: usize,
-    /// How long to look for answers before sleeping (`tune.busy-spin`).
-    pub spin: Duration,
+    /// Whether to look for answers before sleeping (`tune.busy-spin`).
+    pub spin: Spinning,
     /// Receive buffers in pages of 2 MiB (`tune.huge-pages`).
     pub huge_pages: bool,
 }
@@ -167,6 +168,7 @@ impl Ring {
         let uring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
+            .setup_taskrun_flag()
             .setup_cqsize(CQ_ENTRIES)
             .build(SQ_ENTRIES)?;
         let gather = Gather::new(uring.params().is_feature_min_timeout(), settings.spin);
@@ -208,6 +210,7 @@ impl Ring {
     pub fn end_turn(&mut self, now: Duration) {
         self.pipes.look(now.as_millis() as u64);
         self.gather.end_turn(self.moved.bytes, now);
+        self.spin.end_turn(self.moved.bytes, now);
     }
 
     /// When to call [`Ring::end_turn`] next, milliseconds; None: there is nothing to close.

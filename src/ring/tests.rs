@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::token::{Kind, Token};
-use super::{Event, Ring, Settings};
+use super::{Event, Ring, Settings, Spinning};
 use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
 
 fn ring() -> Ring {
-    ring_that_spins(Duration::ZERO)
+    ring_that_spins(Spinning::Never)
 }
 
-fn ring_that_spins(spin: Duration) -> Ring {
+fn ring_that_spins(spin: Spinning) -> Ring {
     let settings =
         Settings { buffer_size: 4096, buffers: 256, pipe_size: 65_536, pipes: 2, spin, huge_pages: false };
     Ring::new(&settings).expect("a ring")
@@ -37,10 +37,10 @@ fn a_ring_that_spins_does_not_sleep_within_its_budget() {
         sleeps() - before
     };
     let short = Duration::from_millis(5);
-    assert!(slept(Duration::ZERO, short) > 0);
-    assert_eq!(slept(Duration::MAX, short), 0);
-    assert_eq!(slept(short, short), 0);
-    assert!(slept(Duration::from_millis(1), short) > 0, "the budget is used up");
+    assert!(slept(Spinning::Never, short) > 0);
+    assert_eq!(slept(Spinning::Always, short), 0);
+    assert_eq!(slept(Spinning::For(short), short), 0);
+    assert!(slept(Spinning::For(Duration::from_millis(1)), short) > 0, "the budget is used up");
 }
 
 /// What a session in slot 0 asks of the ring; it has no server.

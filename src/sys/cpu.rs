@@ -1,8 +1,10 @@
-//! Which CPUs a thread runs on.
+//! Which CPUs a thread runs on, and for how long it has.
 
 use std::io;
+use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 
 /// The CPUs this thread may use, ascending.
 pub fn allowed() -> Vec<u16> {
@@ -31,9 +33,24 @@ pub fn pin(cpus: &[u16]) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
+/// How long the calling thread has been on a CPU. It is exact, unlike what getrusage(2) says, which is as old as the last
+/// tick.
+pub fn used_by_this_thread() -> Duration {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_takes_time() {
+        let (before, began) = (used_by_this_thread(), std::time::Instant::now());
+        while used_by_this_thread() - before < Duration::from_millis(5) {
+            assert!(began.elapsed() < Duration::from_secs(10), "no CPU time within ten seconds");
+        }
+    }
 
     #[test]
     fn pins_to_an_allowed_cpu() {

@@ -34,7 +34,7 @@ use slab::Slab;
 use crate::config::model::{BindId, Config};
 use crate::load::Load;
 use crate::log::SessionSink;
-use crate::ring::{Event, Ring, Settings};
+use crate::ring::{Event, Ring, Settings, Spinning};
 use crate::session::Session;
 use crate::session::op::{Completion, Outcome};
 use crate::stats::counters::WorkerCounters;
@@ -86,8 +86,8 @@ pub struct Setup {
     pub maxconn: u32,
     /// Pipes of this worker at most.
     pub pipes: usize,
-    /// How long it looks for work before it sleeps.
-    pub spin: Duration,
+    /// Whether it looks for work before it sleeps.
+    pub spin: Spinning,
     /// The CPU whose packets it wants; None: any.
     pub incoming_cpu: Option<u16>,
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use pronk::config::model::{Bind, BindId, Config, ListenAddress, Proxy, ProxyId, ProxyKind, Server};
 use pronk::load::Load;
+use pronk::ring::Spinning;
 use pronk::stats::counters::WorkerCounters;
 use pronk::sys::socket::{Buffers, ListenOptions, listen, local_address};
 use pronk::table::TablePublisher;
@@ -105,7 +106,7 @@ impl Gateway {
                 clock,
                 maxconn: config.global.maxconn.unwrap_or(2000),
                 pipes: 1000,
-                spin: Duration::ZERO,
+                spin: Spinning::Never,
                 incoming_cpu: None,
             };
             gateway.counters.push(counters);

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Keyword] = &[
         "tune.busy-spin",
         G,
         ONE,
-        "Microseconds a worker looks for work before it sleeps. Pronk only.",
+        "How long a worker looks for work before it sleeps: auto (default) or microseconds. Pronk only.",
         Support::Honoured("tests/config/accept/own-global.cfg"),
     ),
     row(

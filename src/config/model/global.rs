@@ -118,6 +118,15 @@ impl Default for Global {
     }
 }
 
+/// How long a worker looks for work before it sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusySpin {
+    /// It finds out by itself.
+    WhenItPays,
+    /// So many microseconds.
+    Us(u32),
+}
+
 /// The honoured `tune.*` settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tune {
@@ -129,8 +138,8 @@ pub struct Tune {
     pub maxpipes: Option<u32>,
     /// `nosplice` in global, or `-dS`: never leave the copying phase.
     pub splice: bool,
-    /// `tune.busy-spin`, Pronk's own: how long a worker looks for work before it sleeps, microseconds.
-    pub busy_spin_us: u32,
+    /// `tune.busy-spin`, Pronk's own: how long a worker looks for work before it sleeps.
+    pub busy_spin: BusySpin,
     /// `tune.napi-busy-poll`, Pronk's own: how long a worker polls network cards before it waits, microseconds.
     pub napi_busy_poll_us: Option<u32>,
     /// `tune.incoming-cpu`, Pronk's own: a worker accepts what arrives on its CPU.
@@ -160,7 +169,7 @@ impl Default for Tune {
             pipesize: None,
             maxpipes: None,
             splice: true,
-            busy_spin_us: 0,
+            busy_spin: BusySpin::WhenItPays,
             napi_busy_poll_us: None,
             incoming_cpu: false,
             huge_pages: false,

@@ -17,7 +17,7 @@ mod stats;
 
 pub use balance::{Balance, HashFunction, HashInput, HashType};
 pub use bind::{AbstractName, Bind, ListenAddress, SocketPermissions};
-pub use global::{Global, Tune};
+pub use global::{BusySpin, Global, Tune};
 pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
 pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Template, Timeouts, UseBackend};
 pub use server::{Check, Origin, Server, ServerAddress};

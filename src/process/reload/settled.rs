@@ -31,7 +31,7 @@ pub fn keep_settled(running: &Global, read: &mut Global, budget: Budget) -> Vec<
         "maxpipes": tune.maxpipes,
         "nosplice": tune.splice,
         "busy-polling": tune.busy_polling,
-        "tune.busy-spin": tune.busy_spin_us,
+        "tune.busy-spin": tune.busy_spin,
         "tune.incoming-cpu": tune.incoming_cpu,
         "tune.huge-pages": tune.huge_pages,
         "tune.send-zc": tune.send_zc,
