@@ -56,6 +56,8 @@ impl Ran {
 pub struct CpuSpent {
     pub elapsed: Duration,
     pub proxy: Duration,
+    /// Of that, the proxy's busiest thread: the one that moves the bytes.
+    pub busiest: Duration,
     pub load: Duration,
     /// How long, at least, the proxy's busiest thread and the load were kept from their cores by somebody else: what
     /// other threads of the proxy ran on that core meanwhile does not count.
@@ -123,6 +125,7 @@ impl CpuReading {
         CpuSpent {
             elapsed: self.at - earlier.at,
             proxy: Duration::from_nanos(on_core),
+            busiest: Duration::from_nanos(busiest.ran.on_core_ns),
             load: Duration::from_nanos(load.on_core_ns),
             proxy_waited: Duration::from_nanos(busiest.ran.waited_ns.saturating_sub(siblings)),
             load_waited: Duration::from_nanos(load.waited_ns),
@@ -146,6 +149,7 @@ impl AddAssign for CpuSpent {
     fn add_assign(&mut self, more: CpuSpent) {
         self.elapsed += more.elapsed;
         self.proxy += more.proxy;
+        self.busiest += more.busiest;
         self.load += more.load;
         self.proxy_waited += more.proxy_waited;
         self.load_waited += more.load_waited;

@@ -121,7 +121,8 @@ impl Trips {
         self.arrivals = Some(Arrivals::new(per_second, Instant::now()));
     }
 
-    /// Sends what is due of an open loop. True: look again at once, the next may be due any moment.
+    /// Sends what is due of an open loop. True: look again at once. The next may be due any moment, and the load's own
+    /// wake-ups are not to be in anybody's latency.
     pub fn pump(&mut self) -> Result<bool, Failure> {
         let now = Instant::now();
         while let Some(due) = self.arrivals.as_mut().and_then(|arrivals| arrivals.due(now)) {
@@ -133,7 +134,7 @@ impl Trips {
                 self.send(index, due)?;
             }
         }
-        Ok(self.arrivals.is_some())
+        Ok(self.running || self.arrivals.is_some())
     }
 
     /// Starts no further trip.

@@ -44,6 +44,7 @@ metrics! {
     P99 "p99_us" "p99, us" Lower,
     P999 "p999_us" "p99.9, us" Lower,
     SyscallsPerUnit "syscalls_per_unit" "system calls per unit" Lower,
+    BusiestThread "busiest_thread_us_per_unit" "CPU of its busiest thread, us/unit" Lower,
     SwitchesPerUnit "switches_per_unit" "context switches per unit" Lower,
     SlabPerSession "slab_kib_per_session" "kernel slab per idle session, KiB" Lower,
     ResidentPerSession "rss_kib_per_session" "RSS per idle session, KiB" Lower,

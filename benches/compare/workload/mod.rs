@@ -282,6 +282,7 @@ impl Measurement {
 fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
     let percent = |time: Duration| time.as_secs_f64() / spent.elapsed.as_secs_f64() * 100.0;
     let mut values = vec![
+        (Metric::BusiestThread, spent.busiest.as_secs_f64() * 1e6 / units),
         (Metric::SwitchesPerUnit, spent.switches as f64 / units),
         (Metric::ProxyBusy, percent(spent.proxy)),
         (Metric::LoadBusy, percent(spent.load)),
