@@ -56,7 +56,7 @@ impl Ran {
 pub struct CpuSpent {
     pub elapsed: Duration,
     pub proxy: Duration,
-    /// Of that, the proxy's busiest thread: the one that moves the bytes.
+    /// Of that, the proxy's busiest thread, in each slice another one perhaps: the one that moves the bytes.
     pub busiest: Duration,
     pub load: Duration,
     /// How long, at least, the proxy's busiest thread and the load were kept from their cores by somebody else: what
@@ -78,10 +78,10 @@ pub struct CpuSpent {
 const TICK_NS: u64 = 10_000_000;
 
 impl CpuReading {
-    /// Reads the process, its children and theirs; and this thread, which is the load.
-    pub fn take(pid: u32) -> Result<CpuReading, Failure> {
+    /// Reads these processes; and this thread, which is the load.
+    pub fn take(pids: &[u32]) -> Result<CpuReading, Failure> {
         let (mut threads, mut ticks) = (HashMap::new(), Ticks::default());
-        for pid in family(pid)? {
+        for &pid in pids {
             let process = process_ticks(pid)?;
             ticks.user += process.user;
             ticks.kernel += process.kernel;

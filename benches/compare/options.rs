@@ -132,7 +132,7 @@ impl Options {
             }
             "rounds" => self.rounds = number::<usize>(parser, name)?.max(1),
             "seconds" => self.scale.steady = seconds(parser, name)?,
-            "slice" => self.scale.slice = seconds(parser, name)?,
+            "slice" => self.scale.slice = slice(seconds(parser, name)?)?,
             "idle" => self.scale.idle_sessions = number::<usize>(parser, name)?.max(10),
             "workloads" => self.workloads = workloads(&text(parser, name)?)?,
             "only" => self.kinds = kinds(&text(parser, name)?)?,
@@ -188,6 +188,14 @@ fn seconds(parser: &mut lexopt::Parser, name: &str) -> Result<Duration, Failure>
     } else {
         Err(Failure::new(format!("--{name} {seconds}: between 0.1 and 600")))
     }
+}
+
+/// A proxy rests while all others work, and none may find its sessions too idle.
+fn slice(slice: Duration) -> Result<Duration, Failure> {
+    const MOST: Duration = Duration::from_secs(3);
+    let failure =
+        || Failure::new(format!("--slice: {} s at most, since proxies close idle sessions", MOST.as_secs()));
+    (slice <= MOST).then_some(slice).ok_or_else(failure)
 }
 
 /// Those whose name is given, or begins with what is given and a dash.

@@ -111,7 +111,7 @@ impl Run<'_> {
         }
     }
 
-    /// Slices of these proxies, in turn and in the opposite one, so that none always follows the same one.
+    /// Slices of these proxies in turn, each time with the next one first.
     fn measure(&mut self, workload: Workload, places: &[usize], label: &str, scale: Scale) {
         let setup = self.setup.clone();
         let begin = |place: &usize| (*place, workload.begin(&self.peers[*place], &setup, scale));
@@ -124,7 +124,7 @@ impl Run<'_> {
                     *measurement = Err(failure);
                 }
             }
-            at_work.reverse();
+            at_work.rotate_left(1);
         }
         at_work.sort_by_key(|(place, _)| places.iter().position(|next| next == place));
         for (place, measurement) in at_work {

@@ -196,7 +196,10 @@ fn console() -> health::Console {
 fn spin(global: &Global, places: &[Place]) -> Spinning {
     let (tune, workers) = (&global.tune, places.len());
     let own: BTreeSet<u16> = places.iter().flat_map(|place| place.cpus.iter().copied()).collect();
-    let shared = own.len() < workers;
+    let alone: Vec<u16> =
+        places.iter().filter_map(|place| <[u16; 1]>::try_from(&place.cpus[..]).ok()).flatten().collect();
+    let same = alone.len() > alone.iter().collect::<BTreeSet<_>>().len();
+    let shared = same || own.len() < workers;
     match tune.busy_spin {
         _ if tune.busy_polling => Spinning::Always,
         BusySpin::Us(0) => Spinning::Never,
@@ -294,6 +297,9 @@ mod tests {
         config.global.tune.busy_spin = BusySpin::Us(50);
         assert_eq!(spin(&config.global, &places(&[0, 1])), Spinning::For(Duration::from_micros(50)));
         assert_eq!(spin(&config.global, &places(&[0, 0])), Spinning::Never);
+        let mut uneven = places(&[0, 0, 1]);
+        uneven[2].cpus = vec![1, 2, 3];
+        assert_eq!(spin(&config.global, &uneven), Spinning::Never, "two of three on one CPU");
         config.global.tune.busy_spin = BusySpin::Us(0);
         assert_eq!(spin(&config.global, &places(&[0])), Spinning::Never);
         config.global.tune.busy_polling = true;

@@ -117,7 +117,7 @@ impl Gather {
 
     /// Whether readiness is collected, or it is being tried.
     pub(super) fn collects(&self) -> bool {
-        self.on && (self.moment_us > 0 || self.trial.is_some())
+        self.on && (self.moment_us > 0 || self.trial.as_ref().is_some_and(|trial| trial.tried.is_none()))
     }
 
     /// Takes note of an answer of the kernel.

@@ -210,7 +210,7 @@ impl Ring {
     pub fn end_turn(&mut self, now: Duration) {
         self.pipes.look(now.as_millis() as u64);
         self.gather.end_turn(self.moved.bytes, now);
-        self.spin.end_turn(self.moved.bytes, now);
+        self.spin.end_turn(self.moved.bytes, now, self.gather.collects());
     }
 
     /// When to call [`Ring::end_turn`] next, milliseconds; None: there is nothing to close.

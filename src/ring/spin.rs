@@ -40,7 +40,7 @@ const QUIET: Duration = Duration::from_millis(100);
 /// From a trial that changed nothing to the next, twice as long after each further one up to [`MOST_PATIENCE`].
 const PATIENCE: Duration = Duration::from_millis(100);
 const MOST_PATIENCE: Duration = Duration::from_secs(4);
-/// A look that took so much longer than it may was interrupted by somebody who needs the CPU.
+/// Whoever sees the clock jump so far while it does nothing else was interrupted by somebody who needs the CPU.
 const LATE: Duration = Duration::from_micros(100);
 /// A pause: nothing of what came before it says what comes now.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -79,18 +79,19 @@ impl Spin {
         self.skipped == 0
     }
 
-    /// A look of at most `budget` took so long.
-    fn ended(&mut self, found: bool, budget: Duration, took: Duration) {
-        let late = took.saturating_sub(budget);
-        if late > LATE {
-            self.trial.lost += late;
-        }
+    fn ended(&mut self, found: bool) {
         self.misses = if found { 0 } else { self.misses.saturating_add(1) };
     }
 
-    /// A turn that moved so many bytes ended; it began at `now`, on a clock that only goes on.
-    pub(super) fn end_turn(&mut self, moved: u64, now: Duration) {
-        if self.spinning == Spinning::WhenItPays {
+    /// A turn that moved so many bytes ended; it began at `now`, on a clock that only goes on. What a worker brings that
+    /// collects readiness says nothing here.
+    pub(super) fn end_turn(&mut self, moved: u64, now: Duration, collects: bool) {
+        if self.spinning != Spinning::WhenItPays {
+            return;
+        }
+        if collects {
+            (self.trial.since, self.trial.stage) = (None, Stage::Kept);
+        } else {
             self.trial.end_turn(moved, now, cpu::used_by_this_thread);
         }
     }
@@ -129,7 +130,7 @@ enum Stage {
 /// What came in a while.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    /// Bytes of a millisecond.
+    /// Bytes of a second.
     rate: u64,
     /// Nanoseconds of CPU for a MiB.
     cost: u64,
@@ -159,12 +160,17 @@ impl Trial {
 
     fn end_turn(&mut self, moved: u64, now: Duration, used: impl FnOnce() -> Duration) {
         self.bytes += moved;
-        let paused = now.saturating_sub(std::mem::replace(&mut self.before, now)) > PAUSE;
+        let gap = now.saturating_sub(std::mem::replace(&mut self.before, now));
         let Some((since, before)) = self.since else { return self.begin_sample(now, used()) };
         let elapsed = now.saturating_sub(since);
-        if paused || elapsed > QUIET {
+        if gap > PAUSE || elapsed > QUIET {
+            // Short pauses are a trait of the traffic: they are no reason to try again at once.
+            if self.pays || gap > QUIET {
+                (self.next, self.patience) = (now, PATIENCE);
+            } else if !matches!(self.stage, Stage::Kept) {
+                self.wait(now);
+            }
             (self.pays, self.stage) = (false, Stage::Kept);
-            (self.next, self.patience) = (now, PATIENCE);
             return self.begin_sample(now, used());
         }
         if self.waits < SAMPLE || elapsed < SAMPLE_TIME {
@@ -175,9 +181,8 @@ impl Trial {
         match self.disturbed {
             0 => {
                 let cpu = after.saturating_sub(before);
-                let bytes = self.bytes.max(1);
-                let rate = 1_000_000 * bytes / elapsed.as_nanos() as u64;
-                self.adapt(Sample { rate, cost: ((cpu.as_nanos() as u64) << 20) / bytes }, now);
+                let rate = 1_000_000_000 * self.bytes / elapsed.as_nanos() as u64;
+                self.adapt(Sample { rate, cost: ((cpu.as_nanos() as u64) << 20) / self.bytes.max(1) }, now);
             }
             // Nothing can be seen: once more.
             1 => {}
@@ -212,9 +217,16 @@ impl Trial {
         } else {
             around.into_iter().all(|slept| other.pays_against(slept))
         };
-        self.patience = if pays == self.pays { (2 * self.patience).min(MOST_PATIENCE) } else { PATIENCE };
+        if pays != self.pays {
+            self.patience = PATIENCE;
+        }
         self.pays = pays;
+        self.wait(now);
+    }
+
+    fn wait(&mut self, now: Duration) {
         self.next = now + self.patience;
+        self.patience = (2 * self.patience).min(MOST_PATIENCE);
     }
 }
 
@@ -222,7 +234,7 @@ impl Sample {
     /// Whether a byte costs no more, or at most by as much as more bytes came; three per cent are needed to see it.
     fn pays_against(self, slept: Sample) -> bool {
         let spun = u128::from(self.cost) * u128::from(slept.rate);
-        100 * spun <= 97 * u128::from(slept.cost) * u128::from(self.rate)
+        slept.rate > 0 && 100 * spun <= 97 * u128::from(slept.cost) * u128::from(self.rate)
     }
 }
 
@@ -246,21 +258,27 @@ impl Ring {
             return Ok(Spun::Nothing(timeout));
         };
         let began = Instant::now();
+        let mut idle_at = None;
         loop {
             if !self.uring.completion().is_empty() {
-                self.spin.ended(true, budget, began.elapsed());
+                self.spin.ended(true);
                 return Ok(Spun::Found);
+            }
+            let elapsed = began.elapsed();
+            let gap = idle_at.map_or(Duration::ZERO, |idle_at| elapsed - idle_at);
+            if gap > LATE {
+                self.spin.trial.lost += gap;
             }
             // The kernel says in shared memory that there is something to do.
             let queue = self.uring.submission();
-            if !queue.is_empty() || queue.taskrun() || queue.cq_overflow() {
-                drop(queue);
+            let busy = !queue.is_empty() || queue.taskrun() || queue.cq_overflow();
+            drop(queue);
+            if busy {
                 self.enter()?;
-                continue;
             }
-            let elapsed = began.elapsed();
-            if elapsed >= budget {
-                self.spin.ended(false, budget, elapsed);
+            idle_at = (!busy).then_some(elapsed);
+            if elapsed >= budget && self.uring.completion().is_empty() {
+                self.spin.ended(false);
                 return Ok(Spun::Nothing(timeout.map(|timeout| timeout.saturating_sub(elapsed))));
             }
             std::hint::spin_loop();
@@ -308,17 +326,17 @@ mod tests {
     #[test]
     fn in_vain_it_spins_seldom_and_one_find_makes_it_spin_again() {
         let mut spin = Spin::new(Spinning::For(BUDGET));
-        (0..MISSES).for_each(|_| spin.ended(false, BUDGET, BUDGET));
+        (0..MISSES).for_each(|_| spin.ended(false));
         let spun = (0..2 * PROBE).filter(|_| next(&mut spin, None).is_some()).count();
         assert_eq!(spun, 2);
-        spin.ended(true, BUDGET, BUDGET);
+        spin.ended(true);
         assert_eq!(next(&mut spin, None), Some(BUDGET));
     }
 
     #[test]
     fn busy_polling_never_sleeps() {
         let mut spin = Spin::new(Spinning::Always);
-        (0..=MISSES).for_each(|_| spin.ended(false, BUDGET, BUDGET));
+        (0..=MISSES).for_each(|_| spin.ended(false));
         assert_eq!(next(&mut spin, None), Some(Duration::MAX));
     }
 
@@ -363,7 +381,34 @@ mod tests {
     #[test]
     fn lock_step_is_looked_for_and_a_rate_is_not() {
         assert!(work(&mut Trial::new(), SECOND, SECOND, lock_step) > 0.9);
-        assert!(work(&mut Trial::new(), SECOND, SECOND, at_a_rate) < 0.02);
+        assert!(work(&mut Trial::new(), SECOND, SECOND, at_a_rate) < 0.04);
+    }
+
+    /// Connections that come and go without a byte.
+    #[test]
+    fn where_no_bytes_move_nobody_looks() {
+        let empty = |spins| Wait { bytes: 0, ..lock_step(spins) };
+        assert!(work(&mut Trial::new(), SECOND, SECOND, empty) < 0.04);
+    }
+
+    /// Four hundred requests a second at random, with pauses of 12 ms between them.
+    #[test]
+    fn short_pauses_are_no_reason_to_try_again_at_once() {
+        let count = std::cell::Cell::new(0);
+        let sparse = |_| {
+            count.set((count.get() + 1) % 100);
+            Wait { us: if count.get() == 0 { 12_000 } else { 600 }, cpu_us: 20, bytes: 200, lost_us: 0 }
+        };
+        let mut trial = Trial::new();
+        work(&mut trial, SECOND, 10 * SECOND, sparse);
+        assert!(work(&mut trial, 11 * SECOND, 10 * SECOND, sparse) < 0.05);
+    }
+
+    #[test]
+    fn a_worker_that_collects_readiness_sleeps() {
+        let mut spin = Spin::new(Spinning::WhenItPays);
+        spin.trial.pays = true;
+        assert_eq!((spin.next(None, false), spin.next(None, true)), (Some(LOOK), None));
     }
 
     #[test]

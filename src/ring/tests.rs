@@ -96,6 +96,25 @@ fn mail_is_seen_after_its_watch_has_ended() {
     assert!(mail(&mut ring));
 }
 
+/// It never sleeps, so only the kernel's flag in the ring says that the byte has come.
+#[test]
+fn a_ring_that_spins_sees_what_comes_meanwhile() {
+    let mut ring = ring_that_spins(Spinning::Always);
+    let (client, mut peer) = pair();
+    ring.open(0, client);
+    submit(&mut ring, Op::Fill(Direction::ToServer));
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(20));
+        peer.write_all(b"query").expect("the peer speaks late");
+        peer
+    });
+    let before = sleeps();
+    ring.wait(Some(Duration::from_secs(5))).expect("the ring waits");
+    assert_eq!(answer(&mut ring, Completion::Filled(Direction::ToServer)), Ok(5));
+    assert_eq!(sleeps(), before);
+    late.join().expect("the peer");
+}
+
 #[test]
 fn a_glance_of_the_slots_former_session_is_forgotten() {
     let mut ring = ring();

@@ -5,24 +5,35 @@ use std::time::{Duration, Instant};
 /// A Poisson process, the same in every run.
 pub struct Arrivals {
     mean_s: f64,
-    next: Instant,
+    /// None: at rest.
+    next: Option<Instant>,
     random: u64,
 }
 
 impl Arrivals {
-    /// So many a second, from `now` on.
-    pub fn new(per_second: f64, now: Instant) -> Arrivals {
-        Arrivals { mean_s: 1.0 / per_second, next: now, random: 0x9e37_79b9_7f4a_7c15 }
+    /// So many a second; at rest.
+    pub fn new(per_second: f64) -> Arrivals {
+        Arrivals { mean_s: 1.0 / per_second, next: None, random: 0x9e37_79b9_7f4a_7c15 }
+    }
+
+    /// Goes on from `now`.
+    pub fn resume(&mut self, now: Instant) {
+        self.next = Some(now);
+    }
+
+    pub fn rest(&mut self) {
+        self.next = None;
+    }
+
+    pub fn is_at_rest(&self) -> bool {
+        self.next.is_none()
     }
 
     /// The next arrival, when it is not later than `now`.
     pub fn due(&mut self, now: Instant) -> Option<Instant> {
-        let due = self.next;
-        if due > now {
-            return None;
-        }
+        let due = self.next.filter(|due| *due <= now)?;
         let gap = -self.uniform().ln() * self.mean_s;
-        self.next += Duration::from_secs_f64(gap);
+        self.next = Some(due + Duration::from_secs_f64(gap));
         Some(due)
     }
 

@@ -37,7 +37,10 @@ impl Shape {
 
     /// What follows the message in its answer.
     pub fn rest(self) -> Vec<u8> {
-        bytes().into_iter().cycle().take(self.answer - self.request).collect()
+        match self.answer - self.request {
+            0 => Vec::new(),
+            rest => bytes().into_iter().cycle().take(rest).collect(),
+        }
     }
 }
 

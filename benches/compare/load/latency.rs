@@ -1,21 +1,60 @@
-//! Latency histograms: nanoseconds, three significant digits, up to a minute.
+//! What clients completed and how long it took them, counted while it is asked for: latency in nanoseconds, three
+//! significant digits, up to a minute.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
 const HIGHEST_NS: u64 = 60_000_000_000;
 
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(100, HIGHEST_NS, 3).expect("the bounds are constants that hdrhistogram allows")
+/// One kind of request, in all slices of a measurement.
+pub struct Tally {
+    /// What begins, or is due, in this time counts, whenever its answer comes.
+    from: Option<Instant>,
+    until: Option<Instant>,
+    completed: u64,
+    latency: Histogram<u64>,
 }
 
-pub fn record(histogram: &mut Histogram<u64>, latency: Duration) {
-    let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(HIGHEST_NS);
-    histogram.saturating_record(nanoseconds);
-}
+impl Tally {
+    /// Counts nothing yet.
+    pub fn new() -> Tally {
+        let latency = Histogram::new_with_bounds(100, HIGHEST_NS, 3)
+            .expect("the bounds are constants that hdrhistogram allows");
+        Tally { from: None, until: None, completed: 0, latency }
+    }
 
-/// A quantile in microseconds.
-pub fn quantile_us(histogram: &Histogram<u64>, quantile: f64) -> f64 {
-    histogram.value_at_quantile(quantile) as f64 / 1000.0
+    /// Whether what completes, and what begins, from now on counts.
+    pub fn count(&mut self, counting: bool) {
+        if counting {
+            (self.from, self.until) = (Some(Instant::now()), None);
+        } else {
+            self.until = Some(Instant::now());
+        }
+    }
+
+    /// Something was completed.
+    pub fn complete(&mut self) {
+        self.completed += u64::from(self.from.is_some() && self.until.is_none());
+    }
+
+    /// What began, or was due, at `begun` has its answer.
+    pub fn answer(&mut self, begun: Instant) {
+        let counts =
+            self.from.is_some_and(|from| begun >= from) && self.until.is_none_or(|until| begun < until);
+        if counts {
+            let nanoseconds = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(HIGHEST_NS);
+            self.latency.saturating_record(nanoseconds);
+        }
+    }
+
+    /// How many were completed.
+    pub fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    /// A quantile of the latencies in microseconds.
+    pub fn quantile_us(&self, quantile: f64) -> f64 {
+        self.latency.value_at_quantile(quantile) as f64 / 1000.0
+    }
 }

@@ -3,7 +3,7 @@
 
 mod arrivals;
 pub mod content;
-pub mod latency;
+mod latency;
 mod pace;
 mod poll;
 pub mod server;
@@ -93,10 +93,10 @@ impl Load {
         self.server.pace(bytes_per_second, &self.poll)
     }
 
-    /// Whether what clients complete from now on counts.
+    /// Whether what clients complete, and what they begin, from now on counts.
     pub fn count(&mut self, counting: bool) {
-        self.trips.count(counting);
-        self.visits.count(counting);
+        self.trips.tally.count(counting);
+        self.visits.tally.count(counting);
     }
 
     /// Works for a fixed time.

@@ -5,14 +5,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 use std::time::Instant;
 
-use hdrhistogram::Histogram;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::arrivals::Arrivals;
 use super::content::Shape;
-use super::latency;
+use super::latency::Tally;
 use super::poll::{Poll, Tag};
 use super::socket::{Moved, Sources, moved};
 use crate::failure::{Attempt, Failure};
@@ -42,10 +41,7 @@ pub struct Trips {
     /// The connection that takes the next arrival.
     turn: usize,
     answered_once: usize,
-    /// What completes counts.
-    counting: bool,
-    completed: u64,
-    latency: Histogram<u64>,
+    pub tally: Tally,
 }
 
 impl Trips {
@@ -59,9 +55,7 @@ impl Trips {
             arrivals: None,
             turn: 0,
             answered_once: 0,
-            counting: false,
-            completed: 0,
-            latency: latency::histogram(),
+            tally: Tally::new(),
         }
     }
 
@@ -91,21 +85,6 @@ impl Trips {
         self.waiting
     }
 
-    /// Whether what completes from now on counts.
-    pub fn count(&mut self, counting: bool) {
-        self.counting = counting;
-    }
-
-    /// Trips completed while they counted.
-    pub fn completed(&self) -> u64 {
-        self.completed
-    }
-
-    /// Nanoseconds of each of them.
-    pub fn latency(&self) -> &Histogram<u64> {
-        &self.latency
-    }
-
     /// Starts a trip on every connection, and the next whenever one completes.
     pub fn run(&mut self) -> Result<(), Failure> {
         self.running = true;
@@ -118,7 +97,7 @@ impl Trips {
 
     /// Starts so many trips a second, over the connections in turn, however long they take.
     pub fn run_at(&mut self, per_second: f64) {
-        self.arrivals = Some(Arrivals::new(per_second, Instant::now()));
+        self.arrivals.get_or_insert_with(|| Arrivals::new(per_second)).resume(Instant::now());
     }
 
     /// Sends what is due of an open loop. True: look again at once. The next may be due any moment, and the load's own
@@ -134,14 +113,13 @@ impl Trips {
                 self.send(index, due)?;
             }
         }
-        Ok(self.running || self.arrivals.is_some())
+        Ok(self.running || self.arrivals.as_ref().is_some_and(|arrivals| !arrivals.is_at_rest()))
     }
 
-    /// Starts no further trip.
+    /// Starts no further trip but those that were due.
     pub fn pause(&mut self) {
         self.running = false;
-        self.arrivals = None;
-        self.trips.iter_mut().for_each(|trip| trip.due.clear());
+        self.arrivals.iter_mut().for_each(Arrivals::rest);
     }
 
     /// Closes every connection.
@@ -164,10 +142,8 @@ impl Trips {
         trip.waiting = false;
         self.waiting -= 1;
         self.answered_once += usize::from(trip.number == 1);
-        if self.counting {
-            self.completed += 1;
-            latency::record(&mut self.latency, now.duration_since(trip.sent_at));
-        }
+        self.tally.complete();
+        self.tally.answer(trip.sent_at);
         match trip.due.pop_front().or(self.running.then_some(now)) {
             Some(due) => self.send(index, due),
             None => Ok(()),

@@ -3,12 +3,11 @@
 use std::net::SocketAddrV4;
 use std::time::Instant;
 
-use hdrhistogram::Histogram;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
-use super::latency;
+use super::latency::Tally;
 use super::poll::{Poll, Tag};
 use super::socket::{Moved, Sources, moved};
 use crate::failure::{Attempt, Failure};
@@ -35,10 +34,7 @@ pub struct Visits {
     request: Vec<u8>,
     visits: Vec<Option<Visit>>,
     running: bool,
-    /// What completes counts.
-    counting: bool,
-    completed: u64,
-    latency: Histogram<u64>,
+    pub tally: Tally,
     scratch: Vec<u8>,
 }
 
@@ -51,9 +47,7 @@ impl Visits {
             request: (0..size).map(|offset| (offset * 31) as u8).collect(),
             visits: Vec::new(),
             running: false,
-            counting: false,
-            completed: 0,
-            latency: latency::histogram(),
+            tally: Tally::new(),
             scratch: vec![0; size + 1],
         }
     }
@@ -80,21 +74,6 @@ impl Visits {
     /// Connections that have not ended.
     pub fn live(&self) -> usize {
         self.visits.iter().flatten().count()
-    }
-
-    /// Whether what completes from now on counts.
-    pub fn count(&mut self, counting: bool) {
-        self.counting = counting;
-    }
-
-    /// Whole visits while they counted.
-    pub fn completed(&self) -> u64 {
-        self.completed
-    }
-
-    /// Nanoseconds from connect to the whole last reply, of those whose reply came meanwhile.
-    pub fn latency(&self) -> &Histogram<u64> {
-        &self.latency
     }
 
     fn begin(&mut self, index: usize, sources: &mut Sources, poll: &Poll) -> Result<(), Failure> {
@@ -125,9 +104,7 @@ impl Visits {
                 Moved::Later => return Ok(()),
                 Moved::End => break,
                 Moved::Bytes(_) if before == Stage::Asked && visit.stage == Stage::Finishing => {
-                    if self.counting {
-                        latency::record(&mut self.latency, visit.began.elapsed());
-                    }
+                    self.tally.answer(visit.began);
                     if !ended {
                         return Ok(()); // The proxy's end raises the next event.
                     }
@@ -135,7 +112,7 @@ impl Visits {
                 Moved::Bytes(_) => {}
             }
         }
-        self.completed += u64::from(self.counting);
+        self.tally.complete();
         self.visits[index] = None;
         if self.running { self.begin(index, sources, poll) } else { Ok(()) }
     }

@@ -19,7 +19,7 @@ pub fn begin(stage: &mut Stage) -> Result<(), Failure> {
 pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
     let mut values = trips::speed(stage).to_vec();
     values.push((Metric::Gbps, gbit_per_s(stage)));
-    values.extend(overhead(&stage.spent, stage.load.trips.completed() as f64));
+    values.extend(overhead(&stage.spent, stage.load.trips.tally.completed() as f64));
     stage.load.trips.close();
     stage.finish_sinks()?;
     Ok(values.into())

@@ -204,8 +204,7 @@ impl Workload {
             | Workload::Fetch { connections }
             | Workload::Rate { connections, .. } => stage.connect_trips(connections),
             Workload::Mixed => mixed::begin(stage),
-            Workload::Storm => storm::once(&mut stage.load, stage.proxy.echo),
-            Workload::Short | Workload::Session | Workload::Idle { .. } => Ok(()),
+            Workload::Storm | Workload::Short | Workload::Session | Workload::Idle { .. } => Ok(()),
         }
     }
 
@@ -266,8 +265,9 @@ impl Measurement {
         self.stage.explained(worked)
     }
 
-    /// Verifies and ends it.
+    /// Verifies and ends it. What is not steady does all its work here.
     pub fn end(mut self) -> Result<Sample, Failure> {
+        self.stage.proxy.stir(!self.workload.is_steady());
         let finished = self.workload.finish(&mut self.stage);
         let mut sample = self.stage.explained(finished)?;
         if self.stage.setup.logs {

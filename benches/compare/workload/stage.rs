@@ -44,15 +44,16 @@ impl Stage {
         &mut self,
         work: impl FnOnce(&mut Load) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let pid = self.proxy.pid();
+        // Found before anything is measured: it takes longer than a reading.
+        let pids = family(self.proxy.pid())?;
         let Setup { cores, look, folder, .. } = &self.setup;
-        let watch = look.map(|look| Watch::begin(look, &family(pid)?, *cores, folder)).transpose()?;
-        let (before, bytes) = (CpuReading::take(pid)?, self.load.sinks.received());
+        let watch = look.map(|look| Watch::begin(look, &pids, *cores, folder)).transpose()?;
+        let (before, bytes) = (CpuReading::take(&pids)?, self.load.sinks.received());
         self.load.count(true);
         work(&mut self.load)?;
         self.load.count(false);
         self.bytes += self.load.sinks.received() - bytes;
-        let mut spent = CpuReading::take(pid)?.since(&before);
+        let mut spent = CpuReading::take(&pids)?.since(&before);
         match watch.map(Watch::end).transpose()? {
             Some(Seen::Calls(count)) => spent.syscalls = Some(count),
             Some(Seen::Functions(functions, account)) => {

@@ -10,9 +10,10 @@ use crate::load::Load;
 
 pub const CLIENTS: usize = 1000;
 
-/// Whole storms, for so long at least.
+/// Whole storms, for so long at least, after one that does not count.
 pub fn slice(stage: &mut Stage, time: Duration) -> Result<(), Failure> {
     let entry = stage.proxy.echo;
+    once(&mut stage.load, entry)?;
     stage.between_readings(|load| {
         let began = Instant::now();
         while began.elapsed() < time {
@@ -22,8 +23,7 @@ pub fn slice(stage: &mut Stage, time: Duration) -> Result<(), Failure> {
     })
 }
 
-/// One of them.
-pub fn once(load: &mut Load, entry: SocketAddrV4) -> Result<(), Failure> {
+fn once(load: &mut Load, entry: SocketAddrV4) -> Result<(), Failure> {
     load.run_visits(CLIENTS, 1, entry)?;
     load.visits.pause();
     load.run_until("a storm's last connections", LIMIT, |load| load.visits.live() == 0)

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::stage::Stage;
 use super::{Sample, cpu_us_each, overhead, rate};
 use crate::failure::Failure;
-use crate::load::latency::quantile_us;
 use crate::report::metric::Metric;
 
 pub fn slice(stage: &mut Stage, time: Duration, per_second: Option<u32>) -> Result<(), Failure> {
@@ -19,7 +18,7 @@ pub fn slice(stage: &mut Stage, time: Duration, per_second: Option<u32>) -> Resu
 }
 
 pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
-    let completed = stage.load.trips.completed();
+    let completed = stage.load.trips.tally.completed();
     let mut values = vec![(Metric::CpuPerTrip, cpu_us_each(&stage.spent, completed)?)];
     values.extend(speed(stage));
     values.extend(overhead(&stage.spent, completed as f64));
@@ -29,11 +28,11 @@ pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
 
 /// Rate and latencies.
 pub fn speed(stage: &Stage) -> [(Metric, f64); 4] {
-    let trips = &stage.load.trips;
+    let tally = &stage.load.trips.tally;
     [
-        (Metric::TripRate, rate(&stage.spent, trips.completed())),
-        (Metric::P50, quantile_us(trips.latency(), 0.5)),
-        (Metric::P99, quantile_us(trips.latency(), 0.99)),
-        (Metric::P999, quantile_us(trips.latency(), 0.999)),
+        (Metric::TripRate, rate(&stage.spent, tally.completed())),
+        (Metric::P50, tally.quantile_us(0.5)),
+        (Metric::P99, tally.quantile_us(0.99)),
+        (Metric::P999, tally.quantile_us(0.999)),
     ]
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::stage::Stage;
 use super::{LIMIT, Sample, cpu_us_each, overhead, rate};
 use crate::failure::Failure;
-use crate::load::latency::quantile_us;
 use crate::report::metric::Metric;
 
 /// Round trips of a short query over HiveServer2: it is opened, executed, polled, its rows are fetched, it is closed.
@@ -21,14 +20,14 @@ pub fn slice(stage: &mut Stage, time: Duration, trips: u32) -> Result<(), Failur
 
 /// Cost, rate and latencies.
 pub fn summary(stage: &mut Stage) -> Result<Sample, Failure> {
-    let (visits, spent) = (&stage.load.visits, &stage.spent);
+    let (tally, spent) = (&stage.load.visits.tally, &stage.spent);
     let mut values = vec![
-        (Metric::CpuPerConnection, cpu_us_each(spent, visits.completed())?),
-        (Metric::ConnectionRate, rate(spent, visits.completed())),
-        (Metric::P50, quantile_us(visits.latency(), 0.5)),
-        (Metric::P99, quantile_us(visits.latency(), 0.99)),
-        (Metric::P999, quantile_us(visits.latency(), 0.999)),
+        (Metric::CpuPerConnection, cpu_us_each(spent, tally.completed())?),
+        (Metric::ConnectionRate, rate(spent, tally.completed())),
+        (Metric::P50, tally.quantile_us(0.5)),
+        (Metric::P99, tally.quantile_us(0.99)),
+        (Metric::P999, tally.quantile_us(0.999)),
     ];
-    values.extend(overhead(spent, visits.completed() as f64));
+    values.extend(overhead(spent, tally.completed() as f64));
     Ok(values.into())
 }

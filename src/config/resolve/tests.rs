@@ -142,6 +142,17 @@ fn cpu_maps_and_limits_reach_the_model() {
 }
 
 #[test]
+fn a_busy_spin_is_told_or_found_out() {
+    let tuned = |line: &str| {
+        config(&format!("global\n {line}\nlisten a\n bind :1\n server s 10.0.0.1:2")).global.tune
+    };
+    assert_eq!(tuned("nbthread 1").busy_spin, BusySpin::WhenItPays);
+    assert_eq!(tuned("tune.busy-spin 0").busy_spin, BusySpin::Us(0));
+    assert_eq!(tuned("tune.busy-spin 50").busy_spin, BusySpin::Us(50));
+    assert_eq!(tuned("tune.busy-spin 50\n tune.busy-spin auto").busy_spin, BusySpin::WhenItPays);
+}
+
+#[test]
 fn of_two_lines_the_one_that_haproxy_keeps_counts() {
     let text = "global\n maxconn 7\n chroot /a\n uid 0\n maxpipes 0\n log-tag a\n nbthread 1\n\
                 global\n maxconn 8\n chroot /b\n uid 5\n uid 6\n maxpipes 9\n log-tag b\n nbthread 2";
