@@ -58,9 +58,12 @@ pub fn port(socket: impl AsFd) -> Result<u16, Errno> {
     SocketAddrV4::try_from(address).map(|address| address.port())
 }
 
-/// A port that was free a moment ago, for a proxy that cannot be asked which one it took.
-pub fn free_port() -> Result<u16, Errno> {
-    port(listen(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?)
+/// Two ports that were free a moment ago, for a proxy that cannot be asked which ones it took. Both are held until both are
+/// found: one that is free again may be found twice.
+pub fn free_ports() -> Result<[u16; 2], Errno> {
+    let hold = || listen(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+    let held = [hold()?, hold()?];
+    Ok([port(&held[0])?, port(&held[1])?])
 }
 
 /// A UDP socket on a port of the kernel's choice.

@@ -18,7 +18,7 @@ use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
 use crate::load::Load;
 use crate::load::server::Role;
-use crate::load::socket::free_port;
+use crate::load::socket::free_ports;
 use crate::perf::Look;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -210,12 +210,12 @@ impl Peer {
 
     /// Writes the configuration, starts the proxy on its core and waits until it listens.
     pub fn start(&self, setup: &Setup, load: &Load) -> Result<Running, Failure> {
-        let route = |name, role| -> Result<Route, Failure> {
-            let port = free_port().attempting("choosing a port")?;
+        let [echo, bulk] = free_ports().attempting("choosing ports")?;
+        let route = |name, role, port| -> Result<Route, Failure> {
             let entry = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
             Ok(Route { name, entry, servers: load.server.addresses(role)? })
         };
-        let routes = [route("echo", Role::Echo)?, route("bulk", Role::Source)?];
+        let routes = [route("echo", Role::Echo, echo)?, route("bulk", Role::Source, bulk)?];
         let folder = setup.folder.join(self.kind.name());
         std::fs::create_dir_all(&folder).attempting(format!("creating {}", folder.display()))?;
         let arguments = self.write_config(&routes, setup, &folder, load)?;
