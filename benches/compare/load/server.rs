@@ -52,6 +52,7 @@ pub struct Server {
     served: Slab<Served>,
     ready: VecDeque<u32>,
     sent: Vec<u64>,
+    resting: bool,
     finished: bool,
     content: OwnedFd,
     scratch: Vec<u8>,
@@ -69,6 +70,7 @@ impl Server {
             served: Slab::new(),
             ready: VecDeque::new(),
             sent: Vec::new(),
+            resting: false,
             finished: false,
             content: content::file()?,
             scratch: vec![0; 64 << 10],
@@ -182,7 +184,7 @@ impl Server {
 
     /// Sends on every stream that has room: one chunk each, or what the pace allows. True: there is more to send at once.
     pub fn pump(&mut self) -> Result<bool, Failure> {
-        if self.ready.is_empty() {
+        if self.ready.is_empty() || self.resting {
             return Ok(false);
         }
         if let Some(pace) = &mut self.pace {
@@ -224,6 +226,11 @@ impl Server {
             Ok(Moved::End) => Err(Failure::new("backend: sendfile moved nothing")),
             Err(errno) => Err(Failure::new(format!("backend: the proxy broke a bulk stream: {errno}"))),
         }
+    }
+
+    /// Whether no stream sends from now on.
+    pub fn rest(&mut self, resting: bool) {
+        self.resting = resting;
     }
 
     /// Ends every stream after the bytes already handed to the kernel.

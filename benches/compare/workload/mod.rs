@@ -211,7 +211,7 @@ impl Workload {
     /// A slice of it, which ends at rest.
     fn work(self, stage: &mut Stage, time: Duration) -> Result<(), Failure> {
         match self {
-            Workload::Bulk { .. } | Workload::Paced { .. } => stage.slice(time),
+            Workload::Bulk { .. } | Workload::Paced { .. } => stage.slice_of_sinks(time),
             Workload::Trips { .. } | Workload::Batch { .. } | Workload::Fetch { .. } | Workload::Mixed => {
                 trips::slice(stage, time, None)
             }
