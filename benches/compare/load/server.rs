@@ -260,12 +260,8 @@ impl Work {
 /// Returns what arrived; false when the peer has finished and everything is returned.
 fn echo(socket: &OwnedFd, unsent: &mut Vec<u8>, scratch: &mut [u8], ended: bool) -> Result<bool, Errno> {
     loop {
-        if !unsent.is_empty() {
-            match moved(send(socket, unsent, SendFlags::NOSIGNAL))? {
-                Moved::Bytes(bytes) => drop(unsent.drain(..bytes)),
-                Moved::Later | Moved::End => return Ok(true),
-            }
-            continue;
+        if !flush(socket, unsent)? {
+            return Ok(true);
         }
         let received = match moved(recv(socket, &mut *scratch, RecvFlags::empty()).map(|(_, length)| length))?
         {
@@ -294,12 +290,8 @@ fn answer(
     rest: &[u8],
 ) -> Result<bool, Errno> {
     loop {
-        if !unsent.is_empty() {
-            match moved(send(socket, unsent, SendFlags::NOSIGNAL))? {
-                Moved::Bytes(bytes) => drop(unsent.drain(..bytes)),
-                Moved::Later | Moved::End => return Ok(true),
-            }
-            continue;
+        if !flush(socket, unsent)? {
+            return Ok(true);
         }
         let wanted = scratch.len() - message.len();
         let room = &mut scratch[..wanted];
@@ -313,6 +305,17 @@ fn answer(
             unsent.extend_from_slice(rest);
         }
     }
+}
+
+/// Sends what could not be sent before; false when there is no room for all of it.
+fn flush(socket: &OwnedFd, unsent: &mut Vec<u8>) -> Result<bool, Errno> {
+    while !unsent.is_empty() {
+        match moved(send(socket, unsent, SendFlags::NOSIGNAL))? {
+            Moved::Bytes(bytes) => drop(unsent.drain(..bytes)),
+            Moved::Later | Moved::End => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// Collects the eight bytes that name a stream.
