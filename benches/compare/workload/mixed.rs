@@ -7,12 +7,12 @@ use crate::failure::Failure;
 use crate::report::metric::Metric;
 
 const CONNECTIONS: usize = 64;
-/// 8 Gbit/s.
-const BYTES_PER_SECOND: f64 = 1e9;
 
-pub fn begin(stage: &mut Stage) -> Result<(), Failure> {
-    stage.load.pace(BYTES_PER_SECOND)?;
-    stage.connect_sinks(1)?;
+pub fn begin(stage: &mut Stage, streams: usize, bytes_per_second: Option<f64>) -> Result<(), Failure> {
+    if let Some(bytes_per_second) = bytes_per_second {
+        stage.load.pace(bytes_per_second)?;
+    }
+    stage.connect_sinks(streams)?;
     stage.connect_trips(CONNECTIONS)
 }
 

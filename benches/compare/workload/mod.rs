@@ -28,7 +28,7 @@ const BATCH: usize = 64 << 10;
 /// Every wait for the proxy to do something ends here.
 const LIMIT: Duration = Duration::from_secs(15);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Workload {
     /// As much as goes through.
     Bulk {
@@ -65,8 +65,13 @@ pub enum Workload {
         /// None: as many as the options say.
         sessions: Option<usize>,
     },
-    /// A bulk stream of 8 Gbit/s beside 64 connections with round trips.
-    Mixed,
+    /// Downloads beside 64 connections with round trips.
+    Mixed {
+        name: &'static str,
+        streams: usize,
+        /// All of them together; None: as fast as they go.
+        bytes_per_second: Option<f64>,
+    },
 }
 
 /// How long and how much.
@@ -109,7 +114,9 @@ impl Workload {
         let rates = [("rate-10k", 10_000), ("rate-20k", 20_000), ("rate-40k", 40_000), ("rate-60k", 60_000)];
         all.extend(rates.map(|(name, per_second)| Workload::Rate { name, connections: 64, per_second }));
         all.push(Workload::Rate { name: "poller", connections: 512, per_second: 5120 });
-        all.extend([Workload::Short, Workload::Session, Workload::Storm, Workload::Mixed]);
+        all.extend([Workload::Short, Workload::Session, Workload::Storm]);
+        all.push(Workload::Mixed { name: "mixed", streams: 1, bytes_per_second: Some(1e9) });
+        all.push(Workload::Mixed { name: "mixed-full", streams: 4, bytes_per_second: None });
         all.push(Workload::Idle { name: "idle", sessions: None });
         all.push(Workload::Idle { name: "idle-100k", sessions: Some(100_000) });
         all
@@ -122,11 +129,12 @@ impl Workload {
             Workload::Trips { size, connections } => format!("trip-{size}-{connections}"),
             Workload::Batch { connections } => format!("batch-{connections}"),
             Workload::Fetch { connections } => format!("fetch-{connections}"),
-            Workload::Rate { name, .. } | Workload::Idle { name, .. } => name.to_owned(),
+            Workload::Rate { name, .. } | Workload::Idle { name, .. } | Workload::Mixed { name, .. } => {
+                name.to_owned()
+            }
             Workload::Short => "short".to_owned(),
             Workload::Session => "session".to_owned(),
             Workload::Storm => "storm".to_owned(),
-            Workload::Mixed => "mixed".to_owned(),
         }
     }
 
@@ -160,7 +168,12 @@ impl Workload {
             Workload::Idle { sessions: Some(sessions), .. } => {
                 format!("{sessions} of them, where descriptors allow it")
             }
-            Workload::Mixed => "one download of 8 Gbit/s beside 200 B trips on 64".to_owned(),
+            Workload::Mixed { streams, bytes_per_second: Some(bytes), .. } => {
+                format!("{streams} download(s) of {} Gbit/s beside 200 B trips on 64", bytes * 8.0 / 1e9)
+            }
+            Workload::Mixed { streams, bytes_per_second: None, .. } => {
+                format!("{streams} download(s) as fast as they go beside 200 B trips on 64")
+            }
         }
     }
 
@@ -203,7 +216,9 @@ impl Workload {
             | Workload::Batch { connections }
             | Workload::Fetch { connections }
             | Workload::Rate { connections, .. } => stage.connect_trips(connections),
-            Workload::Mixed => mixed::begin(stage),
+            Workload::Mixed { streams, bytes_per_second, .. } => {
+                mixed::begin(stage, streams, bytes_per_second)
+            }
             Workload::Storm | Workload::Short | Workload::Session | Workload::Idle { .. } => Ok(()),
         }
     }
@@ -212,9 +227,10 @@ impl Workload {
     fn work(self, stage: &mut Stage, time: Duration) -> Result<(), Failure> {
         match self {
             Workload::Bulk { .. } | Workload::Paced { .. } => stage.slice_of_sinks(time),
-            Workload::Trips { .. } | Workload::Batch { .. } | Workload::Fetch { .. } | Workload::Mixed => {
-                trips::slice(stage, time, None)
-            }
+            Workload::Trips { .. }
+            | Workload::Batch { .. }
+            | Workload::Fetch { .. }
+            | Workload::Mixed { .. } => trips::slice(stage, time, None),
             Workload::Rate { per_second, .. } => trips::slice(stage, time, Some(per_second)),
             Workload::Short => visits::slice(stage, time, 1),
             Workload::Session => visits::slice(stage, time, visits::SESSION_TRIPS),
@@ -236,7 +252,7 @@ impl Workload {
                 let room = stage.setup.maxconn().saturating_sub(ROOM);
                 idle::measure(stage, sessions.unwrap_or(stage.scale.idle_sessions).min(room))
             }
-            Workload::Mixed => mixed::end(stage),
+            Workload::Mixed { .. } => mixed::end(stage),
         }
     }
 
