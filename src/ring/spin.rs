@@ -164,8 +164,8 @@ impl Trial {
         let Some((since, before)) = self.since else { return self.begin_sample(now, used()) };
         let elapsed = now.saturating_sub(since);
         if gap > PAUSE || elapsed > QUIET {
-            // Short pauses are a trait of the traffic: they are no reason to try again at once.
-            if self.pays || gap > QUIET {
+            // Pauses are a trait of the traffic: where looking did not pay they are no reason to try again at once.
+            if self.pays {
                 (self.next, self.patience) = (now, PATIENCE);
             } else if !matches!(self.stage, Stage::Kept) {
                 self.wait(now);
