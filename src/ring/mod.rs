@@ -14,11 +14,12 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use io_uring::types::Fd;
-use io_uring::{IoUring, cqueue, opcode, squeue};
+use io_uring::{IoUring, opcode, squeue};
 
 use crate::session::op::{Completion, Direction, Errno, Outcome, ServerId, Side};
 use crate::sys::socket::{Route, open_to};
 
+mod answers;
 mod buffers;
 mod bulk;
 pub mod cargo;
@@ -37,7 +38,7 @@ mod zero_copy;
 
 use buffers::Buffers;
 use gather::Gather;
-use lines::{Flags, Lines};
+use lines::Lines;
 pub use ops::Ops;
 use pipes::Pipes;
 use spin::Spin;
@@ -142,6 +143,8 @@ pub struct Ring {
     lines: Vec<Lines>,
     ready: VecDeque<Ready>,
     ready_budget: usize,
+    /// Messages that this turn has brought.
+    messages: usize,
     batch: Vec<(u64, i32, u32)>,
     batch_at: usize,
     starved: VecDeque<(u32, Direction)>,
@@ -180,6 +183,7 @@ impl Ring {
             lines: Vec::new(),
             ready: VecDeque::with_capacity(1024),
             ready_budget: 0,
+            messages: 0,
             batch: Vec::with_capacity(BATCH),
             batch_at: 0,
             starved: VecDeque::with_capacity(1024),
@@ -298,9 +302,7 @@ impl Ring {
             }
             other => other,
         }?;
-        self.collect();
-        self.looking = self.glances.len();
-        self.ready_budget = self.ready.len().max(BATCH);
+        self.begin_turn();
         Ok(())
     }
 
@@ -310,78 +312,6 @@ impl Ring {
         const EVENTS: u32 = 1;
         // SAFETY: no argument structure is passed, so none has to stay valid.
         unsafe { self.uring.submitter().enter::<libc::sigset_t>(waiting, 0, EVENTS, None) }.map(drop)
-    }
-
-    fn collect(&mut self) {
-        self.batch.clear();
-        self.batch_at = 0;
-        for entry in self.uring.completion().take(BATCH) {
-            self.batch.push((entry.user_data(), entry.result(), entry.flags()));
-        }
-    }
-
-    /// Takes every completion while a batch is under way: the queue must empty for the kernel to go on.
-    #[cold]
-    fn collect_more(&mut self) {
-        for entry in self.uring.completion() {
-            self.batch.push((entry.user_data(), entry.result(), entry.flags()));
-        }
-    }
-
-    /// The next event of this turn; None: wait again.
-    pub fn next_event(&mut self) -> Option<Event> {
-        loop {
-            if let Some(&(tag, result, flags)) = self.batch.get(self.batch_at) {
-                self.batch_at += 1;
-                if let Some(event) = self.on_kernel(tag, result, flags) {
-                    return Some(event);
-                }
-                continue;
-            }
-            self.end_glances();
-            self.ready_budget = self.ready_budget.checked_sub(1)?;
-            let Ready { slot, completion, outcome } = self.ready.pop_front()?;
-            return Some(Event::Completed { slot, completion, outcome });
-        }
-    }
-
-    fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {
-        let token = Token::unpack(tag)?;
-        self.gather.saw(token.kind);
-        match token.kind {
-            Kind::Accept => Some(listen::accepted(token.slot, result)),
-            Kind::HandOver => listen::handed_over(token.slot, result),
-            Kind::Sent => self.on_sent(token.slot, result),
-            Kind::Mail => Some(self.on_mail(flags)),
-            Kind::Wake => Some(Event::Woken),
-            Kind::SendZc => self.on_lent(token, result, flags),
-            Kind::Cancel => None,
-            Kind::Abort => {
-                self.abort_again(token);
-                None
-            }
-            _ => self.on_session(token, result, flags),
-        }
-    }
-
-    fn on_session(&mut self, token: Token, result: i32, flags: u32) -> Option<Event> {
-        let lines = &mut self.lines[token.slot as usize];
-        debug_assert_eq!(lines.generation, token.generation, "an answer outlived its session");
-        let side = token.side();
-        if !cqueue::more(flags) {
-            lines.pending[side.index()] -= 1;
-        }
-        let direction = token.direction();
-        let answer = match token.kind {
-            Kind::Receive => self.on_received(token.slot, direction, result, flags),
-            Kind::Send => self.on_sent_bytes(token.slot, direction, result),
-            Kind::Readable => self.on_readable(token.slot, direction, result),
-            Kind::Writable => self.on_writable(token.slot, direction, result),
-            _ => Some((Completion::Connected, outcome(result))),
-        };
-        self.settle_abort(token.slot, side);
-        let (completion, outcome) = answer?;
-        Some(Event::Completed { slot: token.slot, completion, outcome })
     }
 
     fn push(&mut self, entry: squeue::Entry) {
@@ -459,18 +389,6 @@ impl Ring {
                 open_to(route)
             }
             opened => opened,
-        }
-    }
-
-    /// Behind the kernel's answers of a wait, what a glance has seen is all it will see.
-    fn end_glances(&mut self) {
-        for (slot, generation) in self.glances.drain(..std::mem::take(&mut self.looking)) {
-            let lines = &mut self.lines[slot as usize];
-            let own = lines.generation == generation;
-            let line = lines.line_mut(Direction::ToServer);
-            if own && line.offset == 0 && line.flags.take(Flags::HOLD) {
-                self.ready.push_back(Ready { slot, completion: Completion::Held, outcome: Ok(0) });
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::lines::Flags;
 use super::token::{Kind, Token};
 use super::{Event, Ring, Settings, Spinning};
 use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
@@ -152,4 +153,26 @@ fn a_watch_hears_the_end_before_the_bytes_ahead_of_it_are_written() {
     assert_eq!(answer(&mut ring, Completion::Watched), Ok(0));
     submit(&mut ring, Op::Unwatch);
     assert_eq!(ring.held(0), b"query");
+}
+
+/// Bulk whose source and sink keep up has an answer ready again as soon as one was taken.
+#[test]
+fn bulk_leaves_a_turn_to_those_whose_messages_it_brought() {
+    let steps = |messages: usize| {
+        let mut ring = ring();
+        let (client, _peer) = pair();
+        ring.open(0, client);
+        ring.lines[0].line_mut(Direction::ToClient).flags.set(Flags::BULK);
+        let ready = |ring: &mut Ring| ring.answer(0, Completion::Filled(Direction::ToClient), Ok(1));
+        ready(&mut ring);
+        ring.wait(None).expect("there is an answer");
+        ring.messages = messages;
+        let mut steps = 0;
+        while ring.next_event().is_some() {
+            ready(&mut ring);
+            steps += 1;
+        }
+        steps
+    };
+    assert_eq!([0, 1, 64, 256].map(steps), [256, 8, 32, 128]);
 }
