@@ -52,7 +52,7 @@ impl Ring {
     }
 
     /// What an answer takes of the turn's budget. Bulk would go on while its source and its sink keep up, and those
-    /// whose messages came in the same turn would wait for it.
+    /// whose messages or connections came in the same turn would wait for it.
     fn price(&self, slot: u32, completion: Completion) -> usize {
         match completion {
             Completion::Filled(direction) | Completion::Drained(direction)
@@ -66,7 +66,7 @@ impl Ring {
 
     fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {
         let token = Token::unpack(tag)?;
-        self.gather.saw(token.kind);
+        self.messages += usize::from(self.gather.saw(token.kind));
         match token.kind {
             Kind::Accept => Some(listen::accepted(token.slot, result)),
             Kind::HandOver => listen::handed_over(token.slot, result),
@@ -92,10 +92,7 @@ impl Ring {
         }
         let direction = token.direction();
         let answer = match token.kind {
-            Kind::Receive => {
-                self.messages += 1;
-                self.on_received(token.slot, direction, result, flags)
-            }
+            Kind::Receive => self.on_received(token.slot, direction, result, flags),
             Kind::Send => self.on_sent_bytes(token.slot, direction, result),
             Kind::Readable => self.on_readable(token.slot, direction, result),
             Kind::Writable => self.on_writable(token.slot, direction, result),

@@ -143,7 +143,7 @@ pub struct Ring {
     lines: Vec<Lines>,
     ready: VecDeque<Ready>,
     ready_budget: usize,
-    /// Messages that this turn has brought.
+    /// Answers of this turn that are not about bulk.
     messages: usize,
     batch: Vec<(u64, i32, u32)>,
     batch_at: usize,
