@@ -186,18 +186,28 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
         "tune.send-zc" => {
             tune.send_zc = words.size(keyword, 0, KERNEL_BUFFER_MAX).filter(|bytes| *bytes > 0);
         }
-        "tune.busy-spin" => {
-            tune.busy_spin = match words.peek() {
-                Some("auto") => words.next().map_or(tune.busy_spin, |_| BusySpin::WhenItPays),
-                _ => words.integer(keyword, 0..=BUSY_SPIN_MAX_US).map_or(tune.busy_spin, BusySpin::Us),
-            };
-        }
+        "tune.busy-spin" => tune.busy_spin = busy_spin(keyword, words).unwrap_or(tune.busy_spin),
         "tune.rcvbuf.client" => tune.rcvbuf_client = kernel_buffer(keyword, words),
         "tune.rcvbuf.server" => tune.rcvbuf_server = kernel_buffer(keyword, words),
         "tune.sndbuf.client" => tune.sndbuf_client = kernel_buffer(keyword, words),
         "tune.sndbuf.server" => tune.sndbuf_server = kernel_buffer(keyword, words),
         other => unreachable!("'{other}' is honoured in the table but not read"),
     }
+}
+
+fn busy_spin(keyword: &str, words: &mut Arguments<'_>) -> Option<BusySpin> {
+    let is_number = |word: &str| word.parse::<i64>().is_ok();
+    if words.peek().is_some_and(is_number) {
+        return words.integer(keyword, 0..=BUSY_SPIN_MAX_US).map(BusySpin::Us);
+    }
+    if words.next() == Some("auto") {
+        return Some(BusySpin::WhenItPays);
+    }
+    words.alert_last(
+        format!("'{keyword}' expects 'auto' or a number of microseconds."),
+        format!("write 'auto', or a whole number up to {BUSY_SPIN_MAX_US}; 0: workers sleep at once"),
+    );
+    None
 }
 
 /// 0 leaves the size to the kernel.

@@ -195,22 +195,26 @@ fn console() -> health::Console {
 /// How long workers look for work before they sleep. Two on one CPU would only keep each other from working.
 fn spin(global: &Global, places: &[Place]) -> Spinning {
     let (tune, workers) = (&global.tune, places.len());
-    let own: BTreeSet<u16> = places.iter().flat_map(|place| place.cpus.iter().copied()).collect();
-    let alone: Vec<u16> =
-        places.iter().filter_map(|place| <[u16; 1]>::try_from(&place.cpus[..]).ok()).flatten().collect();
-    let same = alone.len() > alone.iter().collect::<BTreeSet<_>>().len();
-    let shared = same || own.len() < workers;
+    let shared = share_cpus(places);
     match tune.busy_spin {
         _ if tune.busy_polling => Spinning::Always,
         BusySpin::Us(0) => Spinning::Never,
         BusySpin::WhenItPays if shared => Spinning::Never,
         BusySpin::WhenItPays => Spinning::WhenItPays,
         BusySpin::Us(_) if shared => {
-            tracing::warn!(workers, cpus = own.len(), "no busy spin: workers share CPUs");
+            tracing::warn!(workers, "no busy spin: workers share CPUs");
             Spinning::Never
         }
         BusySpin::Us(microseconds) => Spinning::For(Duration::from_micros(u64::from(microseconds))),
     }
+}
+
+/// Whether some worker finds no CPU that none before it took. Who has the least choice chooses first.
+fn share_cpus(places: &[Place]) -> bool {
+    let mut choosing: Vec<&Place> = places.iter().collect();
+    choosing.sort_by_key(|place| place.cpus.len());
+    let mut taken = BTreeSet::new();
+    !choosing.into_iter().all(|place| place.cpus.iter().any(|cpu| taken.insert(*cpu)))
 }
 
 /// The CPU whose packets a worker wants: its own, if it has one alone.
