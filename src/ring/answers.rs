@@ -7,9 +7,9 @@ use super::token::{Kind, Token};
 use super::{BATCH, Event, Ready, Ring, listen, outcome};
 use crate::session::op::{Completion, Direction};
 
-/// In a turn that brings messages bulk has the time of so many steps, fills and drains of a pipe, at least: 1 MiB ...
+/// In a turn that brings messages bulk goes on for so many steps, fills and drains of a pipe, at least: 1 MiB.
 const STEPS: usize = 8;
-/// ... and that of the messages: a step takes as long as so many of them.
+/// And for as long as the messages took: a step takes the time of so many of them.
 const MESSAGES_OF_A_STEP: usize = 2;
 
 impl Ring {
@@ -22,7 +22,7 @@ impl Ring {
         }
         self.looking = self.glances.len();
         self.ready_budget = self.ready.len().max(BATCH);
-        self.messages = 0;
+        (self.messages, self.steps) = (0, 0);
     }
 
     /// Takes every completion while a batch is under way: the queue must empty for the kernel to go on.
@@ -44,24 +44,28 @@ impl Ring {
                 continue;
             }
             self.end_glances();
-            let Ready { slot, completion, outcome } = *self.ready.front()?;
-            self.ready_budget = self.ready_budget.checked_sub(self.price(slot, completion))?;
-            self.ready.pop_front();
+            let Ready { slot, completion, outcome } = self.next_ready().or_else(|| self.next_of_bulk())?;
             return Some(Event::Completed { slot, completion, outcome });
         }
     }
 
-    /// What an answer takes of the turn's budget. Bulk would go on while its source and its sink keep up, and those
-    /// whose messages or connections came in the same turn would wait for it.
-    fn price(&self, slot: u32, completion: Completion) -> usize {
-        match completion {
-            Completion::Filled(direction) | Completion::Drained(direction)
-                if self.messages > 0 && self.lines[slot as usize].line(direction).flags.has(Flags::BULK) =>
-            {
-                BATCH / (self.messages / MESSAGES_OF_A_STEP).clamp(STEPS, BATCH)
-            }
-            _ => 1,
+    fn next_ready(&mut self) -> Option<Ready> {
+        self.ready_budget = self.ready_budget.checked_sub(1)?;
+        self.ready.pop_front()
+    }
+
+    /// Bulk would go on while its source and its sink keep up, and those whose messages or connections came in the
+    /// same turn would wait for it.
+    fn next_of_bulk(&mut self) -> Option<Ready> {
+        let most = match self.messages {
+            0 => BATCH,
+            messages => (messages / MESSAGES_OF_A_STEP).clamp(STEPS, BATCH),
+        };
+        if self.steps >= most {
+            return None;
         }
+        self.steps += 1;
+        self.ready_bulk.pop_front()
     }
 
     fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {

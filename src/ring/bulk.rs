@@ -9,7 +9,7 @@ use super::copy::Answer;
 use super::lines::Flags;
 use super::pipes;
 use super::token::{Kind, Token};
-use super::{Ring, errno_of};
+use super::{Ready, Ring, errno_of};
 use crate::session::op::{Completion, Direction, Errno};
 
 /// Bytes asked of one splice; the pipe bounds what is moved.
@@ -50,7 +50,7 @@ impl Ring {
             return self.receive(slot, direction);
         }
         if let Some((completion, outcome)) = self.splice_in(slot, direction) {
-            self.answer(slot, completion, outcome);
+            self.ready_bulk.push_back(Ready { slot, completion, outcome });
         }
     }
 
@@ -114,7 +114,7 @@ impl Ring {
 
     pub(super) fn drain_bulk(&mut self, slot: u32, direction: Direction) {
         if let Some((completion, outcome)) = self.splice_out(slot, direction) {
-            self.answer(slot, completion, outcome);
+            self.ready_bulk.push_back(Ready { slot, completion, outcome });
         }
     }
 

@@ -143,6 +143,10 @@ pub struct Ring {
     lines: Vec<Lines>,
     ready: VecDeque<Ready>,
     ready_budget: usize,
+    /// Those about bulk: who waits for another does not wait for them.
+    ready_bulk: VecDeque<Ready>,
+    /// How many of these this turn has had.
+    steps: usize,
     /// Answers of this turn that are not about bulk.
     messages: usize,
     batch: Vec<(u64, i32, u32)>,
@@ -183,6 +187,8 @@ impl Ring {
             lines: Vec::new(),
             ready: VecDeque::with_capacity(1024),
             ready_budget: 0,
+            ready_bulk: VecDeque::with_capacity(1024),
+            steps: 0,
             messages: 0,
             batch: Vec::with_capacity(BATCH),
             batch_at: 0,
@@ -244,6 +250,7 @@ impl Ring {
             self.lines.resize_with(needed, Lines::new);
             // Every session may have four answers ready and be starved both ways: nothing grows later.
             self.ready.reserve((4 * needed).saturating_sub(self.ready.len()));
+            self.ready_bulk.reserve((2 * needed).saturating_sub(self.ready_bulk.len()));
             self.starved.reserve((2 * needed).saturating_sub(self.starved.len()));
             self.glances.reserve(needed.saturating_sub(self.glances.len()));
         }
@@ -284,10 +291,10 @@ impl Ring {
             self.feed_starved();
         }
         let hungry = !self.starved.is_empty() && self.buffers.free() > 0;
-        let nothing_ready = self.ready.is_empty() && self.glances.is_empty() && !hungry;
+        let ready = !self.ready.is_empty() || !self.ready_bulk.is_empty() || !self.glances.is_empty();
         let result = match timeout {
             Some(Duration::ZERO) => self.enter(),
-            _ if nothing_ready => self.submit_and_wait(timeout),
+            _ if !ready && !hungry => self.submit_and_wait(timeout),
             _ => self.enter(),
         };
         self.forget_addresses();

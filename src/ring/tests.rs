@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::lines::Flags;
 use super::token::{Kind, Token};
-use super::{Event, Ring, Settings, Spinning};
+use super::{Event, Ready, Ring, Settings, Spinning};
 use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
 
 fn ring() -> Ring {
@@ -160,18 +159,23 @@ fn a_watch_hears_the_end_before_the_bytes_ahead_of_it_are_written() {
 fn bulk_leaves_a_turn_to_those_whose_messages_it_brought() {
     let steps = |messages: usize| {
         let mut ring = ring();
-        let (client, _peer) = pair();
-        ring.open(0, client);
-        ring.lines[0].line_mut(Direction::ToClient).flags.set(Flags::BULK);
-        let ready = |ring: &mut Ring| ring.answer(0, Completion::Filled(Direction::ToClient), Ok(1));
-        ready(&mut ring);
+        let go_on = |ring: &mut Ring| {
+            let completion = Completion::Filled(Direction::ToClient);
+            ring.ready_bulk.push_back(Ready { slot: 0, completion, outcome: Ok(1) });
+        };
+        go_on(&mut ring);
         ring.wait(None).expect("there is an answer");
         ring.messages = messages;
         let mut steps = 0;
-        while ring.next_event().is_some() {
-            ready(&mut ring);
+        while let Some(event) = ring.next_event() {
+            assert!(matches!(event, Event::Completed { slot: 0, outcome: Ok(1), .. }));
+            go_on(&mut ring);
             steps += 1;
         }
+        ring.answer(1, Completion::Held, Ok(0));
+        ring.wait(None).expect("there is an answer");
+        let next = ring.next_event();
+        assert!(matches!(next, Some(Event::Completed { slot: 1, .. })), "others are not behind it: {next:?}");
         steps
     };
     assert_eq!([0, 1, 64, 256].map(steps), [256, 8, 32, 128]);
