@@ -196,7 +196,7 @@ fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
 }
 
 fn busy_spin(keyword: &str, words: &mut Arguments<'_>) -> Option<BusySpin> {
-    let is_number = |word: &str| word.parse::<i64>().is_ok();
+    let is_number = |word: &str| word.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     if words.peek().is_some_and(is_number) {
         return words.integer(keyword, 0..=BUSY_SPIN_MAX_US).map(BusySpin::Us);
     }

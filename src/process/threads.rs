@@ -209,7 +209,8 @@ fn spin(global: &Global, places: &[Place]) -> Spinning {
     }
 }
 
-/// Whether some worker finds no CPU that none before it took. Who has the least choice chooses first.
+/// Whether some worker finds no CPU that none before it took. Who has the least choice chooses first; of sets that
+/// overlap without one being part of the other it may say so wrongly, and then nobody spins.
 fn share_cpus(places: &[Place]) -> bool {
     let mut choosing: Vec<&Place> = places.iter().collect();
     choosing.sort_by_key(|place| place.cpus.len());
@@ -304,6 +305,10 @@ mod tests {
         let mut uneven = places(&[0, 0, 1]);
         uneven[2].cpus = vec![1, 2, 3];
         assert_eq!(spin(&config.global, &uneven), Spinning::Never, "two of three on one CPU");
+        let mut pairs = places(&[0, 0, 0, 2]);
+        pairs.iter_mut().for_each(|place| place.cpus.push(place.cpus[0] + 1));
+        assert_eq!(spin(&config.global, &pairs), Spinning::Never, "three of four on two CPUs");
+        assert_eq!(spin(&config.global, &pairs[1..]), Spinning::For(Duration::from_micros(50)));
         config.global.tune.busy_spin = BusySpin::Us(0);
         assert_eq!(spin(&config.global, &places(&[0])), Spinning::Never);
         config.global.tune.busy_polling = true;

@@ -7,16 +7,17 @@ use super::token::{Kind, Token};
 use super::{BATCH, Event, Ready, Ring, listen, outcome};
 use crate::session::op::{Completion, Direction};
 
-/// In a turn that brings messages bulk goes on for so many steps, fills and drains of a pipe, at least: 1 MiB.
-const STEPS: usize = 8;
-/// And for as long as the messages took: a step takes the time of so many of them.
+/// Bulk goes on for so many steps, fills and drains of a pipe, in a turn without messages: 4 MiB with the usual pipes.
+const STEPS: usize = 32;
+/// For so many at least in a turn that brings messages ...
+const LEAST_STEPS: usize = 8;
+/// ... and for as long as these took: a step takes the time of so many of them.
 const MESSAGES_OF_A_STEP: usize = 2;
 
 impl Ring {
     /// A wait has ended: what was answered meanwhile, and how much of it is for this turn.
     pub(super) fn begin_turn(&mut self) {
-        self.batch.clear();
-        self.batch_at = 0;
+        self.batch.drain(..std::mem::take(&mut self.batch_at));
         for entry in self.uring.completion().take(BATCH) {
             self.batch.push((entry.user_data(), entry.result(), entry.flags()));
         }
@@ -50,16 +51,18 @@ impl Ring {
     }
 
     fn next_ready(&mut self) -> Option<Ready> {
-        self.ready_budget = self.ready_budget.checked_sub(1)?;
-        self.ready.pop_front()
+        let budget = self.ready_budget.checked_sub(1)?;
+        let ready = self.ready.pop_front()?;
+        self.ready_budget = budget;
+        Some(ready)
     }
 
-    /// Bulk would go on while its source and its sink keep up, and those whose messages or connections came in the
-    /// same turn would wait for it.
+    /// Bulk would go on while its source and its sink keep up, and whoever's message or connection came in the same turn,
+    /// or comes now, would wait for it.
     fn next_of_bulk(&mut self) -> Option<Ready> {
         let most = match self.messages {
-            0 => BATCH,
-            messages => (messages / MESSAGES_OF_A_STEP).clamp(STEPS, BATCH),
+            0 => STEPS,
+            messages => LEAST_STEPS.max(messages / MESSAGES_OF_A_STEP),
         };
         if self.steps >= most {
             return None;
@@ -70,7 +73,8 @@ impl Ring {
 
     fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {
         let token = Token::unpack(tag)?;
-        self.messages += usize::from(self.gather.saw(token.kind));
+        self.gather.saw(token.kind);
+        self.messages += usize::from(token.kind.is_message());
         match token.kind {
             Kind::Accept => Some(listen::accepted(token.slot, result)),
             Kind::HandOver => listen::handed_over(token.slot, result),

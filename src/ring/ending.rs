@@ -53,6 +53,8 @@ impl Ring {
             return;
         }
         lines.aborting[side.index()] = false;
+        self.overtake_bulk(slot);
+        let lines = &mut self.lines[slot as usize];
         let direction = Direction::out_of(side);
         let flags = &mut lines.line_mut(direction).flags;
         let (filling, holding) = (flags.take(Flags::FILL), flags.take(Flags::HOLD));
@@ -71,6 +73,14 @@ impl Ring {
             self.answer(slot, Completion::Drained(direction.other()), Err(Errno::ECANCELED));
         }
         self.answer(slot, Completion::Aborted(side), Ok(0));
+    }
+
+    /// What is ready of a session is told before its end.
+    #[cold]
+    fn overtake_bulk(&mut self, slot: u32) {
+        while let Some(place) = self.ready_bulk.iter().position(|ready| ready.slot == slot) {
+            self.ready.extend(self.ready_bulk.remove(place));
+        }
     }
 
     pub(super) fn close(&mut self, slot: u32, side: Side, how: CloseHow) {

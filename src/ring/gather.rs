@@ -120,13 +120,13 @@ impl Gather {
         self.on && (self.moment_us > 0 || self.trial.as_ref().is_some_and(|trial| trial.tried.is_none()))
     }
 
-    /// Takes note of an answer of the kernel. True: it is about a message or a connection.
-    pub(super) fn saw(&mut self, kind: Kind) -> bool {
-        let bulk = matches!(kind, Kind::Readable | Kind::Writable);
-        let other = !bulk && !matches!(kind, Kind::Cancel | Kind::Mail | Kind::Wake);
-        self.bulk |= bulk;
-        self.other |= other;
-        other
+    /// Takes note of an answer of the kernel.
+    pub(super) fn saw(&mut self, kind: Kind) {
+        match kind {
+            Kind::Readable | Kind::Writable => self.bulk = true,
+            Kind::Cancel | Kind::Mail | Kind::Wake => {}
+            _ => self.other = true,
+        }
     }
 
     /// A turn that moved so many bytes ended; it began at `now`, on a clock that only goes on.
@@ -264,9 +264,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn turn(gather: &mut Gather, kinds: &[Kind], now: Duration) -> bool {
-        for kind in kinds {
-            gather.saw(*kind);
-        }
+        kinds.iter().for_each(|kind| gather.saw(*kind));
         gather.end_turn(0, now);
         gather.on
     }

@@ -143,11 +143,11 @@ pub struct Ring {
     lines: Vec<Lines>,
     ready: VecDeque<Ready>,
     ready_budget: usize,
-    /// Those about bulk: who waits for another does not wait for them.
+    /// Those about bulk, behind all others.
     ready_bulk: VecDeque<Ready>,
     /// How many of these this turn has had.
     steps: usize,
-    /// Answers of this turn that are not about bulk.
+    /// Messages and connections that this turn has brought.
     messages: usize,
     batch: Vec<(u64, i32, u32)>,
     batch_at: usize,
@@ -248,7 +248,7 @@ impl Ring {
         let needed = slot as usize + 1;
         if needed > self.lines.len() {
             self.lines.resize_with(needed, Lines::new);
-            // Every session may have four answers ready and be starved both ways: nothing grows later.
+            // Every session may have four answers ready, two about bulk, and be starved both ways: nothing grows later.
             self.ready.reserve((4 * needed).saturating_sub(self.ready.len()));
             self.ready_bulk.reserve((2 * needed).saturating_sub(self.ready_bulk.len()));
             self.starved.reserve((2 * needed).saturating_sub(self.starved.len()));

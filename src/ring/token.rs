@@ -55,6 +55,11 @@ impl Kind {
         Kind::Abort,
         Kind::SendZc,
     ];
+
+    /// Something came that is to be passed on: a message, a connection, or word of a free slot.
+    pub(super) fn is_message(self) -> bool {
+        matches!(self, Kind::Receive | Kind::Accept | Kind::HandOver | Kind::Connect | Kind::Wake)
+    }
 }
 
 /// The tag, unpacked.
