@@ -261,6 +261,7 @@ fn aims_are_set_for_the_right_rows() {
         Some("1.67x")
     );
     assert_eq!(target::target("mixed", Metric::P99), Some(2.0));
+    assert_eq!(target::target("mixed-full", Metric::P99), None);
 }
 
 #[test]

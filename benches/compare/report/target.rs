@@ -13,8 +13,8 @@ pub fn target(workload: &str, metric: Metric) -> Option<f64> {
         ("trip", Metric::P50) if !many => Some(1.0 / 0.6),
         ("short", Metric::CpuPerConnection) => Some(1.0 / 0.7),
         ("idle", Metric::ResidentPerSession) => Some(1.0 / 0.1),
-        ("mixed", Metric::TripRate) => Some(1.3),
-        ("mixed", Metric::P99) => Some(1.0 / 0.5),
+        ("mixed", Metric::TripRate) if workload == family => Some(1.3),
+        ("mixed", Metric::P99) if workload == family => Some(1.0 / 0.5),
         _ => None,
     }
 }

@@ -1,19 +1,24 @@
 //! Does a download starve the queries beside it?
 
+use std::time::Duration;
+
 use super::bulk::gbit_per_s;
 use super::stage::Stage;
-use super::{Sample, overhead, trips};
+use super::{Sample, bulk, overhead, trips};
 use crate::failure::Failure;
 use crate::report::metric::Metric;
 
 const CONNECTIONS: usize = 64;
 
 pub fn begin(stage: &mut Stage, streams: usize, bytes_per_second: Option<f64>) -> Result<(), Failure> {
-    if let Some(bytes_per_second) = bytes_per_second {
-        stage.load.pace(bytes_per_second)?;
-    }
-    stage.connect_sinks(streams)?;
+    bulk::begin(stage, streams, bytes_per_second)?;
     stage.connect_trips(CONNECTIONS)
+}
+
+pub fn slice(stage: &mut Stage, time: Duration) -> Result<(), Failure> {
+    stage.load.server.rest(false);
+    trips::slice(stage, time, None)?;
+    stage.rest_sinks()
 }
 
 pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {

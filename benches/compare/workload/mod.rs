@@ -227,10 +227,10 @@ impl Workload {
     fn work(self, stage: &mut Stage, time: Duration) -> Result<(), Failure> {
         match self {
             Workload::Bulk { .. } | Workload::Paced { .. } => stage.slice_of_sinks(time),
-            Workload::Trips { .. }
-            | Workload::Batch { .. }
-            | Workload::Fetch { .. }
-            | Workload::Mixed { .. } => trips::slice(stage, time, None),
+            Workload::Trips { .. } | Workload::Batch { .. } | Workload::Fetch { .. } => {
+                trips::slice(stage, time, None)
+            }
+            Workload::Mixed { .. } => mixed::slice(stage, time),
             Workload::Rate { per_second, .. } => trips::slice(stage, time, Some(per_second)),
             Workload::Short => visits::slice(stage, time, 1),
             Workload::Session => visits::slice(stage, time, visits::SESSION_TRIPS),

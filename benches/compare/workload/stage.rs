@@ -92,10 +92,15 @@ impl Stage {
         self.load.run_until("last trips", LIMIT, |load| load.trips.waiting() == 0)
     }
 
-    /// Works for a slice, then lets the downloads run dry: what they hold in the kernel would be missing to the others.
+    /// Works for a slice with downloads.
     pub fn slice_of_sinks(&mut self, time: Duration) -> Result<(), Failure> {
         self.load.server.rest(false);
         self.slice(time)?;
+        self.rest_sinks()
+    }
+
+    /// Lets the downloads run dry: what they hold in the kernel would be missing to the others.
+    pub fn rest_sinks(&mut self) -> Result<(), Failure> {
         self.load.server.rest(true);
         self.load.run_until("what downloads have sent", LIMIT, |load| {
             load.sinks.received() == load.server.sent().iter().sum::<u64>()
