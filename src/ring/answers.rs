@@ -34,6 +34,12 @@ impl Ring {
         }
     }
 
+    /// Whether a turn has something without a wait.
+    pub(super) fn has_answers(&self) -> bool {
+        let unread = self.batch_at < self.batch.len();
+        unread || !(self.ready.is_empty() && self.ready_bulk.is_empty() && self.glances.is_empty())
+    }
+
     /// The next event of this turn; None: wait again.
     pub fn next_event(&mut self) -> Option<Event> {
         loop {

@@ -291,10 +291,9 @@ impl Ring {
             self.feed_starved();
         }
         let hungry = !self.starved.is_empty() && self.buffers.free() > 0;
-        let ready = !self.ready.is_empty() || !self.ready_bulk.is_empty() || !self.glances.is_empty();
         let result = match timeout {
             Some(Duration::ZERO) => self.enter(),
-            _ if !ready && !hungry => self.submit_and_wait(timeout),
+            _ if !hungry && !self.has_answers() => self.submit_and_wait(timeout),
             _ => self.enter(),
         };
         self.forget_addresses();
