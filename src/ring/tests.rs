@@ -214,3 +214,13 @@ fn what_bulk_has_done_is_told_before_the_end() {
     .collect();
     assert_eq!(told, [(0, completion), (0, Completion::Aborted(Side::Client)), (1, completion)]);
 }
+
+#[test]
+fn a_wait_does_not_sleep_over_an_answer_that_was_taken_before() {
+    let mut ring = ring();
+    ring.batch.push((Token::plain(Kind::Wake, 0).pack(), 0, 0));
+    let before = sleeps();
+    ring.wait(Some(Duration::from_millis(20))).expect("the ring waits");
+    assert!(matches!(ring.next_event(), Some(Event::Woken)));
+    assert_eq!(sleeps(), before);
+}
