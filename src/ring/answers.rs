@@ -37,7 +37,7 @@ impl Ring {
     /// Whether a turn has something without a wait.
     pub(super) fn has_answers(&self) -> bool {
         let unread = self.batch_at < self.batch.len();
-        unread || !(self.ready.is_empty() && self.ready_bulk.is_empty() && self.glances.is_empty())
+        unread || !(self.ready.is_empty() && self.bulk.is_empty() && self.glances.is_empty())
     }
 
     /// The next event of this turn; None: wait again.
@@ -70,11 +70,14 @@ impl Ring {
             0 => STEPS,
             messages => LEAST_STEPS.max(messages / MESSAGES_OF_A_STEP),
         };
-        if self.steps >= most {
-            return None;
+        while self.steps < most {
+            let step = self.bulk.pop_front()?;
+            if let Some((completion, outcome)) = self.splice(step) {
+                self.steps += 1;
+                return Some(Ready { slot: step.slot, completion, outcome });
+            }
         }
-        self.steps += 1;
-        self.ready_bulk.pop_front()
+        None
     }
 
     fn on_kernel(&mut self, tag: u64, result: i32, flags: u32) -> Option<Event> {

@@ -2,6 +2,8 @@
 //!
 //! The pipe is filled only when it is empty, so that EAGAIN means that the socket is empty and never that
 //! the pipe is full. Three thin wake-ups in a row end the phase.
+//!
+//! No splice is made where it becomes possible: it is queued, and a turn makes so many of them at its end.
 
 use io_uring::opcode;
 
@@ -9,7 +11,7 @@ use super::copy::Answer;
 use super::lines::Flags;
 use super::pipes;
 use super::token::{Kind, Token};
-use super::{Ready, Ring, errno_of};
+use super::{Ring, errno_of};
 use crate::session::op::{Completion, Direction, Errno};
 
 /// Bytes asked of one splice; the pipe bounds what is moved.
@@ -18,6 +20,15 @@ const SPLICE_LEN: usize = 1 << 20;
 const THIN: usize = 16_384;
 /// Thin wake-ups in a row that end the phase.
 pub(super) const THIN_WAKE_UPS: u8 = 3;
+
+/// A splice that a turn still owes to a direction, whose Fill or Drain it answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub slot: u32,
+    pub direction: Direction,
+    /// From the source into the pipe; else from the pipe into the sink.
+    pub fills: bool,
+}
 
 impl Ring {
     /// Takes a pipe; false: there is none, and copying goes on.
@@ -49,9 +60,30 @@ impl Ring {
             self.turn_to_small(slot, direction);
             return self.receive(slot, direction);
         }
-        if let Some((completion, outcome)) = self.splice_in(slot, direction) {
-            self.ready_bulk.push_back(Ready { slot, completion, outcome });
+        self.bulk.push_back(Step { slot, direction, fills: true });
+    }
+
+    /// Makes a splice. Its socket may have been given up since the step was queued.
+    pub(super) fn splice(&mut self, step: Step) -> Answer {
+        let Step { slot, direction, fills } = step;
+        let lines = &self.lines[slot as usize];
+        match fills {
+            true if lines.aborting[direction.source().index()] => self.refuse_fill(slot, direction),
+            true if lines.line(direction).flags.has(Flags::STOPPED) => self.refuse_fill(slot, direction),
+            true => self.splice_in(slot, direction),
+            false if lines.aborting[direction.sink().index()] => self.refuse_drain(slot, direction),
+            false => self.splice_out(slot, direction),
         }
+    }
+
+    fn refuse_fill(&mut self, slot: u32, direction: Direction) -> Answer {
+        let had = self.lines[slot as usize].line_mut(direction).flags.take(Flags::FILL);
+        had.then_some((Completion::Filled(direction), Err(Errno::ECANCELED)))
+    }
+
+    fn refuse_drain(&mut self, slot: u32, direction: Direction) -> Answer {
+        let had = self.lines[slot as usize].line_mut(direction).flags.take(Flags::DRAIN);
+        had.then_some((Completion::Drained(direction), Err(Errno::ECANCELED)))
     }
 
     /// The pipe is held only while bytes may be in it: a session that waits holds none.
@@ -102,20 +134,15 @@ impl Ring {
     }
 
     pub(super) fn on_readable(&mut self, slot: u32, direction: Direction, result: i32) -> Answer {
-        let lines = &mut self.lines[slot as usize];
-        let unwanted =
-            lines.aborting[direction.source().index()] || lines.line(direction).flags.has(Flags::STOPPED);
-        if result < 0 || unwanted {
-            let had = lines.line_mut(direction).flags.take(Flags::FILL);
-            return had.then_some((Completion::Filled(direction), Err(Errno::ECANCELED)));
+        if result < 0 {
+            return self.refuse_fill(slot, direction);
         }
-        self.splice_in(slot, direction)
+        self.bulk.push_back(Step { slot, direction, fills: true });
+        None
     }
 
     pub(super) fn drain_bulk(&mut self, slot: u32, direction: Direction) {
-        if let Some((completion, outcome)) = self.splice_out(slot, direction) {
-            self.ready_bulk.push_back(Ready { slot, completion, outcome });
-        }
+        self.bulk.push_back(Step { slot, direction, fills: false });
     }
 
     fn splice_out(&mut self, slot: u32, direction: Direction) -> Answer {
@@ -150,11 +177,10 @@ impl Ring {
     }
 
     pub(super) fn on_writable(&mut self, slot: u32, direction: Direction, result: i32) -> Answer {
-        let lines = &mut self.lines[slot as usize];
-        if result < 0 || lines.aborting[direction.sink().index()] {
-            let had = lines.line_mut(direction).flags.take(Flags::DRAIN);
-            return had.then_some((Completion::Drained(direction), Err(Errno::ECANCELED)));
+        if result < 0 {
+            return self.refuse_drain(slot, direction);
         }
-        self.splice_out(slot, direction)
+        self.drain_bulk(slot, direction);
+        None
     }
 }

@@ -53,13 +53,14 @@ impl Ring {
             return;
         }
         lines.aborting[side.index()] = false;
-        self.overtake_bulk(slot);
-        let lines = &mut self.lines[slot as usize];
         let direction = Direction::out_of(side);
         let flags = &mut lines.line_mut(direction).flags;
         let (filling, holding) = (flags.take(Flags::FILL), flags.take(Flags::HOLD));
         let watching = flags.take(Flags::WATCH);
         let draining = lines.line_mut(direction.other()).flags.take(Flags::DRAIN);
+        if filling || draining {
+            self.forget_splices(slot, direction);
+        }
         if filling {
             self.answer(slot, Completion::Filled(direction), Err(Errno::ECANCELED));
         }
@@ -75,12 +76,10 @@ impl Ring {
         self.answer(slot, Completion::Aborted(side), Ok(0));
     }
 
-    /// What is ready of a session is told before its end.
+    /// Those that read from, or write to, the source of `direction`.
     #[cold]
-    fn overtake_bulk(&mut self, slot: u32) {
-        while let Some(place) = self.ready_bulk.iter().position(|ready| ready.slot == slot) {
-            self.ready.extend(self.ready_bulk.remove(place));
-        }
+    fn forget_splices(&mut self, slot: u32, direction: Direction) {
+        self.bulk.retain(|step| step.slot != slot || (step.direction == direction) != step.fills);
     }
 
     pub(super) fn close(&mut self, slot: u32, side: Side, how: CloseHow) {

@@ -37,6 +37,7 @@ mod token;
 mod zero_copy;
 
 use buffers::Buffers;
+use bulk::Step;
 use gather::Gather;
 use lines::Lines;
 pub use ops::Ops;
@@ -114,7 +115,7 @@ pub enum Event {
     },
 }
 
-/// A completion that needs no kernel: served from what is queued, or from a direct system call.
+/// A completion that needs no kernel: served from what is queued.
 #[derive(Clone, Copy, Debug)]
 struct Ready {
     slot: u32,
@@ -143,9 +144,9 @@ pub struct Ring {
     lines: Vec<Lines>,
     ready: VecDeque<Ready>,
     ready_budget: usize,
-    /// Those about bulk, behind all others.
-    ready_bulk: VecDeque<Ready>,
-    /// How many of these this turn has had.
+    /// Splices whose turn comes, behind all others.
+    bulk: VecDeque<Step>,
+    /// How many of these have moved bytes in this turn.
     steps: usize,
     /// Messages and connections that this turn has brought.
     messages: usize,
@@ -187,7 +188,7 @@ impl Ring {
             lines: Vec::new(),
             ready: VecDeque::with_capacity(1024),
             ready_budget: 0,
-            ready_bulk: VecDeque::with_capacity(1024),
+            bulk: VecDeque::with_capacity(1024),
             steps: 0,
             messages: 0,
             batch: Vec::with_capacity(BATCH),
@@ -248,9 +249,9 @@ impl Ring {
         let needed = slot as usize + 1;
         if needed > self.lines.len() {
             self.lines.resize_with(needed, Lines::new);
-            // Every session may have four answers ready, two about bulk, and be starved both ways: nothing grows later.
+            // Every session may have four answers ready, two splices to make, and be starved both ways: nothing grows later.
             self.ready.reserve((4 * needed).saturating_sub(self.ready.len()));
-            self.ready_bulk.reserve((2 * needed).saturating_sub(self.ready_bulk.len()));
+            self.bulk.reserve((2 * needed).saturating_sub(self.bulk.len()));
             self.starved.reserve((2 * needed).saturating_sub(self.starved.len()));
             self.glances.reserve(needed.saturating_sub(self.glances.len()));
         }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::lines::Flags;
 use super::token::{Kind, Token};
-use super::{Event, Ready, Ring, Settings, Spinning};
+use super::{Event, Ring, Settings, Spinning};
 use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
 
 fn ring() -> Ring {
@@ -154,22 +155,26 @@ fn a_watch_hears_the_end_before_the_bytes_ahead_of_it_are_written() {
     assert_eq!(ring.held(0), b"query");
 }
 
-/// Bulk whose source and sink keep up has an answer ready again as soon as one was taken.
+/// A session in `slot` whose client has said all it had to say, in the bulk phase: each splice finds the end again.
+fn in_bulk(ring: &mut Ring, slot: u32) {
+    let (client, peer) = pair();
+    drop(peer);
+    ring.open(slot, client);
+    ring.lines[slot as usize].line_mut(Direction::ToServer).flags.set(Flags::BULK);
+}
+
 #[test]
 fn bulk_leaves_a_turn_to_those_whose_messages_it_brought() {
     let steps = |messages: usize| {
         let mut ring = ring();
-        let go_on = |ring: &mut Ring| {
-            let completion = Completion::Filled(Direction::ToClient);
-            ring.ready_bulk.push_back(Ready { slot: 0, completion, outcome: Ok(1) });
-        };
-        go_on(&mut ring);
-        ring.wait(None).expect("there is an answer");
+        in_bulk(&mut ring, 0);
+        submit(&mut ring, Op::Fill(Direction::ToServer));
+        ring.wait(None).expect("there is a splice to make");
         ring.messages = messages;
         let mut steps = 0;
         while let Some(event) = ring.next_event() {
-            assert!(matches!(event, Event::Completed { slot: 0, outcome: Ok(1), .. }));
-            go_on(&mut ring);
+            assert!(matches!(event, Event::Completed { slot: 0, outcome: Ok(0), .. }));
+            submit(&mut ring, Op::Fill(Direction::ToServer));
             steps += 1;
         }
         ring.answer(1, Completion::Held, Ok(0));
@@ -179,6 +184,29 @@ fn bulk_leaves_a_turn_to_those_whose_messages_it_brought() {
         steps
     };
     assert_eq!([0, 1, 64, 256].map(steps), [32, 8, 32, 128]);
+}
+
+#[test]
+fn streams_that_become_readable_together_share_a_turn() {
+    let mut ring = ring();
+    let mut peers = Vec::new();
+    for slot in 0..20 {
+        let (client, peer) = pair();
+        ring.open(slot, client);
+        ring.lines[slot as usize].line_mut(Direction::ToServer).flags.set(Flags::BULK);
+        ring.fill(slot, Direction::ToServer);
+        peers.push(peer);
+    }
+    ring.wait(Some(Duration::ZERO)).expect("there are splices to make");
+    assert!(ring.next_event().is_none(), "all are silent");
+    drop(peers);
+    let mut turns = Vec::new();
+    while turns.iter().sum::<usize>() < 20 {
+        ring.wait(None).expect("all are readable");
+        ring.messages = 1;
+        turns.push(std::iter::from_fn(|| ring.next_event()).count());
+    }
+    assert_eq!(turns, [8, 8, 4]);
 }
 
 #[test]
@@ -197,22 +225,31 @@ fn what_brings_a_message_is_counted_and_what_takes_one_away_is_not() {
 }
 
 #[test]
-fn what_bulk_has_done_is_told_before_the_end() {
+fn a_splice_that_waits_for_its_turn_ends_with_its_session() {
     let mut ring = ring();
-    let (client, _peer) = pair();
-    ring.open(0, client);
     let completion = Completion::Filled(Direction::ToServer);
     for slot in [1, 0] {
-        ring.ready_bulk.push_back(Ready { slot, completion, outcome: Ok(1) });
+        in_bulk(&mut ring, slot);
+        ring.fill(slot, Direction::ToServer);
     }
     submit(&mut ring, Op::Abort(Side::Client));
     ring.wait(None).expect("there are answers");
-    let told: Vec<(u32, Completion)> = std::iter::from_fn(|| match ring.next_event()? {
-        Event::Completed { slot, completion, .. } => Some((slot, completion)),
+    let told: Vec<(u32, Completion, Outcome)> = std::iter::from_fn(|| match ring.next_event()? {
+        Event::Completed { slot, completion, outcome } => Some((slot, completion, outcome)),
         other => panic!("{other:?}"),
     })
     .collect();
-    assert_eq!(told, [(0, completion), (0, Completion::Aborted(Side::Client)), (1, completion)]);
+    let aborted = (0, Completion::Aborted(Side::Client), Ok(0));
+    assert_eq!(told, [(0, completion, Err(Errno::ECANCELED)), aborted, (1, completion, Ok(0))]);
+}
+
+#[test]
+fn nothing_is_taken_for_a_splice_once_its_direction_has_stopped() {
+    let mut ring = ring();
+    in_bulk(&mut ring, 0);
+    submit(&mut ring, Op::Fill(Direction::ToServer));
+    submit(&mut ring, Op::Stop(Direction::ToServer));
+    assert_eq!(answer(&mut ring, Completion::Filled(Direction::ToServer)), Err(Errno::ECANCELED));
 }
 
 #[test]
