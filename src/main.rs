@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Ok(Action::Start(invocation)) => process::start(&invocation),
         Ok(Action::Version(wanted)) => show_version(wanted),
         Ok(Action::Condition(text)) => decide(&text),
+        Ok(Action::Answer(text)) => answer(&text),
         Ok(Action::Demo(arguments)) => demo::run(arguments, process::embedded),
         Ok(Action::Top(arguments)) => top::run(arguments),
         Ok(Action::Tune(arguments)) => tune::run(arguments),
@@ -22,13 +23,17 @@ fn main() -> ExitCode {
 }
 
 fn show_version(wanted: Version) -> ExitCode {
-    report::answer(&match wanted {
+    answer(&match wanted {
         Version::Brief => version::brief(),
         Version::Full => format!("{}\n{}", version::full(), keyword::text()),
         Version::Number => format!("{}\n", version::VERSION),
         Version::Short => format!("{}\n", version::COMPATIBLE),
         Version::Branch => format!("{}\n", version::BRANCH),
-    });
+    })
+}
+
+fn answer(text: &str) -> ExitCode {
+    report::answer(text);
     ExitCode::SUCCESS
 }
 

@@ -2,6 +2,7 @@
 
 mod flags;
 mod manual;
+mod memory;
 mod usage;
 mod variables;
 
@@ -24,6 +25,8 @@ pub enum Action {
     Version(Version),
     /// `-cc EXPRESSION`.
     Condition(String),
+    /// `-dMhelp`: this text.
+    Answer(String),
     /// `pronk demo …`, with what follows the word.
     Demo(Vec<OsString>),
     /// `pronk top …`, with what follows the word.
@@ -98,6 +101,7 @@ fn option(word: &OsStr, words: &mut Words, invocation: &mut Invocation) -> Resul
     }
     let values = values(flag, words)?;
     match flag.support {
+        Support::Ignored(_) if flag.name == "-dM" => memory::read(suffix.unwrap_or_default()),
         Support::Ignored(_) => Ok(None),
         Support::Refused(instead) => Err(Mistake::Refused {
             text: format!("option '{}' is not available in this version of Pronk.", flag.name),
