@@ -1,5 +1,5 @@
-//! What clients completed and how long it took them, counted while it is asked for: latency in nanoseconds, three
-//! significant digits, up to a minute.
+//! What clients have on its way; what they completed and how long it took them, counted while it is asked for: latency
+//! in nanoseconds, three significant digits, up to a minute.
 
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ pub struct Tally {
     /// What begins, or is due, in this time counts, whenever its answer comes.
     from: Option<Instant>,
     until: Option<Instant>,
+    on_their_way: usize,
     completed: u64,
     latency: Histogram<u64>,
 }
@@ -21,7 +22,7 @@ impl Tally {
     pub fn new() -> Tally {
         let latency = Histogram::new_with_bounds(100, HIGHEST_NS, 3)
             .expect("the bounds are constants that hdrhistogram allows");
-        Tally { from: None, until: None, completed: 0, latency }
+        Tally { from: None, until: None, on_their_way: 0, completed: 0, latency }
     }
 
     /// Whether what completes, and what begins, from now on counts.
@@ -33,8 +34,14 @@ impl Tally {
         }
     }
 
+    /// Something began, which will be completed.
+    pub fn begin(&mut self) {
+        self.on_their_way += 1;
+    }
+
     /// Something was completed.
     pub fn complete(&mut self) {
+        self.on_their_way -= 1;
         self.completed += u64::from(self.from.is_some() && self.until.is_none());
     }
 
@@ -46,6 +53,11 @@ impl Tally {
             let nanoseconds = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(HIGHEST_NS);
             self.latency.saturating_record(nanoseconds);
         }
+    }
+
+    /// How many have begun and are not completed, counted or not.
+    pub fn on_their_way(&self) -> usize {
+        self.on_their_way
     }
 
     /// How many were completed.

@@ -128,9 +128,11 @@ impl Load {
         Ok(())
     }
 
-    /// One wait and the events it brought.
+    /// One wait and the events it brought. The load's own wake-ups are not to be in anybody's latency: while an answer
+    /// is on its way, or a message may be due, it does not sleep.
     fn turn(&mut self, longest: Duration) -> Result<(), Failure> {
-        let more = self.server.pump()? | self.trips.pump()?;
+        let awaited = self.trips.tally.on_their_way() + self.visits.tally.on_their_way() > 0;
+        let more = self.server.pump()? | self.trips.pump()? | awaited;
         let timeout = if more { Duration::ZERO } else { longest.min(LONGEST_WAIT) };
         let mut events = std::mem::take(&mut self.events);
         self.poll.wait(&mut events, timeout).attempting("waiting for events")?;

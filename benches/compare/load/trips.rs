@@ -35,7 +35,6 @@ struct Trip {
 pub struct Trips {
     shape: Shape,
     trips: Vec<Trip>,
-    waiting: usize,
     running: bool,
     arrivals: Option<Arrivals>,
     /// The connection that takes the next arrival.
@@ -50,7 +49,6 @@ impl Trips {
         Trips {
             shape,
             trips: Vec::new(),
-            waiting: 0,
             running: false,
             arrivals: None,
             turn: 0,
@@ -80,11 +78,6 @@ impl Trips {
         self.answered_once
     }
 
-    /// Trips on their way.
-    pub fn waiting(&self) -> usize {
-        self.waiting
-    }
-
     /// Starts a trip on every connection, and the next whenever one completes.
     pub fn run(&mut self) -> Result<(), Failure> {
         self.running = true;
@@ -100,8 +93,7 @@ impl Trips {
         self.arrivals.get_or_insert_with(|| Arrivals::new(per_second)).resume(Instant::now());
     }
 
-    /// Sends what is due of an open loop. True: look again at once. The next may be due any moment, and the load's own
-    /// wake-ups are not to be in anybody's latency.
+    /// Sends what is due of an open loop. True: the next may be due any moment.
     pub fn pump(&mut self) -> Result<bool, Failure> {
         let now = Instant::now();
         while let Some(due) = self.arrivals.as_mut().and_then(|arrivals| arrivals.due(now)) {
@@ -113,7 +105,7 @@ impl Trips {
                 self.send(index, due)?;
             }
         }
-        Ok(self.running || self.arrivals.as_ref().is_some_and(|arrivals| !arrivals.is_at_rest()))
+        Ok(self.arrivals.as_ref().is_some_and(|arrivals| !arrivals.is_at_rest()))
     }
 
     /// Starts no further trip but those that were due.
@@ -125,7 +117,6 @@ impl Trips {
     /// Closes every connection.
     pub fn close(&mut self) {
         self.running = false;
-        self.waiting = 0;
         self.trips.clear();
     }
 
@@ -140,7 +131,6 @@ impl Trips {
         }
         let now = Instant::now();
         trip.waiting = false;
-        self.waiting -= 1;
         self.answered_once += usize::from(trip.number == 1);
         self.tally.complete();
         self.tally.answer(trip.sent_at);
@@ -156,7 +146,7 @@ impl Trips {
             return Ok(());
         }
         if trip.send(due)? {
-            self.waiting += 1;
+            self.tally.begin();
         }
         Ok(())
     }

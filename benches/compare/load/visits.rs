@@ -71,11 +71,6 @@ impl Visits {
         self.running = false;
     }
 
-    /// Connections that have not ended.
-    pub fn live(&self) -> usize {
-        self.visits.iter().flatten().count()
-    }
-
     fn begin(&mut self, index: usize, sources: &mut Sources, poll: &Poll) -> Result<(), Failure> {
         let Some(to) = self.to else { return Ok(()) };
         let began = Instant::now();
@@ -83,6 +78,7 @@ impl Visits {
         poll.add(&socket, Tag::Visit(index as u32)).attempting("watching a connection")?;
         self.visits[index] =
             Some(Visit { socket, stage: Stage::Connecting, trips: self.trips, received: 0, began });
+        self.tally.begin();
         Ok(())
     }
 

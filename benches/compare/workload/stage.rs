@@ -89,7 +89,7 @@ impl Stage {
     /// Lets the trips on their way arrive.
     pub fn rest_trips(&mut self) -> Result<(), Failure> {
         self.load.trips.pause();
-        self.load.run_until("last trips", LIMIT, |load| load.trips.waiting() == 0)
+        self.load.run_until("last trips", LIMIT, |load| load.trips.tally.on_their_way() == 0)
     }
 
     /// Works for a slice with downloads.

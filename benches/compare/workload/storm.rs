@@ -26,5 +26,5 @@ pub fn slice(stage: &mut Stage, time: Duration) -> Result<(), Failure> {
 fn once(load: &mut Load, entry: SocketAddrV4) -> Result<(), Failure> {
     load.run_visits(CLIENTS, 1, entry)?;
     load.visits.pause();
-    load.run_until("a storm's last connections", LIMIT, |load| load.visits.live() == 0)
+    load.run_until("a storm's last connections", LIMIT, |load| load.visits.tally.on_their_way() == 0)
 }

@@ -15,7 +15,7 @@ pub fn slice(stage: &mut Stage, time: Duration, trips: u32) -> Result<(), Failur
     stage.load.run_visits(AT_ONCE, trips, stage.proxy.echo)?;
     stage.slice(time)?;
     stage.load.visits.pause();
-    stage.load.run_until("last connections", LIMIT, |load| load.visits.live() == 0)
+    stage.load.run_until("last connections", LIMIT, |load| load.visits.tally.on_their_way() == 0)
 }
 
 /// Cost, rate and latencies.
