@@ -107,12 +107,14 @@ impl Gather {
         }
     }
 
-    /// Microseconds for which the wait that begins now collects; None: it ends with the first answer.
-    fn moment(&mut self) -> Option<u32> {
+    /// Microseconds for which the wait that begins now collects, no longer than `timeout`: the kernel looks at that only
+    /// when the moment is over. None: it ends with the first answer.
+    fn moment(&mut self, timeout: Option<Duration>) -> Option<u32> {
         self.wake_ups += u32::from(self.on);
         let tried = self.trial.as_ref().filter(|trial| trial.tried.is_none());
         let moment_us = tried.map_or(self.moment_us, |trial| trial.moment_us);
-        (self.on && moment_us > 0).then_some(moment_us)
+        let most = timeout.map_or(u32::MAX, |timeout| timeout.as_micros().clamp(1, u32::MAX.into()) as u32);
+        (self.on && moment_us > 0).then_some(moment_us.min(most))
     }
 
     /// Whether readiness is collected, or it is being tried.
@@ -231,10 +233,7 @@ fn shorter(moment_us: u32) -> u32 {
 impl Ring {
     /// Submits everything and waits for an answer, or until the timeout is over.
     pub(super) fn submit_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let moment = self.gather.moment();
-        // The kernel looks at the timeout only when the moment is over.
-        let most = timeout.map_or(u32::MAX, |timeout| timeout.as_micros().clamp(1, u32::MAX.into()) as u32);
-        let moment = moment.map(|us| us.min(most));
+        let moment = self.gather.moment(timeout);
         let timeout = match moment {
             Some(_) => Some(timeout.unwrap_or(BOUND).min(BOUND)),
             None => match self.spin(timeout)? {
@@ -275,7 +274,7 @@ mod tests {
         assert!(!turn(&mut gather, &[Kind::Accept, Kind::Receive], SECOND));
         assert!(!turn(&mut gather, &[Kind::Readable], SECOND + CALM / 2));
         assert!(turn(&mut gather, &[Kind::Readable, Kind::Writable, Kind::Mail], SECOND + CALM));
-        assert_eq!(gather.moment(), None, "nothing has shown yet that it pays");
+        assert_eq!(gather.moment(None), None, "nothing has shown yet that it pays");
     }
 
     #[test]
@@ -305,7 +304,7 @@ mod tests {
         let mut now_us = seconds.start * 1_000_000;
         let (mut least, mut most) = (u32::MAX, 0);
         while now_us < seconds.end * 1_000_000 {
-            let (us, bytes) = wake_up(gather.moment().unwrap_or(0));
+            let (us, bytes) = wake_up(gather.moment(None).unwrap_or(0));
             now_us += u64::from(us);
             gather.saw(Kind::Readable);
             gather.end_turn(bytes, Duration::from_micros(now_us));
@@ -336,6 +335,17 @@ mod tests {
         assert_eq!(settled(steady(1250)), 800..=800, "10 Gbit/s");
         assert_eq!(settled(steady(5000)), 200..=200, "40 Gbit/s: a megabyte");
         assert_eq!(settled(steady(12)), LONGEST_US..=LONGEST_US, "100 Mbit/s");
+    }
+
+    #[test]
+    fn a_moment_is_no_longer_than_the_timeout() {
+        let mut gather = Gather { on: true, moment_us: LONGEST_US, ..Gather::new(true, Spinning::Never) };
+        let mut moment = |timeout_us| gather.moment(Some(Duration::from_micros(timeout_us)));
+        assert_eq!(moment(300), Some(300));
+        assert_eq!(moment(0), Some(1), "0 would be none at all");
+        assert_eq!(moment(5000), Some(LONGEST_US));
+        assert_eq!(moment(10_000_000_000), Some(LONGEST_US), "more microseconds than the kernel can be told");
+        assert_eq!(gather.moment(None), Some(LONGEST_US));
     }
 
     /// As where two workers share a core: the wake-up comes a tenth of a millisecond late.
