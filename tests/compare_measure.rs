@@ -1,18 +1,36 @@
-//! What benches/compare measures with must be right, and benches run no tests: its load.
+//! What benches/compare measures with must be right, and benches run no tests: its load, its
+//! counters of CPU time, and perf.
 
 #![allow(dead_code)]
 
+#[path = "../benches/compare/child.rs"]
+mod child;
+#[path = "../benches/compare/cores.rs"]
+mod cores;
 #[path = "../benches/compare/failure.rs"]
 mod failure;
 #[path = "../benches/compare/load/mod.rs"]
 mod load;
+#[path = "../benches/compare/measure.rs"]
+mod measure;
+#[path = "../benches/compare/perf.rs"]
+mod perf;
+#[path = "../benches/compare/report/mod.rs"]
+mod report;
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
+use cores::Cores;
+use failure::Failure;
 use load::Load;
 use load::content::Shape;
 use load::server::Role;
+use measure::CpuReading;
+use perf::{Look, Perf, Seen};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -23,7 +41,7 @@ fn echoes() -> Load {
 /// How often this thread gave up its core by itself while the load worked for a moment.
 fn sleeps(load: &mut Load) -> u64 {
     let count = || {
-        let status = std::fs::read_to_string("/proc/thread-self/status").expect("the kernel tells");
+        let status = fs::read_to_string("/proc/thread-self/status").expect("the kernel tells");
         let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         line.and_then(|count| count.trim().parse::<u64>().ok()).expect("a number")
     };
@@ -56,4 +74,151 @@ fn what_is_complete_is_no_longer_on_its_way() {
     load.run_until("visits", LIMIT, |load| load.visits.tally.on_their_way() == 0).expect("answers");
     assert_eq!(load.trips.tally.on_their_way(), 0);
     assert!(sleeps(&mut load) > 0);
+}
+
+/// What the kernel says of a thread: nanoseconds on a core and ready without one, times it left it, the core.
+type Thread = (u32, [u64; 4]);
+
+/// A reading of process 7 with these ticks, user and kernel, and of the load, ns on a core and without one.
+fn reading(ticks: [u64; 2], threads: &[Thread], load: [u64; 2]) -> CpuReading {
+    let proc = tempfile::tempdir().expect("a folder");
+    let write = |path: String, text: String| {
+        let path = proc.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    let stat = |[user, kernel]: [u64; 2], core| {
+        format!("7 (a ) b) S{}{user} {kernel}{}{core} 0\n", " 0 ".repeat(10), " 0 ".repeat(23))
+    };
+    write("thread-self/schedstat".to_owned(), format!("{} {} 1\n", load[0], load[1]));
+    write("7/stat".to_owned(), stat(ticks, 0));
+    for &(id, [on_core, waited, switches, core]) in threads {
+        let of = |file| format!("7/task/{id}/{file}");
+        write(of("schedstat"), format!("{on_core} {waited} 1\n"));
+        write(
+            of("status"),
+            format!("voluntary_ctxt_switches:\t{switches}\nnonvoluntary_ctxt_switches:\t1\n"),
+        );
+        write(of("stat"), stat([0, 0], core));
+    }
+    CpuReading::read(proc.path(), &[7]).expect("a reading")
+}
+
+const MS: u64 = 1_000_000;
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+#[test]
+fn what_is_spent_is_what_came_between_two_readings() {
+    let before = reading([10, 20], &[(1, [500 * MS, 50 * MS, 1000, 3])], [70 * MS, 7 * MS]);
+    let threads = [(1, [540 * MS, 52 * MS, 1400, 3]), (2, [6 * MS, 0, 8, 2])];
+    let spent = reading([11, 23], &threads, [80 * MS, 9 * MS]).since(&before);
+    assert_eq!((spent.proxy, spent.busiest), (ms(46), ms(40)), "a thread that is new began at nothing");
+    assert_eq!((spent.load, spent.load_waited), (ms(10), ms(2)));
+    assert_eq!(spent.proxy_waited, ms(2));
+    assert_eq!(spent.switches, 400 + 8 + 1, "both kinds of them");
+    assert_eq!(spent.own_code(), Some(0.25));
+}
+
+#[test]
+fn what_a_sibling_ran_on_its_core_keeps_nobody_from_it() {
+    let waited = |sibling: [u64; 4]| {
+        let before = reading([0, 0], &[(1, [0, 3 * MS, 0, 3]), (2, [100 * MS, 0, 0, 3])], [0, 0]);
+        reading([0, 0], &[(1, [40 * MS, 12 * MS, 0, 3]), (2, sibling)], [0, 0]).since(&before).proxy_waited
+    };
+    assert_eq!(waited([100 * MS, 0, 0, 3]), ms(9), "it slept");
+    assert_eq!(waited([105 * MS, 0, 0, 3]), ms(4));
+    assert_eq!(waited([105 * MS, 0, 0, 2]), ms(9), "it ran elsewhere");
+    assert_eq!(waited([120 * MS, 0, 0, 3]), ms(0), "more than was waited for");
+}
+
+#[test]
+fn ticks_count_where_threads_have_ended() {
+    let before = || reading([100, 0], &[(1, [0, 0, 0, 0])], [0, 0]);
+    let spent =
+        |ticks: u64| reading([100 + ticks, 0], &[(1, [20 * MS, 0, 0, 0])], [0, 0]).since(&before()).proxy;
+    assert_eq!(spent(5), ms(20), "ticks are not exact");
+    assert_eq!(spent(6), ms(60));
+}
+
+/// A program of this text in the folder, as perf.
+fn program(folder: &Path, text: &str) -> Perf {
+    let path = folder.join("perf");
+    fs::write(&path, format!("#!/bin/sh\n{text}")).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
+    Perf::find(&path.display().to_string()).expect("it is there")
+}
+
+fn why<T>(outcome: Result<T, Failure>) -> String {
+    outcome.err().map(|failure| failure.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_perf_that_cannot_count_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |text: &str| why(program(folder.path(), text).check(Look::Calls));
+    assert_eq!(check("exit 0\n"), "");
+    let refusal = "perf cannot count raw_syscalls:sys_enter: ";
+    assert_eq!(check("echo no rights >&2; echo more >&2; exit 1\n"), format!("{refusal}no rights"));
+    assert_eq!(check("exit 1\n"), format!("{refusal}it does not say why"));
+    assert_eq!(why(Perf::find("no-such-perf")), "no-such-perf is not installed");
+    let perf = program(folder.path(), "");
+    fs::remove_dir_all(folder.path()).expect("it was there");
+    assert!(why(perf.check(Look::Calls)).starts_with("perf does not start: "));
+}
+
+/// What is seen by a perf that obeys, writes this as its result, and reports with this command.
+fn seen(look: Look, result: &str, report: &str) -> Result<Seen, Failure> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let obeys = format!(
+        r#"
+case $1 in script | report) {report}; esac
+for word; do
+    case $word in --control=fifo:*) fifos=${{word#*:}}; esac
+    if [ "$before" = -o ]; then printf '%s' '{result}' >"$word"; fi
+    before=$word
+done
+while read -r word; do
+    echo ack
+    # So long at most, where whoever started this test ignores the interrupt.
+    if [ "$word" = disable ]; then sleep 0.3; exit; fi
+done <"${{fifos%,*}}" >"${{fifos#*,}}"
+"#
+    );
+    watch(program(folder.path(), &obeys), look, folder.path())
+}
+
+fn watch(perf: Perf, look: Look, folder: &Path) -> Result<Seen, Failure> {
+    let allowed = rustix::thread::sched_getaffinity(None).expect("the kernel tells");
+    let core = (0..rustix::thread::CpuSet::MAX_CPU).find(|core| allowed.is_set(*core)).expect("a core");
+    let cores = Cores { proxy: core, load: core, second: None, allowed: 1 };
+    perf.watch(look, &[1], cores, folder)?.end()
+}
+
+#[test]
+fn what_perf_counted_is_read() {
+    let seen = |result| seen(Look::Calls, result, "exit 1");
+    assert!(matches!(seen("# a comment\n1234,,raw_syscalls:sys_enter,99,100.00\n"), Ok(Seen::Calls(1234))));
+    let nonsense = "<not counted>,,raw_syscalls:sys_enter,0";
+    assert!(why(seen(nonsense)).starts_with(&format!("perf counted '{nonsense}': ")));
+    assert!(why(seen("something else\n")).starts_with("perf counted '': "));
+}
+
+#[test]
+fn a_perf_that_does_not_report_says_why() {
+    let seen = |report| seen(Look::Functions, "", report);
+    assert!(
+        matches!(seen("echo ' 50.00%  main '; exit"), Ok(Seen::Functions(text, _)) if text == "50.00%  main\n")
+    );
+    assert_eq!(why(seen("echo no samples >&2; exit 3")), "perf script failed: no samples");
+}
+
+#[test]
+fn a_perf_that_ends_at_once_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let perf = program(folder.path(), "echo no such process; exit 2\n");
+    let said = why(watch(perf, Look::Calls, folder.path()));
+    assert_eq!(said, "perf ended by itself (exit status: 2): no such process");
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::ops::AddAssign;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Attempt, Failure};
@@ -80,13 +81,18 @@ const TICK_NS: u64 = 10_000_000;
 impl CpuReading {
     /// Reads these processes; and this thread, which is the load.
     pub fn take(pids: &[u32]) -> Result<CpuReading, Failure> {
+        CpuReading::read(Path::new("/proc"), pids)
+    }
+
+    /// The same, from the kernel's files in `proc`.
+    pub fn read(proc: &Path, pids: &[u32]) -> Result<CpuReading, Failure> {
         let (mut threads, mut ticks) = (HashMap::new(), Ticks::default());
         for &pid in pids {
-            let process = process_ticks(pid)?;
+            let process = process_ticks(&proc.join(format!("{pid}/stat")))?;
             ticks.user += process.user;
             ticks.kernel += process.kernel;
-            let tasks =
-                fs::read_dir(format!("/proc/{pid}/task")).attempting("listing the proxy's threads")?;
+            let tasks = fs::read_dir(proc.join(format!("{pid}/task")));
+            let tasks = tasks.attempting("listing the proxy's threads")?;
             for task in tasks.flatten() {
                 // A thread that ends while it is read is in the process's ticks.
                 let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
@@ -97,8 +103,8 @@ impl CpuReading {
                 threads.insert(thread, Thread { ran, switches: switches(&status), core });
             }
         }
-        let own =
-            fs::read_to_string("/proc/thread-self/schedstat").attempting("reading the load's CPU time")?;
+        let own = fs::read_to_string(proc.join("thread-self/schedstat"));
+        let own = own.attempting("reading the load's CPU time")?;
         Ok(CpuReading { at: Instant::now(), load: Ran::read(&own)?, threads, ticks })
     }
 
@@ -204,8 +210,8 @@ fn switches(status: &str) -> u64 {
     counters.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum()
 }
 
-fn process_ticks(pid: u32) -> Result<Ticks, Failure> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).attempting("reading the proxy's CPU time")?;
+fn process_ticks(stat: &Path) -> Result<Ticks, Failure> {
+    let text = fs::read_to_string(stat).attempting("reading the proxy's CPU time")?;
     Ok(Ticks { user: field(after_name(&text), 11)?, kernel: field(after_name(&text), 12)? })
 }
 

@@ -14,6 +14,9 @@ use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
 use crate::report::account::Account;
 
+/// Its name.
+pub const PERF: &str = "perf";
+
 /// What perf gets to answer a command.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -24,9 +27,13 @@ pub enum Look {
     Functions,
 }
 
+/// The program.
+pub struct Perf(PathBuf);
+
 /// A perf that watches from its beginning to its end.
 pub struct Watch {
     look: Look,
+    program: Perf,
     perf: Guard,
     control: File,
     answers: File,
@@ -41,20 +48,41 @@ pub enum Seen {
     Functions(String, Account),
 }
 
-/// Why nothing can be seen here; None when it can.
-pub fn missing(look: Look) -> Option<String> {
-    let Some(perf) = find("perf") else { return Some("perf is not installed".to_owned()) };
-    let event = look.event();
-    match Command::new(perf).args(["stat", "-e", event, "--", "true"]).output() {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Some(format!(
-                "perf cannot count {event}: {}",
-                said.lines().next().unwrap_or("it does not say why")
-            ))
+impl Perf {
+    /// The one of this name, or at this path.
+    pub fn find(name: &str) -> Result<Perf, Failure> {
+        find(name).map(Perf).ok_or_else(|| Failure::new(format!("{name} is not installed")))
+    }
+
+    /// Fails, with the reason, when it can see nothing of that here.
+    pub fn check(&self, look: Look) -> Result<(), Failure> {
+        let event = look.event();
+        let tried = Command::new(&self.0).args(["stat", "-e", event, "--", "true"]).output();
+        let output = tried.attempting("perf does not start")?;
+        if output.status.success() {
+            return Ok(());
         }
-        Err(error) => Some(format!("perf does not start: {error}")),
+        let said = String::from_utf8_lossy(&output.stderr);
+        let why = said.lines().next().unwrap_or("it does not say why");
+        Err(Failure::new(format!("perf cannot count {event}: {why}")))
+    }
+
+    /// Watches these processes from now on.
+    pub fn watch(self, look: Look, pids: &[u32], cores: Cores, folder: &Path) -> Result<Watch, Failure> {
+        let (control, commands) = fifo(folder, "perf-control")?;
+        let (answers, acknowledged) = fifo(folder, "perf-answers")?;
+        let result = folder.join("perf-result");
+        let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let fifos = format!("--control=fifo:{},{}", commands.display(), acknowledged.display());
+        let result_path = result.display().to_string();
+        let rest = ["-e", look.event(), "-D", "-1", "-o", &result_path, &fifos, "-p", &pids];
+        let arguments: Vec<String> =
+            look.arguments().iter().chain(&rest).map(|word| (*word).to_owned()).collect();
+        let output = folder.join("perf-output");
+        let perf = Guard::spawn("perf", &self.0, &arguments, &[cores.load], cores, output)?;
+        let mut watch = Watch { look, program: self, perf, control, answers, result };
+        watch.command("enable")?;
+        Ok(watch)
     }
 }
 
@@ -75,25 +103,6 @@ impl Look {
 }
 
 impl Watch {
-    /// Watches these processes from now on.
-    pub fn begin(look: Look, pids: &[u32], cores: Cores, folder: &Path) -> Result<Watch, Failure> {
-        let perf = find("perf").ok_or_else(|| Failure::new("perf is not installed"))?;
-        let (control, commands) = fifo(folder, "perf-control")?;
-        let (answers, acknowledged) = fifo(folder, "perf-answers")?;
-        let result = folder.join("perf-result");
-        let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let fifos = format!("--control=fifo:{},{}", commands.display(), acknowledged.display());
-        let result_path = result.display().to_string();
-        let rest = ["-e", look.event(), "-D", "-1", "-o", &result_path, &fifos, "-p", &pids];
-        let arguments: Vec<String> =
-            look.arguments().iter().chain(&rest).map(|word| (*word).to_owned()).collect();
-        let output = folder.join("perf-output");
-        let perf = Guard::spawn("perf", &perf, &arguments, &[cores.load], cores, output)?;
-        let mut watch = Watch { look, perf, control, answers, result };
-        watch.command("enable")?;
-        Ok(watch)
-    }
-
     /// What there was.
     pub fn end(mut self) -> Result<Seen, Failure> {
         self.command("disable")?;
@@ -123,8 +132,7 @@ impl Watch {
 
     /// What perf says of what it has sampled.
     fn report(&self, arguments: &[&str]) -> Result<String, Failure> {
-        let perf = find("perf").ok_or_else(|| Failure::new("perf is not installed"))?;
-        let output = Command::new(perf).args(arguments).arg("-i").arg(&self.result).output();
+        let output = Command::new(&self.program.0).args(arguments).arg("-i").arg(&self.result).output();
         let output = output.attempting("reading what perf sampled")?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);

@@ -8,7 +8,7 @@ use crate::environment;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
 use crate::peers::{Peer, Setup};
-use crate::perf::{self, Look};
+use crate::perf::{Look, PERF, Perf};
 use crate::plot;
 use crate::report::metric::{Better, Metric};
 use crate::report::number::short;
@@ -80,9 +80,9 @@ fn looks(options: &Options, report: &mut Report) -> Vec<Look> {
     let wanted = [(options.syscalls, Look::Calls), (options.profile, Look::Functions)];
     let mut looks: Vec<Look> =
         wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, look)| look).collect();
-    looks.retain(|look| match perf::missing(*look) {
-        None => true,
-        Some(why) => {
+    looks.retain(|look| match Perf::find(PERF).and_then(|perf| perf.check(*look)) {
+        Ok(()) => true,
+        Err(why) => {
             report.not_run.push(format!("{look:?}: {why}"));
             false
         }

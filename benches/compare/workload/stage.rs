@@ -7,7 +7,7 @@ use crate::failure::{Attempt, Failure};
 use crate::load::Load;
 use crate::measure::{CpuReading, CpuSpent, family};
 use crate::peers::{PROBES, Running, Setup};
-use crate::perf::{Seen, Watch};
+use crate::perf::{PERF, Perf, Seen, Watch};
 
 pub struct Stage {
     /// Workload and proxy.
@@ -47,7 +47,7 @@ impl Stage {
         // Found before anything is measured: it takes longer than a reading.
         let pids = family(self.proxy.pid())?;
         let Setup { cores, look, folder, .. } = &self.setup;
-        let watch = look.map(|look| Watch::begin(look, &pids, *cores, folder)).transpose()?;
+        let watch = look.map(|look| Perf::find(PERF)?.watch(look, &pids, *cores, folder)).transpose()?;
         let (before, bytes) = (CpuReading::take(&pids)?, self.load.sinks.received());
         self.load.count(true);
         work(&mut self.load)?;
