@@ -22,7 +22,7 @@ pub struct Cpu {
     pub node: Option<u32>,
 }
 
-/// Every CPU of this machine, by number; read once.
+/// Every CPU of this machine that is online, by number; read once.
 pub fn cpus() -> &'static [Cpu] {
     static CPUS: OnceLock<Vec<Cpu>> = OnceLock::new();
     CPUS.get_or_init(|| read(Path::new("/sys/devices/system/cpu")))
@@ -50,9 +50,13 @@ pub fn in_order(cpus: &[Cpu], allowed: &[u16]) -> Vec<u16> {
 }
 
 fn read(folder: &Path) -> Vec<Cpu> {
+    let online = fs::read_to_string(folder.join("online")).ok();
     let mut cpus: Vec<Cpu> = names(folder)
         .filter_map(|name| {
             let number = name.strip_prefix("cpu")?.parse().ok()?;
+            if online.as_ref().is_some_and(|list| !lists(list, number)) {
+                return None;
+            }
             let folder = folder.join(&name);
             let tells = |file: &str| fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok();
             let siblings = fs::read_to_string(folder.join("topology/thread_siblings_list")).ok();
@@ -68,6 +72,14 @@ fn read(folder: &Path) -> Vec<Cpu> {
         .collect();
     cpus.sort_by_key(|cpu| cpu.number);
     cpus
+}
+
+/// Whether a list as `0,2-3` has this number.
+fn lists(list: &str, number: u16) -> bool {
+    list.trim().split(',').any(|range| {
+        let (low, high) = range.split_once('-').unwrap_or((range, range));
+        matches!((low.parse(), high.parse()), (Ok(low), Ok(high)) if (low..=high).contains(&number))
+    })
 }
 
 /// The first number of a list as `0,64` or `2-3`.
@@ -125,14 +137,26 @@ mod tests {
         assert_eq!(in_order(&[], &[3, 5, 9]), [3, 5, 9]);
     }
 
+    fn write(folder: &Path, path: &str, text: &str) {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    #[test]
+    fn what_is_offline_is_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        (0..12).for_each(|number| write(folder.path(), &format!("cpu{number}/topology/core_id"), "0\n"));
+        let numbers = || read(folder.path()).into_iter().map(|cpu| cpu.number).collect::<Vec<_>>();
+        assert_eq!(numbers().len(), 12, "the kernel does not tell");
+        write(folder.path(), "online", "0,2-3,10-11\n");
+        assert_eq!(numbers(), [0, 2, 3, 10, 11]);
+    }
+
     #[test]
     fn the_kernels_files_are_read() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = |path: &str, text: &str| {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            fs::write(path, text).expect("a file");
-        };
+        let write = |path: &str, text: &str| write(folder.path(), path, text);
         write("cpu10/topology/core_id", "4\n");
         write("cpu10/topology/physical_package_id", "1\n");
         write("cpu10/topology/thread_siblings_list", "2,10\n");
