@@ -4,7 +4,6 @@ use crate::config::model::Global;
 use crate::sys::{cpu, topology};
 
 /// Where a worker runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// The CPUs it may use.
     pub(super) cpus: Vec<u16>,

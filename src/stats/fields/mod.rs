@@ -100,7 +100,6 @@ pub fn tag_word(place: Place, letter: char) -> &'static str {
 }
 
 /// Which of the three letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Where the value comes from.
     Origin,
