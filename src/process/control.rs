@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
 
 use super::announce;
@@ -179,12 +179,22 @@ impl Control {
             let _ = timeout(CUT_TIME, leaving).await;
         }
         returns.iter().for_each(JoinHandle::abort);
-        self.reloader.iter().for_each(JoinHandle::abort);
+        self.end_reloads().await;
         self.serving.borrow().iter().for_each(|served| served.task.abort());
         self.cut_workers().await;
         self.health.stop();
         self.log.close();
         ending
+    }
+
+    /// Who waits for a reload is told that none will come.
+    async fn end_reloads(&mut self) {
+        let Some(reloader) = self.reloader.take() else { return };
+        reloader.abort();
+        let _ = reloader.await;
+        // The clients' turn: once to hear it, once more to say it.
+        yield_now().await;
+        yield_now().await;
     }
 
     async fn watch(&mut self) -> Ending {

@@ -3,7 +3,10 @@
 use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::run::{DEFAULTS, Running, ask};
 use crate::support::echo::Threads;
@@ -383,4 +386,36 @@ fn a_master_opens_log_targets_for_a_worker_without_rights() {
     assert!(answer.starts_with("Success=0\n--\n"), "{answer}");
     assert!(answer.contains("cannot open the log file (No such file or directory)"), "{answer}");
     passes(TcpStream::connect(port.address()).expect("served"));
+}
+
+/// A fifo in the place of the file: its reader waits until the writing end, which opens once it reads, is closed.
+fn stall(file: &Path) -> impl FnOnce() -> fs::File {
+    fs::remove_file(file).expect("the file was there");
+    mknodat(CWD, file, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a fifo");
+    let open = move || fs::File::options().write(true).custom_flags(libc::O_NONBLOCK).open(file).ok();
+    move || wait_for(PATIENCE, open).expect("somebody reads")
+}
+
+#[test]
+fn who_waits_for_a_reload_of_a_process_that_ends_is_told() {
+    let master = &["-W", "-S", "unix@m.sock"][..];
+    for (arguments, socket, signal) in
+        [(master, "m.sock", "TERM"), (&["-db"], "s.sock", "TERM"), (&["-db"], "s.sock", "USR1")]
+    {
+        let port = Port::reserve();
+        let listen = format!("listen x\n  bind 127.0.0.1:{}\n", port.number);
+        let mut running = Running::start_with("", &listen, arguments);
+        let directory = running.proxy.directory().to_owned();
+        let file = directory.join("haproxy.cfg");
+        let read = stall(&file);
+        let asking = std::thread::spawn(move || ask(&directory.join(socket), "reload\n"));
+        let writer = read();
+        running.proxy.signal(signal);
+        let answer = asking.join().expect("a thread").unwrap_or_default();
+        drop(writer);
+        assert!(running.proxy.wait(PATIENCE).is_some(), "it ends");
+        let told = answer.strip_prefix("Success=0\n--\n").unwrap_or_else(|| panic!("'{answer}'"));
+        assert!(told.contains("takes no new configuration"), "{answer}");
+        assert_eq!(told.trim().lines().count(), 1, "{answer}");
+    }
 }

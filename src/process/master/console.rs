@@ -232,12 +232,11 @@ impl Client {
     async fn reload(&mut self, hard: bool) -> String {
         self.over = true;
         let (answer, outcome) = oneshot::channel();
-        if self.events.send(Event::Reload(hard, answer)).is_err() {
-            return "Success=0\n--\n".to_owned();
-        }
+        // An event that cannot be sent is dropped, and the way back with it.
+        let _ = self.events.send(Event::Reload(hard, answer));
         match outcome.await {
             Ok(outcome) => format!("Success={}\n--\n{}\n", u8::from(outcome.succeeded), outcome.log),
-            Err(_) => "Success=0\n--\n".to_owned(),
+            Err(_) => "Success=0\n--\nThe master has stopped.\n".to_owned(),
         }
     }
 }

@@ -62,6 +62,13 @@ struct Wish {
     answer: Option<oneshot::Sender<Outcome>>,
 }
 
+impl Wish {
+    fn tell(self, outcome: Outcome) {
+        // Whoever asked may have gone.
+        let _ = self.answer.map(|answer| answer.send(outcome));
+    }
+}
+
 struct Master {
     invocation: Invocation,
     shared: Shared,
@@ -253,12 +260,22 @@ impl Master {
             Event::Signal(_) => {}
             Event::Reload(hard, answer) => self.wishes.push_back(Wish { hard, answer: Some(answer) }),
         }
+        if self.leaving.is_some() {
+            return self.refuse();
+        }
         // One start at a time; what was wished meanwhile comes next.
         if self.under_way.is_none()
-            && self.leaving.is_none()
             && let Some(wish) = self.wishes.pop_front()
         {
             self.reload(wish).await;
+        }
+    }
+
+    /// Tells all who wait for a reload that none will come.
+    fn refuse(&mut self) {
+        let log = report::line(Severity::Alert, "the master is stopping and takes no new configuration.");
+        for wish in self.under_way.take().into_iter().chain(self.wishes.drain(..)) {
+            wish.tell(Outcome { succeeded: false, log: log.clone() });
         }
     }
 
@@ -336,9 +353,8 @@ impl Master {
     }
 
     fn answer(&mut self, succeeded: bool) {
-        if let Some(Wish { answer: Some(answer), .. }) = self.under_way.take() {
-            // Whoever asked may have gone.
-            let _ = answer.send(Outcome { succeeded, log: self.shared.borrow().log.clone() });
+        if let Some(wish) = self.under_way.take() {
+            wish.tell(Outcome { succeeded, log: self.shared.borrow().log.clone() });
         }
     }
 
