@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 /// Start-up stopped because the system said no. Shown as one alert line in HAProxy's form, then a help line.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct StartError {
     pub remedy: String,
     /// Somebody else has what was wanted, and may give it up.
     pub in_use: bool,
+    /// The address that another socket takes up; whose that is has not been looked for yet.
+    pub occupied: Option<Box<SocketAddr>>,
 }
 
 impl StartError {
@@ -30,6 +33,7 @@ impl StartError {
             cause: String::new(),
             remedy: String::new(),
             in_use: false,
+            occupied: None,
         }
     }
 

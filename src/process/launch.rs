@@ -14,7 +14,7 @@ use super::error::StartError;
 use super::files::Files;
 use super::invocation::Invocation;
 use super::limits::{self, Budget};
-use super::listen::{NOT_LISTENING, Sockets};
+use super::listen::{self, NOT_LISTENING, Sockets};
 use super::listeners::Tables;
 use super::load::{Loaded, NO_LISTENER};
 use super::predecessors::{Farewell, Predecessors};
@@ -234,8 +234,9 @@ fn bind(
         }
         thread::sleep(PAUSE);
     }
-    Sockets::bind(config, workers, &inheritance, tables).map_err(|mut failures| {
+    Sockets::bind(config, workers, &inheritance, tables).map_err(|failures| {
         predecessors.resume();
+        let mut failures = listen::explained(failures);
         failures.push(StartError::new(NOT_LISTENING));
         failures
     })

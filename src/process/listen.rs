@@ -51,7 +51,7 @@ struct Sources<'a> {
 }
 
 impl Sockets {
-    /// Takes over what a predecessor gave and binds everything else; on failure every failure.
+    /// Takes over what a predecessor gave and binds everything else; on failure every failure, for [`explained`].
     pub fn bind(
         config: &Config,
         workers: usize,
@@ -88,7 +88,7 @@ impl Sockets {
             let from = Sources { inheritance: &Inheritance::default(), steward };
             sockets.add_or_explain(config, id, from, &mut failures);
         }
-        if failures.is_empty() { Ok(sockets) } else { Err(failures) }
+        if failures.is_empty() { Ok(sockets) } else { Err(explained(failures)) }
     }
 
     fn add_or_explain(
@@ -192,14 +192,16 @@ impl Sockets {
                 continue;
             }
             let backlog = bind.map_or(STATS_BACKLOG, |bind| config.backlog(bind).max(1));
-            listen_again(held.socket.as_fd(), backlog).map_err(|error| match bind {
-                Some(bind) => {
-                    let proxy = &config.proxies[usize::from(bind.proxy.0)];
-                    let owner = format!("{} {}", proxy.kind.word(), proxy.name);
-                    refused(&bind.declared_at, &owner, &bind.address, error)
-                }
-                None => StartError::new("cannot listen on a stats socket").with_errno(error),
-            })?;
+            listen_again(held.socket.as_fd(), backlog)
+                .map_err(|error| match bind {
+                    Some(bind) => {
+                        let proxy = &config.proxies[usize::from(bind.proxy.0)];
+                        let owner = format!("{} {}", proxy.kind.word(), proxy.name);
+                        refused(&bind.declared_at, &owner, &bind.address, error)
+                    }
+                    None => StartError::new("cannot listen on a stats socket").with_errno(error),
+                })
+                .map_err(named)?;
         }
         Ok(())
     }
@@ -226,7 +228,7 @@ pub fn console(socket: &StatsSocket) -> Result<OwnedFd, StartError> {
     let mut hidden = Vec::new();
     let opened = open(&socket.address, &socket.permissions, &options, &mut hidden)
         .and_then(|opened| listen_again(opened.as_fd(), STATS_BACKLOG).map(|()| opened))
-        .map_err(|error| refused("master-socket:0", "proxy MASTER", &socket.address, error))?;
+        .map_err(|error| named(refused("master-socket:0", "proxy MASTER", &socket.address, error)))?;
     hidden.into_iter().try_for_each(Hidden::publish)?;
     Ok(opened)
 }
@@ -402,32 +404,52 @@ fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::E
     };
     let (cause, remedy) = advice(address, &error);
     let refused = StartError::new(attempted).with_cause(cause).with_remedy(remedy);
-    StartError { in_use: error.raw_os_error() == Some(libc::EADDRINUSE), ..refused }
+    let in_use = error.raw_os_error() == Some(libc::EADDRINUSE);
+    let occupied = match address {
+        ListenAddress::Tcp(at) => in_use.then(|| Box::new(*at)),
+        _ => None,
+    };
+    StartError { in_use, occupied, ..refused }
 }
+
+/// The same, with the names of those who listen where an address is in use. It takes a while: every descriptor of every
+/// process is looked at.
+pub fn explained(failures: Vec<StartError>) -> Vec<StartError> {
+    failures.into_iter().map(named).collect()
+}
+
+fn named(mut failure: StartError) -> StartError {
+    if let Some(address) = failure.occupied.take() {
+        (failure.cause, failure.remedy) = occupied(*address);
+    }
+    failure
+}
+
+const THERE: &str = "another socket listens there";
 
 /// Who listens there, if that can be found out, and what to do.
 fn occupied(address: SocketAddr) -> (String, String) {
-    let there = "another socket listens there";
     let port = address.port();
     match Tables::open().ok().and_then(|tables| tables.occupant(address)) {
         Some(occupant) if occupant.pid == std::process::id() => (
-            format!("{there}, of this process"),
+            format!("{THERE}, of this process"),
             format!("two lines of the configuration want port {port}: remove one, or 'noreuseport'"),
         ),
         Some(Occupant { pid, name }) => (
-            format!("{there}, of '{name}' with pid {pid}"),
+            format!("{THERE}, of '{name}' with pid {pid}"),
             format!("stop that ('ss -ltnp sport = :{port}' shows it too), or bind another port"),
         ),
-        None => (
-            there.to_owned(),
-            format!("'ss -ltnp sport = :{port}' shows whose; stop it or bind another port"),
-        ),
+        None => somebody(port),
     }
+}
+
+fn somebody(port: u16) -> (String, String) {
+    (THERE.to_owned(), format!("'ss -ltnp sport = :{port}' shows whose; stop it or bind another port"))
 }
 
 fn advice(address: &ListenAddress, error: &io::Error) -> (String, String) {
     match (error.raw_os_error(), address) {
-        (Some(libc::EADDRINUSE), ListenAddress::Tcp(address)) => occupied(*address),
+        (Some(libc::EADDRINUSE), ListenAddress::Tcp(address)) => somebody(address.port()),
         (errno, _) => {
             let (cause, remedy) = reason(errno, matches!(address, ListenAddress::Tcp(_)));
             (cause.to_owned(), remedy.to_owned())
@@ -474,6 +496,18 @@ mod tests {
             "Binding [a.cfg:3] for proxy x: protocol tcpv4: cannot bind socket (Address already in use) for [127.0.0.1:33206]."
         );
         assert!(error.help().contains("ss -ltnp sport = :33206"));
+        assert!(error.in_use && error.occupied.is_some());
+    }
+
+    #[test]
+    fn who_is_in_the_way_is_looked_for_when_it_is_to_be_said() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+        let address = ListenAddress::Tcp(taken.local_addr().expect("bound"));
+        let error =
+            || refused("a.cfg:3", "proxy x", &address, io::Error::from_raw_os_error(libc::EADDRINUSE));
+        assert!(!error().cause.contains("of this process"));
+        let said = explained(vec![error()]);
+        assert!(said[0].cause.contains("of this process") && said[0].in_use, "{}", said[0].cause);
     }
 
     #[test]
