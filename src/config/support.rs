@@ -39,7 +39,7 @@ pub(super) fn check_arity(row: &Keyword, line: &Line, at: usize, report: &mut Re
     let Arity { min, max } = row.arity;
     let count = line.words.len().saturating_sub(first);
     if row.arity.allows(count) {
-        return true;
+        return check_values(row, line, first..line.words.len(), report);
     }
     let words = row.words;
     if count < usize::from(min) {
@@ -53,6 +53,18 @@ pub(super) fn check_arity(row: &Keyword, line: &Line, at: usize, report: &mut Re
         report.alert(line, line.span(extra), text).help("remove it, or quote it with the word before it");
     }
     false
+}
+
+/// Whether these words after a keyword without effect are what HAProxy takes there; says so when not.
+pub(super) fn check_values(row: &Keyword, line: &Line, at: Range<usize>, report: &mut Report) -> bool {
+    let kinds = row.takes.iter().chain(row.takes.last().into_iter().cycle());
+    let odd = at.zip(kinds).find(|(at, kind)| !kind.allows(&line.words[*at].text));
+    if let Some((at, kind)) = odd {
+        let text = format!("'{}' : unexpected value '{}'.", row.words, line.words[at].text);
+        let help = format!("it has no effect here, but must be right: write {}", kind.expected());
+        report.alert(line, line.span(at), text).help(help);
+    }
+    odd.is_none()
 }
 
 /// Handles `no X` and `default X` of a keyword without effect here, which need nothing.

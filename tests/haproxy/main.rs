@@ -27,6 +27,7 @@ mod takeover;
 mod timeouts;
 mod tools;
 mod unit;
+mod values;
 mod world;
 
 use std::path::PathBuf;

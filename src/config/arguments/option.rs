@@ -27,6 +27,7 @@ impl Arguments<'_> {
         if support::is_honoured(row, self.line, at, self.report) {
             return Some(row);
         }
+        support::check_values(row, self.line, self.at..self.at + needed, self.report);
         self.at += needed;
         None
     }

@@ -1,6 +1,7 @@
 //! Options of `bind` and `stats socket` lines (configuration manual, section 5.1).
 
 use super::reasons::{NAMESPACES, PROXY_PROTOCOL, QUIC, SOCKET_OPTION};
+use super::value::Value::*;
 use super::{Keyword, NONE, ONE, Places, SILENT, Support, missing, row, told};
 
 const B: Places = Places::BIND;
@@ -49,10 +50,12 @@ pub(super) const ROWS: &[Keyword] = &[
         "Severities before answers of commands.",
         missing("answers carry no severity", "remove it: 'none' is the default"),
     ),
-    row("nice", BS, ONE, "Priority of its sessions.", told("sessions have no priorities")),
+    row("nice", BS, ONE, "Priority of its sessions.", told("sessions have no priorities"))
+        .taking(&[Digits(-1_024, 1_024)]),
     row("process", BS, ONE, "Threads that serve it (old name).", WORKERS),
     row("thread", BS, ONE, "Threads that serve it.", WORKERS),
-    row("shards", B, ONE, "Number of sockets.", WORKERS),
+    row("shards", B, ONE, "Number of sockets.", WORKERS)
+        .taking(&[Or(&["by-thread", "by-group"], &Digits(1, 64))]),
     row("label", BS, ONE, "Name for rules of other sections.", SILENT),
     row("guid-prefix", B, ONE, "Beginning of names in files of counters.", SHOWN),
     row("accept-proxy", BS, NONE, "Expect a PROXY header.", PROXY_PROTOCOL),

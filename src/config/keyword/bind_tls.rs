@@ -1,6 +1,7 @@
 //! TLS options of `bind` lines: `ssl` is refused, and without it the others have no effect in HAProxy either.
 
 use super::reasons::{TLS, WITH_TLS as W};
+use super::value::{VERSION, Value::*};
 use super::{Keyword, NONE, ONE, Places, row};
 
 const B: Places = Places::BIND.and(Places::SOCKET);
@@ -18,7 +19,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("ca-sign-pass", B, ONE, "Passphrase of the signing authority.", W),
     row("crl-file", B, ONE, "Revoked certificates.", W),
     row("crt-ignore-err", B, ONE, "Errors of certificates to ignore.", W),
-    row("verify", B, ONE, "Whether clients show certificates.", W),
+    row("verify", B, ONE, "Whether clients show certificates.", W)
+        .taking(&[Word(&["none", "optional", "required"])]),
     row("alpn", B, ONE, "Protocols offered.", W),
     row("no-alpn", B, NONE, "Offer no protocol.", W),
     row("npn", B, ONE, "Protocols offered, old form.", W),
@@ -28,8 +30,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("ecdhe", B, ONE, "Curve of key exchange.", W),
     row("sigalgs", B, ONE, "Signature algorithms.", W),
     row("client-sigalgs", B, ONE, "Signature algorithms asked of clients.", W),
-    row("ssl-min-ver", B, ONE, "Lowest version.", W),
-    row("ssl-max-ver", B, ONE, "Highest version.", W),
+    row("ssl-min-ver", B, ONE, "Lowest version.", W).taking(&[VERSION]),
+    row("ssl-max-ver", B, ONE, "Highest version.", W).taking(&[VERSION]),
     row("no-sslv3", B, NONE, "No SSL 3.", W),
     row("no-tlsv10", B, NONE, "No TLS 1.0.", W),
     row("no-tlsv11", B, NONE, "No TLS 1.1.", W),

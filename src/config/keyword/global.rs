@@ -1,6 +1,7 @@
 //! `global`: process management and limits (configuration manual, sections 3.1 and 3.2).
 
 use super::reasons::{STATE_FILES, STICKINESS};
+use super::value::{COUNT, TIME, Value::*};
 use super::{
     ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told, warned,
 };
@@ -55,7 +56,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("server-state-base", G, ONE, "Directory of server state files.", SHOWN),
     row("master-worker", G, ANY, "Run a master that starts the worker.", SHOWN),
     row("mworker-max-reloads", G, ONE, "Reloads an old worker survives.", SHOWN),
-    row("external-check", G, ANY, "Allow checks by programs.", told("no check runs a program")),
+    row("external-check", G, ANY, "Allow checks by programs.", told("no check runs a program"))
+        .taking(&[Word(&["preserve-env"])]),
     row("insecure-fork-wanted", G, NONE, "Allow starting programs.", told("no program is ever started")),
     row("insecure-setuid-wanted", G, NONE, "Allow setuid programs.", told("no program is ever started")),
     row("debug", G, NONE, "Debug mode.", removed("2.4", "start with -d instead")),
@@ -69,8 +71,8 @@ pub(super) const ROWS: &[Keyword] = &[
         "Keep to one NUMA node.",
         told("each worker is bound to one CPU and shares nothing; cores of one node are taken first"),
     ),
-    row("thread-groups", G, ONE, "Number of groups of threads.", WORKERS),
-    row("thread-group", G, SOME, "Threads of one group.", WORKERS),
+    row("thread-groups", G, ONE, "Number of groups of threads.", WORKERS).taking(&[Digits(1, 32)]),
+    row("thread-group", G, SOME, "Threads of one group.", WORKERS).taking(&[Digits(1, 32), Text]),
     row("max-threads-per-group", G, ONE, "Largest group of threads.", WORKERS),
     row(
         "thread-hard-limit",
@@ -88,7 +90,7 @@ pub(super) const ROWS: &[Keyword] = &[
     ),
     row("maxconnrate", G, ONE, "Most new connections per second.", SHOWN),
     row("maxsessrate", G, ONE, "Most new sessions per second.", SHOWN),
-    row("maxsslconn", G, ONE, "Most TLS connections.", told("no connection uses TLS")),
+    row("maxsslconn", G, ONE, "Most TLS connections.", told("no connection uses TLS")).taking(&[COUNT]),
     row("maxsslrate", G, ONE, "Most TLS handshakes per second.", told("no connection uses TLS")),
     row(
         "set-dumpable",
@@ -96,7 +98,8 @@ pub(super) const ROWS: &[Keyword] = &[
         ANY,
         "Allow core dumps.",
         warned("core dumps follow the system's rules for its user"),
-    ),
+    )
+    .taking(&[Word(&["on", "off", "libs"])]),
     row(
         "unix-bind",
         G,
@@ -128,7 +131,8 @@ pub(super) const ROWS: &[Keyword] = &[
         "Capabilities to keep.",
         missing("capabilities are not kept over 'user'", "give them with systemd's AmbientCapabilities"),
     ),
-    row("close-spread-time", G, ONE, "Spreads the closing of idle HTTP connections.", SILENT),
+    row("close-spread-time", G, ONE, "Spreads the closing of idle HTTP connections.", SILENT)
+        .taking(&[Or(&["infinite"], &TIME)]),
     row(
         "grace",
         G,
@@ -181,7 +185,15 @@ pub(super) const ROWS: &[Keyword] = &[
         "Refuse clients of ports below 1024.",
         missing("clients are not judged by their port", "filter them in the firewall"),
     ),
-    row("profiling.tasks", G, ONE, "Measure tasks.", SILENT),
+    row("profiling.tasks", G, ONE, "Measure tasks.", SILENT).taking(&[Word(&[
+        "auto",
+        "on",
+        "off",
+        "lock",
+        "no-lock",
+        "memory",
+        "no-memory",
+    ])]),
     row("profiling.memory", G, ONE, "Measure memory.", SILENT),
     row("debug.counters", G, ONE, "Count internal events.", SILENT),
     row("stress-level", G, ONE, "Slow down on purpose.", SILENT),

@@ -1,6 +1,7 @@
 //! `global`: `tune.*` (configuration manual, section 3.2).
 
 use super::reasons::TUNING;
+use super::value::{COUNT, NUMBER, ON_OFF, PERCENT, Value::*};
 use super::{ANY, G, Keyword, ONE, SILENT, SOME, Support, removed, row, told};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-global.cfg");
@@ -54,36 +55,40 @@ pub(super) const ROWS: &[Keyword] = &[
     row("tune.rcvbuf.backend", G, ONE, "Receive buffer of datagram servers.", SYSLOG),
     row("tune.sndbuf.frontend", G, ONE, "Send buffer of datagram listeners.", SYSLOG),
     row("tune.sndbuf.backend", G, ONE, "Send buffer of datagram servers.", SYSLOG),
-    row("tune.maxrewrite", G, ONE, "Room for rewriting headers.", SILENT),
+    row("tune.maxrewrite", G, ONE, "Room for rewriting headers.", SILENT).taking(&[COUNT]),
     row("tune.chksize", G, ONE, "Buffer of checks.", removed("2.4", "remove it: checks use tune.bufsize")),
-    row("tune.maxaccept", G, ONE, "Connections accepted at a time.", TUNING),
+    row("tune.maxaccept", G, ONE, "Connections accepted at a time.", TUNING)
+        .taking(&[Digits(-1, i32::MAX as i64)]),
     row("tune.maxpollevents", G, ONE, "Events handled at a time.", TUNING),
     row("tune.notsent-lowat.client", G, ONE, "Unsent bytes kept for clients.", TUNING),
     row("tune.notsent-lowat.server", G, ONE, "Unsent bytes kept for servers.", TUNING),
-    row("tune.idletimer", G, ONE, "When a stream counts as idle.", TUNING),
+    row("tune.idletimer", G, ONE, "When a stream counts as idle.", TUNING).taking(&[Time(0, 65_535)]),
     row("tune.listener.default-shards", G, ONE, "Sockets of one listener.", TUNING),
-    row("tune.listener.multi-queue", G, ONE, "How connections are spread over threads.", TUNING),
-    row("tune.peers.max-updates-at-once", G, ONE, "Updates sent to peers at a time.", TUNING),
-    row("tune.pattern.cache-size", G, ONE, "Cache of pattern lookups.", TUNING),
+    row("tune.listener.multi-queue", G, ONE, "How connections are spread over threads.", TUNING)
+        .taking(&[Word(&["on", "off", "fair"])]),
+    row("tune.peers.max-updates-at-once", G, ONE, "Updates sent to peers at a time.", TUNING)
+        .taking(&[Digits(1, i64::MAX)]),
+    row("tune.pattern.cache-size", G, ONE, "Cache of pattern lookups.", TUNING).taking(&[COUNT]),
     row("tune.ring.queues", G, ONE, "Queues of log rings.", TUNING),
     row("tune.cli.max-payload-size", G, ONE, "Largest payload of a command.", TUNING),
     row("tune.max-checks-per-thread", G, ONE, "Checks run at a time.", TUNING),
     row("tune.max-rules-at-once", G, ONE, "Rules evaluated at a time.", RULES),
-    row("tune.vars.global-max-size", G, ONE, "Memory of all variables.", RULES),
-    row("tune.vars.proc-max-size", G, ONE, "Memory of process variables.", RULES),
-    row("tune.vars.sess-max-size", G, ONE, "Memory of session variables.", RULES),
-    row("tune.vars.txn-max-size", G, ONE, "Memory of transaction variables.", RULES),
-    row("tune.vars.reqres-max-size", G, ONE, "Memory of request variables.", RULES),
-    row("tune.vars.check-max-size", G, ONE, "Memory of check variables.", RULES),
-    row("tune.idle-pool.shared", G, ONE, "Share idle HTTP connections.", SILENT),
+    row("tune.vars.global-max-size", G, ONE, "Memory of all variables.", RULES).taking(&[NUMBER]),
+    row("tune.vars.proc-max-size", G, ONE, "Memory of process variables.", RULES).taking(&[NUMBER]),
+    row("tune.vars.sess-max-size", G, ONE, "Memory of session variables.", RULES).taking(&[NUMBER]),
+    row("tune.vars.txn-max-size", G, ONE, "Memory of transaction variables.", RULES).taking(&[NUMBER]),
+    row("tune.vars.reqres-max-size", G, ONE, "Memory of request variables.", RULES).taking(&[NUMBER]),
+    row("tune.vars.check-max-size", G, ONE, "Memory of check variables.", RULES).taking(&[NUMBER]),
+    row("tune.idle-pool.shared", G, ONE, "Share idle HTTP connections.", SILENT)
+        .taking(&[Word(&["auto", "on", "off"])]),
     row("tune.buffers.limit", G, ONE, "Most buffers.", TUNING),
     row("tune.buffers.reserve", G, ONE, "Buffers kept back.", TUNING),
     row("tune.bufsize.large", G, ONE, "Size of a large buffer.", TUNING),
     row("tune.bufsize.small", G, ONE, "Size of a small buffer.", TUNING),
     row("tune.recv_enough", G, ONE, "Bytes that end a read.", TUNING),
     row("tune.runqueue-depth", G, ONE, "Tasks run at a time.", TUNING),
-    row("tune.sched.low-latency", G, ONE, "Run short tasks first.", TUNING),
-    row("tune.fd.edge-triggered", G, ONE, "Edge-triggered polling.", TUNING),
+    row("tune.sched.low-latency", G, ONE, "Run short tasks first.", TUNING).taking(&[ON_OFF]),
+    row("tune.fd.edge-triggered", G, ONE, "Edge-triggered polling.", TUNING).taking(&[ON_OFF]),
     row("tune.fd.tables", G, ONE, "Descriptor tables.", TUNING),
     row("tune.epoll.mask-events", G, SOME, "Events to hide.", TUNING),
     row("tune.events.max-events-at-once", G, ONE, "Events published at a time.", TUNING),
@@ -92,10 +97,12 @@ pub(super) const ROWS: &[Keyword] = &[
     row("tune.disable-fast-forward", G, ANY, "Inspect every byte.", TUNING),
     row("tune.disable-zero-copy-forwarding", G, ANY, "Always copy.", TUNING),
     row("tune.memory.hot-size", G, ONE, "Memory kept for reuse.", TUNING),
-    row("tune.fail-alloc", G, ONE, "Make allocations fail on purpose.", TUNING),
+    row("tune.fail-alloc", G, ONE, "Make allocations fail on purpose.", TUNING).taking(&[PERCENT]),
     row("tune.glitches.kill.cpu-usage", G, ONE, "When to close faulty connections.", TUNING),
-    row("tune.pool-high-fd-ratio", G, ONE, "Descriptors above which idle ones close.", TUNING),
-    row("tune.pool-low-fd-ratio", G, ONE, "Descriptors above which none stay idle.", TUNING),
+    row("tune.pool-high-fd-ratio", G, ONE, "Descriptors above which idle ones close.", TUNING)
+        .taking(&[PERCENT]),
+    row("tune.pool-low-fd-ratio", G, ONE, "Descriptors above which none stay idle.", TUNING)
+        .taking(&[PERCENT]),
     row("tune.renice.runtime", G, ONE, "Priority while running.", TUNING),
     row("tune.renice.startup", G, ONE, "Priority while starting.", TUNING),
     row("tune.streams-elasticity", G, ONE, "Streams of one connection under load.", TUNING),

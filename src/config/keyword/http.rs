@@ -1,6 +1,7 @@
 //! HTTP rules in proxies: no effect in TCP mode, and refused where the stats page would have to obey them.
 
 use super::reasons::http;
+use super::value::{CONDITION, Value::*};
 use super::{DFL, DFLB, DLB, FL, Keyword, OPT, SOME, Support, row};
 
 /// The warning HAProxy gives when a TCP proxy has rules on requests.
@@ -8,6 +9,18 @@ pub const REQUEST_WARNING: &str = "'http-request' rules ignored for {proxy} as t
 
 /// The warning HAProxy gives when a TCP frontend has a path for probes.
 pub const MONITOR_WARNING: &str = "monitor-uri will be ignored for {proxy} (needs 'mode http').";
+
+const REDIRECT: &[&str] = &[
+    "location",
+    "prefix",
+    "scheme",
+    "code",
+    "set-cookie",
+    "clear-cookie",
+    "drop-query",
+    "append-slash",
+    "ignore-empty",
+];
 
 /// Its rows.
 pub(super) const ROWS: &[Keyword] = &[
@@ -39,7 +52,8 @@ pub(super) const ROWS: &[Keyword] = &[
         SOME,
         "Answer with a redirection.",
         http(Some("'redirect' rules ignored for {proxy} as they require HTTP mode."), true),
-    ),
+    )
+    .taking(&[Word(REDIRECT), Text]),
     row(
         "monitor-uri",
         DFL,
@@ -47,7 +61,7 @@ pub(super) const ROWS: &[Keyword] = &[
         "Path that answers a probe.",
         Support::Honoured("tests/config/accept/haproxy/stats-page.cfg"),
     ),
-    row("monitor fail", DFL, SOME, "When the probe fails.", http(None, true)),
+    row("monitor fail", DFL, SOME, "When the probe fails.", http(None, true)).taking(&[CONDITION, Text]),
     row(
         "cookie",
         DLB,

@@ -22,12 +22,14 @@ mod server;
 mod server_tls;
 mod stats;
 mod timeouts;
+mod value;
 
 pub use classes::listing;
 pub use http::{MONITOR_WARNING, REQUEST_WARNING};
 pub use render::{Entry, Fate, groups, markdown, text};
 pub(in crate::config) use server::NOT_DYNAMIC;
 pub use stats::WARNING as STATS_WARNING;
+pub use value::Value;
 
 /// One keyword of one kind of place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Keyword {
     pub places: Places,
     /// How many words may follow.
     pub arity: Arity,
+    /// What these must be where it has no effect; the last stands for all that follow it.
+    pub takes: &'static [Value],
     /// What it is for, in one line.
     pub doc: &'static str,
     /// What becomes of it.
@@ -189,7 +193,7 @@ const fn row(
     doc: &'static str,
     support: Support,
 ) -> Keyword {
-    Keyword { words, places, arity, doc, support }
+    Keyword { words, places, arity, takes: &[Value::Text], doc, support }
 }
 
 const fn told(why: &'static str) -> Support {
@@ -233,6 +237,11 @@ pub fn all() -> impl Iterator<Item = &'static Keyword> {
 }
 
 impl Keyword {
+    /// The same row for words of these kinds.
+    const fn taking(self, takes: &'static [Value]) -> Keyword {
+        Keyword { takes, ..self }
+    }
+
     /// How many words its name has.
     pub fn length(&self) -> usize {
         self.words.split(' ').count()

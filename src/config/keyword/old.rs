@@ -24,6 +24,7 @@ pub(super) const ROWS: &[Keyword] = &[
         removed("2.2", "let them connect, 'option dontlognull' keeps them out of the log"),
     ),
     row("option forceclose", DFLB, ANY, "Close after each response.", removed("2.0", "remove it")),
+    row("option http-tunnel", DFLB, ANY, "Inspect the first request only.", removed("2.1", "remove it")),
     row("option http_proxy", DFLB, ANY, "Connect to the URL's host.", removed("2.4", "remove it")),
     row("option http-use-htx", DFLB, ANY, "How HTTP is represented.", removed("2.1", "remove it")),
     row(

@@ -1,6 +1,7 @@
 //! `option …` (configuration manual, section 4.2).
 
 use super::reasons::{CHECKS, HTTP, http};
+use super::value::Value::*;
 use super::{ANY, DFL, DFLB, DLB, Keyword, NONE, ONE, OPT, Support, missing, row, told, warned};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-option.cfg");
@@ -64,16 +65,18 @@ pub(super) const ROWS: &[Keyword] = &[
     row("option httpclose", DFLB, NONE, "Close after each response.", HTTP),
     row("option http-server-close", DFLB, NONE, "Close server connections.", HTTP),
     row("option http-keep-alive", DFLB, NONE, "Keep connections.", HTTP),
-    row("option http-tunnel", DFLB, NONE, "Inspect the first request only.", HTTP),
-    row("option http-restrict-req-hdr-names", DFLB, ONE, "What to do with odd header names.", HTTP),
+    row("option http-restrict-req-hdr-names", DFLB, ONE, "What to do with odd header names.", HTTP)
+        .taking(&[Word(&["preserve", "delete", "reject"])]),
     row("option http-drop-request-trailers", DLB, NONE, "Drop trailers of requests.", HTTP),
     row("option http-drop-response-trailers", DFL, NONE, "Drop trailers of responses.", HTTP),
     row("option h1-case-adjust-bogus-client", DFL, NONE, "Spell headers for old clients.", HTTP),
     row("option h1-case-adjust-bogus-server", DLB, NONE, "Spell headers for old servers.", HTTP),
     row("option forwarded", DLB, ANY, "Add a Forwarded header.", NEEDS_HTTP),
     // HTTP only, with HAProxy's warning in TCP mode.
-    row("option forwardfor", DFLB, ANY, "Add an X-Forwarded-For header.", NEEDS_HTTP),
-    row("option originalto", DFLB, ANY, "Add an X-Original-To header.", NEEDS_HTTP),
+    row("option forwardfor", DFLB, ANY, "Add an X-Forwarded-For header.", NEEDS_HTTP)
+        .taking(&[Word(&["except", "header", "if-none"]), Text]),
+    row("option originalto", DFLB, ANY, "Add an X-Original-To header.", NEEDS_HTTP)
+        .taking(&[Word(&["except", "header"]), Text]),
     row("option prefer-last-server", DLB, NONE, "Keep to the last server.", NEEDS_HTTP),
     row("option checkcache", DLB, NONE, "Refuse cacheable cookies.", NEEDS_HTTP),
     row("option http-buffer-request", DFLB, NONE, "Wait for the body.", NEEDS_HTTP),
@@ -87,6 +90,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("option accept-invalid-http-response", DLB, NONE, "Relax response parsing (old name).", NEEDS_HTTP),
     row("option accept-unsafe-violations-in-http-request", DFL, NONE, "Relax request parsing.", NEEDS_HTTP),
     row("option accept-unsafe-violations-in-http-response", DLB, NONE, "Relax response parsing.", NEEDS_HTTP),
-    row("option httplog", DFLB, OPT, "HTTP log lines; TCP ones in a TCP proxy.", FALLS_BACK),
+    row("option httplog", DFLB, OPT, "HTTP log lines; TCP ones in a TCP proxy.", FALLS_BACK)
+        .taking(&[Word(&["clf"])]),
     row("option httpslog", DFLB, OPT, "HTTPS log lines; TCP ones in a TCP proxy.", FALLS_BACK),
 ];

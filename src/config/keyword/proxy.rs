@@ -4,6 +4,7 @@
 use super::reasons::{
     CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, SOCKET_OPTION, STICKINESS, TLS,
 };
+use super::value::{NUMBER, STATUS, Value::*};
 use super::{
     ANY, Arity, DFL, DFLB, DLB, FL, FLB, Keyword, LB, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing,
     row, told,
@@ -11,6 +12,41 @@ use super::{
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/every-proxy.cfg");
 const SHOWN_STATES: Support = Support::Honoured("tests/config/accept/server-states.cfg");
+const RETRIED: &[&str] = &[
+    "none",
+    "conn-failure",
+    "empty-response",
+    "junk-response",
+    "response-timeout",
+    "0rtt-rejected",
+    "all-retryable-errors",
+    "receive-timeout",
+    "401",
+    "403",
+    "404",
+    "408",
+    "421",
+    "425",
+    "429",
+    "500",
+    "501",
+    "502",
+    "503",
+    "504",
+];
+const COMPRESSION: &[&str] = &[
+    "algo",
+    "algo-req",
+    "algo-res",
+    "type",
+    "type-req",
+    "type-res",
+    "offload",
+    "direction",
+    "minsize-req",
+    "minsize-res",
+];
+const MANY_THREE: Arity = Arity { min: 3, max: Arity::MANY };
 const MANY_TWO: Arity = Arity { min: 2, max: Arity::MANY };
 const TEMPLATES: Support = missing("server lists are written out", "write one 'server' line for each server");
 const PUBLISHING: Support =
@@ -50,8 +86,9 @@ pub(super) const ROWS: &[Keyword] = &[
     row("hash-balance-factor", DLB, ONE, "Bound on the load of one server.", HASHING),
     row("hash-preserve-affinity", DLB, ONE, "Keep to a full or stopped server.", HASHING),
     row("max-session-srv-conns", DFL, ONE, "Idle server connections of one client.", SILENT),
-    row("max-keep-alive-queue", DLB, ONE, "Queue at which connections are not kept.", SILENT),
-    row("retry-on", DLB, SOME, "Which HTTP failures are retried.", SILENT),
+    row("max-keep-alive-queue", DLB, ONE, "Queue at which connections are not kept.", SILENT)
+        .taking(&[NUMBER]),
+    row("retry-on", DLB, SOME, "Which HTTP failures are retried.", SILENT).taking(&[Word(RETRIED)]),
     row("clitcpka-cnt", DFL, ONE, "Keep-alive probes to clients.", SOCKET_OPTION),
     row("clitcpka-idle", DFL, ONE, "Silence before probing clients.", SOCKET_OPTION),
     row("clitcpka-intvl", DFL, ONE, "Time between probes to clients.", SOCKET_OPTION),
@@ -84,7 +121,11 @@ pub(super) const ROWS: &[Keyword] = &[
     row("persist rdp-cookie(*", DLB, ANY, "Keep RDP clients, with a cookie's name.", PERSISTENCE),
     row("force-persist", FLB, SOME, "Keep to a server that is down.", PERSISTENCE),
     row("ignore-persist", FLB, SOME, "Do not keep to a server.", PERSISTENCE),
-    row("declare capture", FL, SOME, "Room for captured values.", SILENT),
+    row("declare capture", FL, MANY_THREE, "Room for captured values.", SILENT).taking(&[
+        Word(&["request", "response"]),
+        Word(&["len"]),
+        NUMBER,
+    ]),
     row("filter", FLB, SOME, "A filter on the data.", FILTERS),
     row("filter-sequence", FLB, SOME, "Order of the filters.", FILTERS),
     row("quic-initial", DFL, SOME, "Rules on QUIC packets.", QUIC),
@@ -110,16 +151,29 @@ pub(super) const ROWS: &[Keyword] = &[
     row("unique-id-header", DFL, ONE, "Header that carries the unique id.", HTTP),
     row("use-fcgi-app", LB, ONE, "The FastCGI application.", HTTP),
     row("dispatch", LB, ONE, "A server outside the pool.", super::removed("3.3", "write a 'server' line")),
-    row("http-reuse", DLB, ONE, "Share server connections.", HTTP),
-    row("http-send-name-header", DLB, OPT, "Header with the server's name.", HTTP),
-    row("compression", DFLB, SOME, "Compress responses.", HTTP),
-    row("capture cookie", DFL, SOME, "Log a cookie.", HTTP),
-    row("capture request header", DFL, SOME, "Log a request header.", HTTP),
-    row("capture response header", DFL, SOME, "Log a response header.", HTTP),
-    row("errorfile", DFLB, TWO, "A file to answer an error with.", HTTP),
+    row("http-reuse", DLB, ONE, "Share server connections.", HTTP).taking(&[Word(&[
+        "never",
+        "safe",
+        "aggressive",
+        "always",
+    ])]),
+    row("http-send-name-header", DLB, ONE, "Header with the server's name.", HTTP),
+    row("compression", DFLB, SOME, "Compress responses.", HTTP).taking(&[Word(COMPRESSION), Text]),
+    row("capture cookie", DFL, MANY_THREE, "Log a cookie.", HTTP),
+    row("capture request header", DFL, MANY_THREE, "Log a request header.", HTTP).taking(&[
+        Text,
+        Word(&["len"]),
+        Text,
+    ]),
+    row("capture response header", DFL, MANY_THREE, "Log a response header.", HTTP).taking(&[
+        Text,
+        Word(&["len"]),
+        Text,
+    ]),
+    row("errorfile", DFLB, TWO, "A file to answer an error with.", HTTP).taking(&[STATUS, Text]),
     row("errorfiles", DFLB, SOME, "Error pages by name.", HTTP),
-    row("errorloc", DFLB, TWO, "Where to send clients on an error.", HTTP),
-    row("errorloc302", DFLB, TWO, "The same with status 302.", HTTP),
-    row("errorloc303", DFLB, TWO, "The same with status 303.", HTTP),
-    row("http-error", DFLB, SOME, "An error page.", HTTP),
+    row("errorloc", DFLB, TWO, "Where to send clients on an error.", HTTP).taking(&[STATUS, Text]),
+    row("errorloc302", DFLB, TWO, "The same with status 302.", HTTP).taking(&[STATUS, Text]),
+    row("errorloc303", DFLB, TWO, "The same with status 303.", HTTP).taking(&[STATUS, Text]),
+    row("http-error", DFLB, MANY_TWO, "An error page.", HTTP).taking(&[Word(&["status"]), STATUS, Text]),
 ];

@@ -1,7 +1,9 @@
 //! Options of `server` and `default-server` lines (configuration manual, section 5.2).
 
 use super::reasons::{AGENT, CHECKS, NAMESPACES, PROXY_PROTOCOL, RESOLVERS, SOCKET_OPTION, STICKINESS, http};
+use super::value::{FAMILY, TIME, Value::*};
 use super::{Keyword, NONE, ONE, Places, SILENT, SOME, Support, missing, row, told};
+use crate::config::value::TIME_MAX_MS;
 
 const S: Places = Places::SERVER;
 const SD: Places = S.and(Places::DEFAULT_SERVER);
@@ -13,6 +15,8 @@ const NAMED_DEFAULTS: Support = missing(
     "there is one set of server defaults",
     "write a 'default-server' line above the servers it is for",
 );
+const HEADER_FIELDS: &[&str] =
+    &["ssl", "cert-cn", "cert-key", "cert-sig", "ssl-cipher", "authority", "crc32c", "unique-id"];
 const NO_AGENT: Support = told("there is no agent check");
 
 /// Options that a server which a command adds may not have, as in HAProxy.
@@ -81,8 +85,10 @@ pub(super) const ROWS: &[Keyword] = &[
     row("on-marked-down", SD, ONE, "'shutdown-sessions': end its sessions when it goes down.", SHOWN),
     row("on-marked-up", SD, ONE, "'shutdown-backup-sessions': end those of backups when it comes up.", SHOWN),
     row("observe", SD, ONE, "Judge it by live traffic.", OBSERVE),
-    row("error-limit", SD, ONE, "Errors before reacting.", told("live traffic is not observed")),
-    row("on-error", SD, ONE, "What to do after these errors.", told("live traffic is not observed")),
+    row("error-limit", SD, ONE, "Errors before reacting.", told("live traffic is not observed"))
+        .taking(&[Digits(1, i64::MAX)]),
+    row("on-error", SD, ONE, "What to do after these errors.", told("live traffic is not observed"))
+        .taking(&[Word(&["fastinter", "fail-check", "sudden-death", "mark-down"])]),
     row(
         "track",
         SD,
@@ -117,7 +123,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("no-agent-check", SD, NONE, "Ask no agent.", OFF),
     row("agent-port", SD, ONE, "Port of the agent.", NO_AGENT),
     row("agent-addr", SD, ONE, "Address of the agent.", NO_AGENT),
-    row("agent-inter", SD, ONE, "Time between questions.", NO_AGENT),
+    row("agent-inter", SD, ONE, "Time between questions.", NO_AGENT).taking(&[Time(1, TIME_MAX_MS)]),
     row("agent-send", SD, ONE, "Text sent to the agent.", NO_AGENT),
     // PROXY protocol and other preambles.
     row("send-proxy", SD, NONE, "Send a PROXY header.", PROXY_PROTOCOL),
@@ -128,7 +134,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("no-send-proxy-v2", SD, NONE, "Send no PROXY header.", OFF),
     row("no-send-proxy-v2-ssl", SD, NONE, "Send no PROXY header.", OFF),
     row("no-send-proxy-v2-ssl-cn", SD, NONE, "Send no PROXY header.", OFF),
-    row("proxy-v2-options", SD, ONE, "What the header tells.", told("no PROXY header is sent")),
+    row("proxy-v2-options", SD, ONE, "What the header tells.", told("no PROXY header is sent"))
+        .taking(&[Words(HEADER_FIELDS)]),
     row("set-proxy-v2-tlv-fmt", SD, SOME, "A field of one's own.", PROXY_PROTOCOL),
     row("set-proxy-v2-tlv-fmt(*", SD, SOME, "A field of one's own.", PROXY_PROTOCOL),
     row("socks4", SD, ONE, "Connect through SOCKS.", missing("SOCKS is not spoken", "connect directly")),
@@ -140,9 +147,11 @@ pub(super) const ROWS: &[Keyword] = &[
         ONE,
         "Which address family is preferred.",
         told("names are looked up once, at start"),
-    ),
+    )
+    .taking(&[FAMILY]),
     row("resolve-net", SD, ONE, "Which networks are preferred.", told("names are looked up once, at start")),
-    row("resolve-opts", SD, ONE, "How its name is looked up.", told("names are looked up once, at start")),
+    row("resolve-opts", SD, ONE, "How its name is looked up.", told("names are looked up once, at start"))
+        .taking(&[Words(&["allow-dup-ip", "ignore-weight", "prevent-dup-ip"])]),
     // Stickiness and hashing.
     row("stick", SD, NONE, "May be kept to.", told("there is no stick table")),
     row("non-stick", SD, NONE, "Is never kept to.", told("there is no stick table")),
@@ -174,14 +183,14 @@ pub(super) const ROWS: &[Keyword] = &[
     // Other modes.
     row("redir", SD, ONE, "Where HTTP clients are sent.", SILENT),
     row("proto", SD, ONE, "Protocol above TCP.", MULTIPLEXERS),
-    row("ws", SD, ONE, "Protocol of WebSockets.", SILENT),
+    row("ws", SD, ONE, "Protocol of WebSockets.", SILENT).taking(&[Word(&["auto", "h1", "h2"])]),
     row("max-reuse", SD, ONE, "Uses of one connection.", SILENT),
     row("pool-conn-name", SD, ONE, "Name of idle connections.", SILENT),
     row("pool-low-conn", SD, ONE, "Idle connections kept.", SILENT),
     row("pool-max-conn", SD, ONE, "Most idle connections.", SILENT),
-    row("pool-purge-delay", SD, ONE, "When idle connections close.", SILENT),
+    row("pool-purge-delay", SD, ONE, "When idle connections close.", SILENT).taking(&[TIME]),
     row("idle-ping", SD, ONE, "Pings of idle connections.", SILENT),
-    row("log-proto", SD, ONE, "Framing of log servers.", SILENT),
+    row("log-proto", SD, ONE, "Framing of log servers.", SILENT).taking(&[Word(&["legacy", "octet-count"])]),
     row("log-bufsize", SD, ONE, "Buffer of log servers.", SILENT),
     row("quic-cc-algo", SD, ONE, "QUIC congestion control.", SILENT),
 ];

@@ -1,6 +1,7 @@
 //! TLS options of `server` lines: `ssl` is refused, and without it the others have no effect in HAProxy either.
 
 use super::reasons::{TLS, WITH_TLS as W};
+use super::value::{VERIFY, VERSION};
 use super::{Keyword, NONE, ONE, Places, row};
 
 const S: Places = Places::SERVER.and(Places::DEFAULT_SERVER);
@@ -11,7 +12,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("check-ssl", S, NONE, "Check with TLS.", TLS),
     row("no-ssl", S, NONE, "Connect without TLS.", W),
     row("no-check-ssl", S, NONE, "Check without TLS.", W),
-    row("verify", S, ONE, "Whether its certificate is verified.", W),
+    row("verify", S, ONE, "Whether its certificate is verified.", W).taking(&[VERIFY]),
     row("verifyhost", S, ONE, "Name its certificate must have.", W),
     row("no-verifyhost", S, NONE, "Any name will do.", W),
     row("ca-file", S, ONE, "Authorities of its certificate.", W),
@@ -31,8 +32,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("curves", S, ONE, "Elliptic curves.", W),
     row("sigalgs", S, ONE, "Signature algorithms.", W),
     row("client-sigalgs", S, ONE, "Signature algorithms of own certificate.", W),
-    row("ssl-min-ver", S, ONE, "Lowest version.", W),
-    row("ssl-max-ver", S, ONE, "Highest version.", W),
+    row("ssl-min-ver", S, ONE, "Lowest version.", W).taking(&[VERSION]),
+    row("ssl-max-ver", S, ONE, "Highest version.", W).taking(&[VERSION]),
     row("ssl-reuse", S, NONE, "Resume sessions.", W),
     row("no-ssl-reuse", S, NONE, "Do not resume sessions.", W),
     row("tls-tickets", S, NONE, "Session tickets.", W),

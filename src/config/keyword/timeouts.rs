@@ -1,6 +1,7 @@
 //! `timeout …` (configuration manual, section 4.2).
 
 use super::reasons::HTTP;
+use super::value::TIME;
 use super::{DFL, DFLB, DLB, Keyword, ONE, OPT, Support, row, told};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/haproxy/every-proxy.cfg");
@@ -21,8 +22,10 @@ pub(super) const ROWS: &[Keyword] = &[
         ONE,
         "For a handshake before the session.",
         told("there is no such handshake"),
-    ),
-    row("timeout tarpit", DFLB, ONE, "How long a tarpitted client is held.", told("nothing is tarpitted")),
-    row("timeout http-request", DFLB, ONE, "For a complete HTTP request.", HTTP),
-    row("timeout http-keep-alive", DFLB, ONE, "For the next HTTP request.", HTTP),
+    )
+    .taking(&[TIME]),
+    row("timeout tarpit", DFLB, ONE, "How long a tarpitted client is held.", told("nothing is tarpitted"))
+        .taking(&[TIME]),
+    row("timeout http-request", DFLB, ONE, "For a complete HTTP request.", HTTP).taking(&[TIME]),
+    row("timeout http-keep-alive", DFLB, ONE, "For the next HTTP request.", HTTP).taking(&[TIME]),
 ];
