@@ -106,30 +106,27 @@ impl RawLine {
 /// Cuts a file into logical lines: a `\` before a line feed continues the line.
 pub fn lines(text: &[u8]) -> Vec<RawLine> {
     let mut lines = Vec::new();
-    let mut pending: Vec<u8> = Vec::new();
-    let mut first = 1;
+    let (mut start, mut end, mut first) = (0, 0, 1);
+    let mut scan = Scan::default();
     for (number, part) in (1..).zip(text.split_inclusive(|b| *b == b'\n')) {
-        if pending.is_empty() {
-            first = number;
-        }
-        pending.extend_from_slice(part);
-        if !continues(&pending) {
-            lines.push(raw_line(first, &pending));
-            pending.clear();
+        end += part.len();
+        scan.pass(part);
+        if scan.comment || !ends_in_a_backslash(part) {
+            lines.push(raw_line(first, &text[start..end]));
+            (start, first, scan) = (end, number + 1, Scan::default());
         }
     }
-    if !pending.is_empty() {
-        lines.push(raw_line(first, &pending));
+    if start < end {
+        lines.push(raw_line(first, &text[start..end]));
     }
     lines
 }
 
-/// Whether the text ends in an unescaped `\` and a line feed, outside a comment.
-fn continues(text: &[u8]) -> bool {
-    let Some(body) = text.strip_suffix(b"\n") else { return false };
+/// Whether the last character before the line feed is an unescaped `\`.
+fn ends_in_a_backslash(part: &[u8]) -> bool {
+    let Some(body) = part.strip_suffix(b"\n") else { return false };
     let body = body.strip_suffix(b"\r").unwrap_or(body);
-    let backslashes = body.iter().rev().take_while(|b| **b == b'\\').count();
-    backslashes % 2 == 1 && !ends_in_a_comment(body)
+    body.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1
 }
 
 fn raw_line(number: u32, bytes: &[u8]) -> RawLine {
@@ -141,19 +138,28 @@ fn raw_line(number: u32, bytes: &[u8]) -> RawLine {
     RawLine { number, nul: text.find('\0'), text: text.into_owned(), lossy, terminated }
 }
 
-fn ends_in_a_comment(bytes: &[u8]) -> bool {
-    let mut quote = None;
-    let mut bytes = bytes.iter();
-    while let Some(byte) = bytes.next() {
-        match (byte, quote) {
-            (b'\\', None | Some(b'"')) => drop(bytes.next()),
-            (b'#', None) => return true,
-            (b'"' | b'\'', None) => quote = Some(*byte),
-            (_, Some(open)) if open == *byte => quote = None,
-            _ => {}
+/// What a logical line is in the middle of; it is passed part by part, each byte once.
+#[derive(Default)]
+struct Scan {
+    quote: Option<u8>,
+    escaped: bool,
+    comment: bool,
+}
+
+impl Scan {
+    fn pass(&mut self, part: &[u8]) {
+        for byte in part {
+            match (byte, self.quote) {
+                _ if self.comment => return,
+                _ if self.escaped => self.escaped = false,
+                (b'\\', None | Some(b'"')) => self.escaped = true,
+                (b'#', None) => self.comment = true,
+                (b'"' | b'\'', None) => self.quote = Some(*byte),
+                (_, Some(open)) if open == *byte => self.quote = None,
+                _ => {}
+            }
         }
     }
-    false
 }
 
 /// Why a line cannot be cut.

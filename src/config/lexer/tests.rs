@@ -99,6 +99,20 @@ fn a_backslash_before_the_line_feed_continues() {
 }
 
 #[test]
+fn quotes_escapes_and_comments_go_on_over_continued_lines() {
+    let text = |text: &[u8]| lines(text).len();
+    assert_eq!(text(b"a '\\\n# \\\n' \\\n# \\\nb\n"), 2);
+    assert_eq!(text(b"a \\\n\"\\\"# \\\n\" # \\\nb\n"), 2);
+    assert_eq!(text(b"a \\\\\nb \\\r\nc\n"), 2);
+}
+
+#[test]
+fn many_continued_lines_are_one_and_take_no_time() {
+    let text = "description x \\\n".repeat(200_000);
+    assert_eq!(lines(text.as_bytes()).len(), 1);
+}
+
+#[test]
 fn a_latin_1_comment_is_no_error_but_a_word_is() {
     let raw = lines(b"mode tcp # caf\xe9\nd caf\xe9\n");
     let environment = environment();
