@@ -108,7 +108,10 @@ pub(super) struct Surroundings<'a> {
 
 impl Section {
     /// An empty one that starts from these settings.
-    pub fn new(kind: Option<ProxyKind>, name: &str, line: &Line, settings: Settings) -> Section {
+    pub fn new(kind: Option<ProxyKind>, name: &str, line: &Line, mut settings: Settings) -> Section {
+        if kind == Some(ProxyKind::Backend) {
+            settings.default_backend = None;
+        }
         Section {
             kind,
             name: name.to_owned(),

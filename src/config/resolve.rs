@@ -139,13 +139,12 @@ impl<'a> Resolver<'a> {
     }
 
     fn default_backend(&mut self, section: &Section, own: ProxyId) -> Option<ProxyId> {
+        let named = section.settings.default_backend.as_ref();
+        let found = named.map(|line| self.backend(section, line, "default_backend"));
         if !section.is_frontend() {
             return None;
         }
-        match &section.settings.default_backend {
-            Some(line) => self.backend(section, line, "default_backend"),
-            None => section.is_backend().then_some(own),
-        }
+        found.unwrap_or_else(|| section.is_backend().then_some(own))
     }
 
     fn use_backends(&mut self, section: &Section) -> Vec<UseBackend> {

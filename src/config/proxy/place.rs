@@ -36,7 +36,8 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
         false => report.warning(line, span, text),
     };
     said.help(format!("remove it, or write it where there is a {side} side"));
-    false
+    // HAProxy looks for that backend all the same.
+    words == "default_backend"
 }
 
 /// What HAProxy reads without a word where the side it is for is missing.
