@@ -157,6 +157,8 @@ fn first_alert(messages: &str, file: &str) -> Option<(u32, String)> {
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("balance-name.cfg", "the list of algorithms stands in the help"),
     ("contimeout.cfg", "one text for all removed keywords, the replacement stands in the help"),
+    ("bind-id-twice.cfg", "a listener never meets itself"),
+    ("id-twice.cfg", "a proxy never meets itself"),
     ("nbproc.cfg", "the same"),
     ("nul.cfg", "2.6 reports a missing line feed; later versions the NUL"),
     ("stats-socket.cfg", "the list is that of the keyword table"),

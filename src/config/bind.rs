@@ -116,6 +116,10 @@ impl BindOptions {
 
     fn apply_number(&mut self, option: &str, words: &mut Arguments<'_>) {
         match option {
+            "id" if self.id.is_some() => {
+                words.next();
+                words.alert_last("'id' : the listener has a custom id already.", "write one of the two");
+            }
             "id" => self.id = words.count("id", 1),
             "maxconn" => self.maxconn = words.limit("maxconn"),
             "backlog" => self.backlog = words.limit("backlog"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::arguments::Arguments;
 use super::balance_line::{self, Asked};
 use super::bind::{self, BindLine};
-use super::diagnostic::Report;
+use super::diagnostic::{Form, Report};
 use super::global::LogTargets;
 use super::guid;
 use super::keyword::{Ignored, Keyword, Places, Support};
@@ -214,10 +214,7 @@ impl Section {
                 around.supplies,
                 around.report,
             ),
-            "id" => {
-                let id = Arguments::after(line, 1, around.report).count("id", 1);
-                self.id = id.map(|id| (id, line.clone()));
-            }
+            "id" => self.own_id(line, around.report),
             "be-unpublished" => self.unpublished = true,
             "guid" => {
                 let guid = guid::parse("guid", &mut Arguments::after(line, 1, around.report));
@@ -237,6 +234,21 @@ impl Section {
             }
             _ => self.settings.line(row, line, around),
         }
+    }
+
+    /// The number of `id`, which a second line may not change.
+    fn own_id(&mut self, line: &Line, report: &mut Report) {
+        let id = Arguments::after(line, 1, report).count("id", 1);
+        if let (Some(_), Some((first, at))) = (id, &self.id) {
+            let text =
+                format!("{} has the custom id {first} already, from line {}.", self.shown(), at.number);
+            report
+                .alert(line, line.span(0), text)
+                .form(Form::ParsingTight)
+                .help("remove one of the two lines");
+            return;
+        }
+        self.id = id.map(|id| (id, line.clone())).or(self.id.take());
     }
 
     /// `log global` and `log TARGET…`.
