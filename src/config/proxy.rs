@@ -223,16 +223,22 @@ impl Section {
             "description" => {
                 self.description = Some(Arguments::after(line, 1, around.report).rest().join(" "))
             }
-            "server-state-file-name" => {
-                let name = Arguments::after(line, 1, around.report).next();
-                self.server_state_file_name =
-                    name.filter(|name| *name != "use-backend-name").map(str::to_owned);
-            }
+            "server-state-file-name" => self.state_file_name(line, around.report),
             "balance" => {
                 let asked = balance_line::parse_balance(&mut Arguments::after(line, 1, around.report));
                 self.settings.balance = asked.map(|asked| (asked, line.clone()));
             }
             _ => self.settings.line(row, line, around),
+        }
+    }
+
+    /// `server-state-file-name [NAME]`. HAProxy takes it in a defaults section too, from where no proxy inherits it.
+    fn state_file_name(&mut self, line: &Line, report: &mut Report) {
+        let name = Arguments::after(line, 1, report).next();
+        self.server_state_file_name = name.filter(|name| *name != "use-backend-name").map(str::to_owned);
+        if self.kind.is_none() {
+            let text = "'server-state-file-name' has no effect in a 'defaults' section.";
+            report.diag(line, line.span(0), text).help("no proxy inherits it: write it in the backends");
         }
     }
 

@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("server-template", LB, MANY_TWO, "Several servers by one line.", TEMPLATES),
     row("use-server", LB, SOME, "A server for the sessions of a condition.", RULES),
     row("load-server-state-from-file", DLB, ONE, "Where server states are read.", SHOWN_STATES),
-    row("server-state-file-name", LB, OPT, "Name of the server state file.", SHOWN_STATES),
+    row("server-state-file-name", DLB, OPT, "Name of the server state file.", SHOWN_STATES),
     row("hash-balance-factor", DLB, ONE, "Bound on the load of one server.", HASHING),
     row("hash-preserve-affinity", DLB, ONE, "Keep to a full or stopped server.", HASHING),
     row("max-session-srv-conns", DFL, ONE, "Idle server connections of one client.", SILENT),
