@@ -57,6 +57,8 @@ pub(super) struct Settings {
     pub stats: Option<StatsPage>,
     pub exporter: Option<(Exporter, Line)>,
     pub monitor_uri: Option<(String, Line)>,
+    /// Values of timeouts without effect and of rates, by their keyword.
+    pub limits: BTreeMap<&'static str, String>,
     /// Lines that only HTTP proxies obey, each keyword once.
     pub http_only: Vec<(&'static Keyword, Line)>,
 }
@@ -83,6 +85,7 @@ pub(super) struct Section {
     pub settings: Settings,
     /// The timeouts before its first line.
     inherited: Timeouts,
+    inherited_limits: BTreeMap<&'static str, String>,
     pub id: Option<(u32, Line)>,
     pub guid: Option<(String, Line)>,
     /// `be-unpublished`.
@@ -117,6 +120,7 @@ impl Section {
             name: name.to_owned(),
             line: line.clone(),
             inherited: settings.timeouts,
+            inherited_limits: settings.limits.clone(),
             settings,
             id: None,
             guid: None,
@@ -151,7 +155,10 @@ impl Section {
         let Some(row) = support::find_at(places, line, 0) else {
             return support::unknown(line, self.line.keyword(), self.place(), around.report);
         };
-        if !place::allows(self, row, line, around.report) || support::is_default_anyway(row, line) {
+        if !option::may_be_negated(row, line, around.report)
+            || !place::allows(self, row, line, around.report)
+            || support::is_default_anyway(row, line)
+        {
             return;
         }
         if row.words == "log" && line.modifier == Modifier::No {
@@ -159,8 +166,14 @@ impl Section {
         }
         if !support::check_arity(row, line, 0, around.report)
             || place::is_log_form_of_backend(self, row, line, around.report)
-            || self.only_http(row, line)
         {
+            return;
+        }
+        let unused = row.words.starts_with("timeout ") && matches!(row.support, Support::Ignored(_));
+        if unused || row.words == "rate-limit sessions" {
+            self.warn_of_a_second(row, line, around.report);
+        }
+        if self.only_http(row, line) {
             return;
         }
         if support::is_honoured(row, line, 0, around.report) {
@@ -239,6 +252,17 @@ impl Section {
         if self.kind.is_none() {
             let text = "'server-state-file-name' has no effect in a 'defaults' section.";
             report.diag(line, line.span(0), text).help("no proxy inherits it: write it in the backends");
+        }
+    }
+
+    /// HAProxy warns of a second line about a limit that is no longer as inherited, used or not.
+    fn warn_of_a_second(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
+        let value = line.word(row.length()).unwrap_or("").to_owned();
+        let before = self.settings.limits.insert(row.words, value);
+        if self.kind.is_some() && before.as_ref() != self.inherited_limits.get(row.words) {
+            let timeout = row.words.starts_with("timeout ");
+            let what = if timeout { format!("'{}'", row.words) } else { row.words.to_owned() };
+            setting::overwriting(&what, line, report);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::reasons::http;
 use super::value::{CONDITION, Value::*};
-use super::{DFL, DFLB, DLB, FL, Keyword, OPT, SOME, Support, row};
+use super::{DFL, DFLB, DLB, FL, FLB, Keyword, OPT, SOME, Support, row};
 
 /// The warning HAProxy gives when a TCP proxy has rules on requests.
 pub const REQUEST_WARNING: &str = "'http-request' rules ignored for {proxy} as they require HTTP mode.";
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Keyword] = &[
     ),
     row(
         "redirect",
-        DFLB,
+        FLB,
         SOME,
         "Answer with a redirection.",
         http(Some("'redirect' rules ignored for {proxy} as they require HTTP mode."), true),
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Keyword] = &[
         "Path that answers a probe.",
         Support::Honoured("tests/config/accept/haproxy/stats-page.cfg"),
     ),
-    row("monitor fail", DFL, SOME, "When the probe fails.", http(None, true)).taking(&[CONDITION, Text]),
+    row("monitor fail", FL, SOME, "When the probe fails.", http(None, true)).taking(&[CONDITION, Text]),
     row(
         "cookie",
         DLB,

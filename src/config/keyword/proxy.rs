@@ -2,7 +2,7 @@
 //! (configuration manual, section 4).
 
 use super::reasons::{
-    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, SOCKET_OPTION, STICKINESS, TLS,
+    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, SOCKET_OPTION, STICKINESS, TLS, http,
 };
 use super::value::{NUMBER, STATUS, Value::*};
 use super::{
@@ -46,6 +46,8 @@ const COMPRESSION: &[&str] = &[
     "minsize-req",
     "minsize-res",
 ];
+const CAPTURE: Support =
+    http(Some("'capture' statement ignored for {proxy} as it requires HTTP mode."), false);
 const MANY_THREE: Arity = Arity { min: 3, max: Arity::MANY };
 const MANY_TWO: Arity = Arity { min: 2, max: Arity::MANY };
 const TEMPLATES: Support = missing("server lists are written out", "write one 'server' line for each server");
@@ -159,13 +161,13 @@ pub(super) const ROWS: &[Keyword] = &[
     ])]),
     row("http-send-name-header", DLB, ONE, "Header with the server's name.", HTTP),
     row("compression", DFLB, SOME, "Compress responses.", HTTP).taking(&[Word(COMPRESSION), Text]),
-    row("capture cookie", DFL, MANY_THREE, "Log a cookie.", HTTP),
-    row("capture request header", DFL, MANY_THREE, "Log a request header.", HTTP).taking(&[
+    row("capture cookie", FL, MANY_THREE, "Log a cookie.", CAPTURE),
+    row("capture request header", FL, MANY_THREE, "Log a request header.", HTTP).taking(&[
         Text,
         Word(&["len"]),
         Text,
     ]),
-    row("capture response header", DFL, MANY_THREE, "Log a response header.", HTTP).taking(&[
+    row("capture response header", FL, MANY_THREE, "Log a response header.", HTTP).taking(&[
         Text,
         Word(&["len"]),
         Text,

@@ -7,17 +7,44 @@ use crate::config::keyword::Keyword;
 use crate::config::lexer::{Line, Modifier};
 use crate::config::model::Options;
 
+/// The options that `no` and `default` may not stand before.
+const NEVER_NEGATED: &[&str] = &[
+    "tcplog",
+    "tcpka",
+    "tcp-check",
+    "httplog",
+    "httpslog",
+    "forwardfor",
+    "originalto",
+    "http-restrict-req-hdr-names",
+    "httpchk",
+    "ssl-hello-chk",
+    "smtpchk",
+    "mysql-check",
+    "pgsql-check",
+    "redis-check",
+    "ldap-check",
+    "spop-check",
+    "external-check",
+];
+
+/// Whether the option of the line may be negated as it is; says so when not.
+pub(super) fn may_be_negated(row: &Keyword, line: &Line, report: &mut Report) -> bool {
+    let name = row.words.strip_prefix("option ").unwrap_or("");
+    if line.modifier == Modifier::None || !NEVER_NEGATED.contains(&name) {
+        return true;
+    }
+    report
+        .alert(line, line.span(1), format!("negation/default is not supported for option '{name}'."))
+        .form(Form::ParsingTight)
+        .help("use another defaults section, one without it, for this proxy");
+    false
+}
+
 impl Settings {
     /// Reads an honoured option.
     pub(super) fn option(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
         let name = row.words.strip_prefix("option ").unwrap_or(row.words);
-        if line.modifier != Modifier::None && matches!(name, "tcplog" | "tcpka" | "tcp-check") {
-            report
-                .alert(line, line.span(1), format!("negation/default is not supported for option '{name}'."))
-                .form(Form::ParsingTight)
-                .help("use another defaults section, one without it, for this proxy");
-            return;
-        }
         let on = line.modifier == Modifier::None;
         match name {
             "tcplog" => self.tcplog(line, report),

@@ -8,10 +8,15 @@ use crate::config::support;
 
 /// True when the line is to be read. HAProxy warns of and skips what lacks the other side, and refuses the rest.
 pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut Report) -> bool {
+    let words = row.words;
+    if section.kind.is_none() && section.name.is_empty() && NAMED_ONLY.contains(&words) {
+        let text = format!("'{words}' not allowed in anonymous 'defaults' section.");
+        report.alert(line, support::span(row, line, 0), text).help("write it in the proxies that need it");
+        return false;
+    }
     if row.places.contains(section.place()) {
         return true;
     }
-    let words = row.words;
     let Some(side) = missing_side(section, row) else {
         let keyword = section.line.keyword();
         report
@@ -24,6 +29,12 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
         return false;
     };
     let shown = section.shown();
+    if matches!(words, "retry-on" | "declare capture") {
+        let name = words.split(' ').next().unwrap_or(words);
+        let text = format!("'{name}' only available in {side} or listen section");
+        report.alert(line, support::span(row, line, 0), text).help("write it there");
+        return false;
+    }
     if matches!(words, "server" | "default-server") {
         report
             .alert(line, support::span(row, line, 0), format!("'{words}' not allowed because {shown} has no {side} capability."))
@@ -39,6 +50,9 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
     // HAProxy looks for that backend all the same.
     words == "default_backend"
 }
+
+/// What a defaults section must have a name for.
+const NAMED_ONLY: &[&str] = &["http-request", "http-response", "http-after-response"];
 
 /// What HAProxy reads without a word where the side it is for is missing.
 const UNCHECKED: &[&str] = &["unique-id-", "persist rdp-cookie"];

@@ -57,12 +57,17 @@ impl Settings {
         let Some(ms) = words.time(row.words, TimeUnit::Milliseconds) else { return };
         let slot = timeout_of(&mut self.timeouts, row.words);
         if inherited.as_mut().is_some_and(|inherited| timeout_of(inherited, row.words) != slot) {
-            let text = format!("overwriting '{}' which was already specified", row.words);
-            report.warning(line, line.span(0), text).help("the last line counts: remove one of them");
+            overwriting(&format!("'{}'", row.words), line, report);
         }
         *slot = (ms > 0).then_some(ms);
         self.timeout_lines.insert(row.words, line.clone());
     }
+}
+
+/// HAProxy's warning of a second line about the same thing.
+pub(super) fn overwriting(what: &str, line: &Line, report: &mut Report) {
+    let text = format!("overwriting {what} which was already specified");
+    report.warning(line, line.span(0), text).help("the last line counts: remove one of them");
 }
 
 fn timeout_of<'a>(timeouts: &'a mut Timeouts, words: &str) -> &'a mut Option<u32> {
