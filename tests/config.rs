@@ -63,7 +63,7 @@ fn load(path: &Path) -> (Option<Config>, Vec<Diagnostic>) {
     let mut environment: Environment = VARIABLES.iter().copied().collect();
     environment.predefine(&[&name], "gateway", false);
     let sources = [Source { name, text }];
-    let supplies = supply(wants(&sources, &environment));
+    let supplies = supply(wants(&sources, &environment, &Supplies::default()));
     parse(&sources, &environment, &supplies)
 }
 

@@ -31,7 +31,8 @@ fn blocks(markdown: &str) -> Vec<String> {
 fn assert_loads_silently(name: &str, text: &str) {
     let sources = [Source { name: name.to_owned(), text: text.into() }];
     let environment = Environment::default();
-    let (mut supplies, wants) = (Supplies::default(), wants(&sources, &environment));
+    let mut supplies = Supplies::default();
+    let wants = wants(&sources, &environment, &supplies);
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     wants.hosts.into_iter().for_each(|host| supplies.hosts.add(host, Ok(address)));
     wants.users.into_iter().for_each(|user| supplies.users.add(user, Ok(99)));

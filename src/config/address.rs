@@ -253,6 +253,13 @@ fn host(host: &str, text: &str, family: HostFamily, usage: Usage) -> Result<Host
     }
 }
 
+impl HostName {
+    /// A host whose IPv4 address is wanted; None: this is no name.
+    pub(super) fn ipv4(name: &str) -> Option<HostName> {
+        is_host_name(name).then(|| HostName { name: name.to_owned(), family: HostFamily::V4 })
+    }
+}
+
 /// RFC 1123 names, with the underscore that is found in the wild; not what is plainly a mistyped IPv4 address.
 fn is_host_name(host: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');

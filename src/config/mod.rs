@@ -66,9 +66,10 @@ pub fn parse(
     (config.filter(|_| !refused), report.into_diagnostics())
 }
 
-/// What must be fetched before [`parse`] can resolve this configuration.
-pub fn wants(sources: &[Source], environment: &Environment) -> Wants {
-    read(sources, environment, Supplies::default(), &mut Report::default()).1
+/// What must be fetched, beside what was, before [`parse`] can resolve this configuration. A file that was
+/// fetched may name hosts.
+pub fn wants(sources: &[Source], environment: &Environment, fetched: &Supplies) -> Wants {
+    read(sources, environment, fetched.clone(), &mut Report::default()).1
 }
 
 /// Every line that is read, in words: comments, `.if` and the branches not taken are gone.

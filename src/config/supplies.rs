@@ -82,15 +82,12 @@ impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
         }
     }
 
-    /// The answer; before anybody has looked into the question, the empty one. So a line that asks for one
-    /// thing after the other asks for everything at once.
-    pub fn of_or_empty(&mut self, question: &Q) -> Result<A, String>
-    where
-        A: Default,
-    {
+    /// The answer; `meanwhile`, before anybody has looked into the question. So a line that asks for one thing
+    /// after the other asks for everything at once.
+    pub fn of_or(&mut self, question: &Q, meanwhile: A) -> Result<A, String> {
         let known = self.given.contains_key(question);
         let answer = self.of(question);
-        if known { answer } else { Ok(A::default()) }
+        if known { answer } else { Ok(meanwhile) }
     }
 
     /// The answer; a question that nobody has looked into yet becomes a want and an error.

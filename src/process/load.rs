@@ -115,7 +115,7 @@ pub(super) fn gather(files: &Files, invocation: &Invocation, has_master: bool) -
         return Err(format!("config : No *.cfg file found in {given}\n  = help: {help}"));
     }
     let environment = environment_for(&texts, invocation, has_master);
-    let supplies = sources::fetch(config::wants(&texts, &environment), invocation.ipv4_first);
+    let supplies = sources::supply(&texts, &environment, invocation.ipv4_first);
     Ok(Material { sources: texts, supplies })
 }
 

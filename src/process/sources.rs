@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::bond;
 use super::error::strerror;
 use crate::config::address::{HostFamily, HostName};
-use crate::config::{Environment, Source, Supplies, Wants};
+use crate::config::{self, Environment, Source, Supplies, Wants};
 use crate::sys::user;
 
 /// A file or directory that cannot be read.
@@ -95,9 +95,21 @@ pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Looks up what a configuration asks for: addresses with the system's resolver, users, groups.
-pub fn fetch(wants: Wants, ipv4_first: bool) -> Supplies {
+/// Looks up what a configuration asks for, and what the files that it names ask for.
+pub fn supply(sources: &[Source], environment: &Environment, ipv4_first: bool) -> Supplies {
     let mut supplies = Supplies::default();
+    loop {
+        let wants = config::wants(sources, environment, &supplies);
+        let may_want_more = !wants.files.is_empty();
+        fetch(wants, ipv4_first, &mut supplies);
+        if !may_want_more {
+            return supplies;
+        }
+    }
+}
+
+/// Addresses with the system's resolver, users, groups, texts of files.
+fn fetch(wants: Wants, ipv4_first: bool, supplies: &mut Supplies) {
     for host in wants.hosts {
         let answer = resolve(&host, ipv4_first);
         supplies.hosts.add(host, answer);
@@ -114,7 +126,6 @@ pub fn fetch(wants: Wants, ipv4_first: bool) -> Supplies {
         let answer = pattern_file(&name);
         supplies.files.add(name, answer);
     }
-    supplies
 }
 
 /// The text of a file that an ACL names: `PATH`, `file@PATH`, or `opt@PATH`, which may be absent.
@@ -187,7 +198,8 @@ mod tests {
     fn accounts_are_looked_up_and_missing_ones_told_as_haproxy_does() {
         let name = |name: &str| std::collections::BTreeSet::from([name.to_owned()]);
         let (users, groups) = (name("root"), name("no-such-group-pronk"));
-        let mut supplies = fetch(Wants { users, groups, ..Wants::default() }, false);
+        let mut supplies = Supplies::default();
+        fetch(Wants { users, groups, ..Wants::default() }, false, &mut supplies);
         assert_eq!(supplies.users.of(&"root".to_owned()), Ok(0));
         assert_eq!(supplies.groups.of(&"no-such-group-pronk".to_owned()), Err("0:Success".to_owned()));
     }

@@ -17,7 +17,7 @@ pub fn parse_acl(name: &str, words: &[&str], reading: &mut Reading<'_>) -> Resul
     let keyword = words.first().copied().unwrap_or("");
     let (fetch, natural) = parse_keyword(keyword)?;
     let flags = parse_flags(fetch, natural, words)?;
-    let style = Style { method: flags.method, ignore_case: flags.ignore_case };
+    let style = Style { method: flags.method, ignore_case: flags.ignore_case, names: flags.names };
     let mut lists = Vec::new();
     for at in flags.files {
         let file = words.get(at).copied().unwrap_or("");
@@ -30,7 +30,8 @@ pub fn parse_acl(name: &str, words: &[&str], reading: &mut Reading<'_>) -> Resul
         return Err(Mistake::new(at, "the id is already used.").help("choose another number"));
     }
     let texts = texts(words, flags.values, style)?;
-    lists.push(reading.line(keyword, flags.id.map(|(id, _)| id), texts));
+    let list = reading.line(keyword, flags.id.map(|(id, _)| id), texts, style);
+    lists.push(list.map_err(|(at, error)| no_address(flags.values + at, &error))?);
     let mut acl = Acl { name: name.to_owned(), fetch, style, lists, patterns: Arc::default() };
     acl.refresh(reading.lists);
     Ok(acl)
@@ -85,6 +86,8 @@ fn unknown_fetch(word: &str) -> Mistake {
 struct Flags {
     method: Method,
     ignore_case: bool,
+    /// No `-n`.
+    names: bool,
     /// Indices of the names of files.
     files: Vec<usize>,
     /// `-u`, and its index.
@@ -94,7 +97,8 @@ struct Flags {
 }
 
 fn parse_flags(fetch: Fetch, natural: Method, words: &[&str]) -> Result<Flags, Mistake> {
-    let mut flags = Flags { method: natural, ignore_case: false, files: Vec::new(), id: None, values: 1 };
+    let mut flags =
+        Flags { method: natural, ignore_case: false, names: true, files: Vec::new(), id: None, values: 1 };
     while let Some(word) = words.get(flags.values).filter(|word| word.starts_with('-')) {
         let at = flags.values;
         match *word {
@@ -104,7 +108,7 @@ fn parse_flags(fetch: Fetch, natural: Method, words: &[&str]) -> Result<Flags, M
             }
             "-i" | "-m" if !flags.files.is_empty() => return Err(late_flag(word, at)),
             "-i" => flags.ignore_case = true,
-            "-n" => {}
+            "-n" => flags.names = false,
             "-m" => flags.method = parse_method(fetch, words.get(at + 1).copied(), at + 1)?,
             "-f" => flags.files.push(at + 1),
             "-u" => flags.id = Some((parse_id(words, at + 1)?, at + 1)),
@@ -174,23 +178,21 @@ fn parse_method(fetch: Fetch, name: Option<&str>, word: usize) -> Result<Method,
     Ok(method)
 }
 
-/// The values from word `first` on, each of which `style` can read, as they are kept.
+/// The values from word `first` on, as they are kept.
 fn texts(words: &[&str], first: usize, style: Style) -> Result<Vec<String>, Mistake> {
     let values = words.get(first..).unwrap_or(&[]);
     match style.method {
         Method::Integer | Method::Length => numbers(values, first),
-        Method::Address => (first..).zip(values).map(|(at, word)| address(word, at, style)).collect(),
-        Method::Found | Method::Text(_) => Ok(values.iter().map(|word| (*word).to_owned()).collect()),
+        Method::Address | Method::Found | Method::Text(_) => {
+            Ok(values.iter().map(|word| (*word).to_owned()).collect())
+        }
     }
 }
 
-fn address(word: &str, at: usize, style: Style) -> Result<String, Mistake> {
-    match style.read(word) {
-        Ok(_) => Ok(word.to_owned()),
-        Err(error) => Err(Mistake::new(at, format!("{error}.")).help(
-            "write an address such as 10.1.2.3 or a network such as 10.0.0.0/8; names are not resolved",
-        )),
-    }
+fn no_address(at: usize, error: &str) -> Mistake {
+    Mistake::new(at, format!("{error}.")).help(
+        "write an address or a network such as 10.0.0.0/8; 'getent ahostsv4 NAME' must know a name, and '-n' is not for one",
+    )
 }
 
 /// Numbers and ranges, numbers after `ge`, `gt`, `le` or `lt` as the ranges that they mean. On what is a range
@@ -268,6 +270,17 @@ mod tests {
         assert_eq!(patterns("src 10.0.0.0/8"), patterns("src 10.0.0.0/255.0.0.0"));
         assert_eq!(patterns("src ::1 fe80::/10").len(), 2);
         assert_eq!(message("src 10.0.0.0/99"), "'10.0.0.0/99' is not a valid IPv4 or IPv6 address.");
+    }
+
+    #[test]
+    fn a_host_name_stands_for_its_address() {
+        assert_eq!(patterns("src gateway"), patterns("src 192.0.2.7"));
+        assert_eq!(patterns("dst ::1 gateway/24"), patterns("dst ::1 192.0.2.7/24"));
+        for wrong in ["stranger", "gateway/64", "gateway/", "/8"] {
+            let said = format!("'{wrong}' is not a valid IPv4 or IPv6 address.");
+            assert_eq!(message(&format!("src 10.1.1.1 {wrong}")), said);
+        }
+        assert_eq!(message("src -n gateway"), "'gateway' is not a valid IPv4 or IPv6 address.");
     }
 
     #[test]

@@ -5,7 +5,12 @@
 //! makes one of them the current one.
 
 use std::fmt::{self, Display};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::Style;
 
 /// Which list, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub struct Entry {
     pub reference: u64,
     /// As it was written.
     pub text: String,
+    /// What its host name stood for when the configuration was read.
+    pub(super) network: Option<IpNet>,
 }
 
 /// A list of values.
@@ -61,8 +68,15 @@ impl List {
     }
 
     fn push(&mut self, version: u32, text: String) {
-        self.entries.push(Entry { version, reference: self.next_reference, text });
+        self.entries.push(Entry { version, reference: self.next_reference, text, network: None });
         self.next_reference += 1;
+    }
+
+    /// Looks up the host names among its values, where `style` wants addresses.
+    pub(super) fn look_up(&mut self, style: Style, host: &mut dyn FnMut(&str) -> Option<Ipv4Addr>) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.network.is_none()) {
+            entry.network = style.look_up(&entry.text, host);
+        }
     }
 
     /// Whether commands mean it by this word: `#ID` or the file's name.

@@ -18,7 +18,7 @@ mod style;
 pub use acl::{acl_keywords, parse_acl};
 pub use condition::parse_condition;
 pub use fetch::{Fetch, Sample, fetch_names};
-pub use list::{List, ListId, Origin, Place, number};
+pub use list::{Entry, List, ListId, Origin, Place, number};
 pub use pattern::{Matching, Pattern};
 pub use reading::Reading;
 pub use style::Style;
@@ -129,8 +129,8 @@ impl Acl {
     /// into a list.
     pub fn refresh(&mut self, lists: &[Arc<List>]) {
         let kept = self.lists.iter().filter_map(|id| lists.get(id.0 as usize));
-        let read = |text: &str| self.style.read(text).ok().flatten();
-        let patterns = kept.flat_map(|list| list.entries(None)).filter_map(|entry| read(&entry.text));
+        let read = |entry: &Entry| self.style.read_entry(entry).ok().flatten();
+        let patterns = kept.flat_map(|list| list.entries(None)).filter_map(read);
         self.patterns = match self.style.is_found() {
             true => Arc::new(vec![Pattern::Found]),
             false => Arc::new(patterns.collect()),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use super::{Matching, Pattern, Sample};
+use super::{Entry, Matching, Pattern, Sample};
 
 /// `-m`, or what comes with the keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Style {
     pub(super) method: Method,
     /// `-i`
     pub(super) ignore_case: bool,
+    /// No `-n`: an address may be a host name.
+    pub(super) names: bool,
 }
 
 impl Style {
@@ -47,8 +49,26 @@ impl Style {
         }
     }
 
+    /// As [`read`](Self::read), for a value whose host name was looked up.
+    pub fn read_entry(self, entry: &Entry) -> Result<Option<Pattern>, String> {
+        match entry.network {
+            Some(network) if self.takes_names() => Ok(Some(Pattern::Network(network))),
+            _ => self.read(&entry.text),
+        }
+    }
+
+    /// The network of a value with a host name for an address. HAProxy asks for IPv4 addresses only.
+    pub(super) fn look_up(self, text: &str, host: &mut dyn FnMut(&str) -> Option<Ipv4Addr>) -> Option<IpNet> {
+        let is_name = self.takes_names() && parse_network(text, parse_address).is_none();
+        is_name.then(|| parse_network(text, |name| host(name).map(IpAddr::V4))).flatten()
+    }
+
+    fn takes_names(self) -> bool {
+        self.names && self.method == Method::Address
+    }
+
     /// As [`read`](Self::read), for a value that arrives while the process runs: HAProxy then takes no address
-    /// in a short form.
+    /// in a short form, and looks up no name.
     pub fn read_late(self, text: &str) -> Result<Option<Pattern>, String> {
         match self.method {
             Method::Address if parse_network(text, |word| word.parse().ok()).is_none() => {
@@ -93,11 +113,11 @@ impl Style {
     }
 
     /// The value that a sample written as `key` matches.
-    pub fn seek<'a>(self, texts: impl Iterator<Item = &'a str>, key: &str) -> Option<&'a str> {
+    pub fn seek<'a>(self, entries: impl Iterator<Item = &'a Entry>, key: &str) -> Option<&'a str> {
         let sample = self.sample(key)?;
-        let matching = texts.filter_map(|text| {
-            let pattern = self.read(text).ok()??;
-            pattern.matches(&sample).then(|| (pattern.precision(), text))
+        let matching = entries.filter_map(|entry| {
+            let pattern = self.read_entry(entry).ok()??;
+            pattern.matches(&sample).then(|| (pattern.precision(), entry.text.as_str()))
         });
         let found = match self.is_precise() {
             true => matching.reduce(|best, other| if other.0 > best.0 { other } else { best }),
@@ -121,7 +141,7 @@ fn no_address(text: &str) -> String {
 }
 
 /// `addr`, `addr/bits` or `addr/255.255.0.0`, the address as `parse_address` reads it.
-fn parse_network(word: &str, parse_address: fn(&str) -> Option<IpAddr>) -> Option<IpNet> {
+fn parse_network(word: &str, mut parse_address: impl FnMut(&str) -> Option<IpAddr>) -> Option<IpNet> {
     let Some((address, mask)) = word.split_once('/') else {
         return parse_address(word).map(IpNet::from);
     };
@@ -191,10 +211,14 @@ pub(super) fn range_text(low: i64, high: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{List, Origin};
     use super::*;
 
     fn sought(method: Method, ignore_case: bool, texts: &[&'static str], key: &str) -> Option<&'static str> {
-        Style { method, ignore_case }.seek(texts.iter().copied(), key)
+        let origin = Origin::File("list".to_owned(), Vec::new());
+        let list = List::new(origin, None, texts.iter().copied());
+        let found = Style { method, ignore_case, names: true }.seek(list.entries(None), key)?;
+        texts.iter().copied().find(|text| *text == found)
     }
 
     #[test]

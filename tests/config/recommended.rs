@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use pronk::config::model::{Config, Mode};
-use pronk::config::{Environment, Source, parse, wants};
+use pronk::config::{Environment, Source, Supplies, parse, wants};
 
 use super::{haproxy_in, skipped, supply};
 
@@ -27,7 +27,8 @@ fn readme_example() -> String {
 fn load(name: &str, text: &str) -> Config {
     let sources = [Source { name: name.to_owned(), text: text.as_bytes().to_vec() }];
     let environment = Environment::default();
-    let (config, said) = parse(&sources, &environment, &supply(wants(&sources, &environment)));
+    let (config, said) =
+        parse(&sources, &environment, &supply(wants(&sources, &environment, &Supplies::default())));
     assert!(said.is_empty(), "{name}: {said:#?}");
     config.unwrap_or_else(|| panic!("{name} is refused without a word"))
 }

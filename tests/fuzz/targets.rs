@@ -30,7 +30,7 @@ pub fn config(text: &[u8]) {
     let sources = [Source { name: "h.cfg".to_owned(), text: text.to_vec() }];
     let mut environment: Environment = [("HOST", "127.0.0.1"), ("EMPTY", "")].into_iter().collect();
     environment.predefine(&["h.cfg"], "gateway", false);
-    let supplies = supply(pronk::config::wants(&sources, &environment));
+    let supplies = supply(pronk::config::wants(&sources, &environment, &Supplies::default()));
     let (read, said) = pronk::config::parse(&sources, &environment, &supplies);
     assert!(read.is_some() || !said.is_empty(), "a file is refused with a reason");
     render(&said, &Banner { pid: 1, notices: &[], show_diag: true });

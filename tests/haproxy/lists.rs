@@ -125,6 +125,19 @@ scenario!(samples_are_sought, CONFIG, two, |world| {
     }
 });
 
+scenario!(
+    hosts_are_looked_up_at_start,
+    CONFIG.replace(FIRST, "acl first src 10.0.0.0/8 localhost/24"),
+    two,
+    |world| {
+        note_values(world, "show acl #0");
+        say(world, &["get acl #0 127.0.0.9", "get acl #0 127.0.1.1", "add acl #0 localhost"]);
+        note_server(world);
+        say(world, &["del acl #0 localhost/24"]);
+        note_server(world);
+    }
+);
+
 scenario!(every_level_may_use_acls, CONFIG, two, |world| {
     for level in ["operator", "user"] {
         for command in ["add acl #7 1.2.3.4", "get acl #7 1.2.3.4", "del acl #7 1.2.3.4", "clear acl #2"] {

@@ -87,7 +87,7 @@ fn sought(console: &Console, wanted: &str, key: &str) -> Answer {
         Ok(list) => list,
         Err(refusal) => return refusal,
     };
-    let texts = || config.lists[list.0 as usize].entries(None).map(|entry| entry.text.as_str());
+    let entries = || config.lists[list.0 as usize].entries(None);
     let mut styles = Vec::new();
     let mut lines = String::new();
     for acl in lists::users(config, list) {
@@ -96,7 +96,7 @@ fn sought(console: &Console, wanted: &str, key: &str) -> Answer {
         }
         styles.push(acl.style);
         let case = if acl.style.ignores_case() { "insensitive" } else { "sensitive" };
-        let found = match acl.style.seek(texts(), key) {
+        let found = match acl.style.seek(entries(), key) {
             None => "no".to_owned(),
             Some(text) => {
                 let index = if acl.style.is_precise() { "tree" } else { "list" };

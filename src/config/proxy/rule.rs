@@ -1,10 +1,13 @@
 //! `acl` and `use_backend` lines.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::{Section, Surroundings, stats};
+use crate::config::address::HostName;
 use crate::config::diagnostic::{Diagnostic, Form, Report, Severity};
 use crate::config::lexer::Line;
+use crate::config::supplies::Supplies;
 use crate::config::value;
 use crate::rules::{self, Acl, Condition, Mistake, Place, Reading};
 
@@ -106,13 +109,17 @@ impl Section {
 impl Surroundings<'_> {
     /// Lends what the ACLs of a line are read with.
     fn reading<T>(&mut self, line: &Line, read: impl FnOnce(&mut Reading<'_>) -> T) -> T {
-        let files = &mut self.supplies.files;
+        let Supplies { files, hosts, .. } = &mut *self.supplies;
         let place = Place { file: Arc::clone(&line.file), line: line.number };
         let mut file = |name: &str| match name.strip_prefix("virt@") {
             Some(_) => Ok("".into()),
-            None => files.of_or_empty(&name.to_owned()),
+            None => files.of_or(&name.to_owned(), "".into()),
         };
-        read(&mut Reading { lists: self.lists, place, file: &mut file })
+        let mut host = |name: &str| match hosts.of_or(&HostName::ipv4(name)?, Ipv4Addr::UNSPECIFIED.into()) {
+            Ok(IpAddr::V4(address)) => Some(address),
+            _ => None,
+        };
+        read(&mut Reading { lists: self.lists, place, file: &mut file, host: &mut host })
     }
 }
 

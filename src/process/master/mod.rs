@@ -147,9 +147,9 @@ fn master_sockets(invocation: &Invocation) -> Result<Vec<StatsSocket>, StartErro
         let line = format!("global\n stats socket {}\n", text.replace(',', " "));
         let source = crate::config::Source { name: "-S".to_owned(), text: line.into_bytes() };
         let environment = super::sources::environment(&[], None);
-        let wants = crate::config::wants(std::slice::from_ref(&source), &environment);
-        let supplies = super::sources::fetch(wants, invocation.ipv4_first);
-        let (config, said) = crate::config::parse(&[source], &environment, &supplies);
+        let source = [source];
+        let supplies = super::sources::supply(&source, &environment, invocation.ipv4_first);
+        let (config, said) = crate::config::parse(&source, &environment, &supplies);
         let Some(config) = config else {
             super::load::tell(&said, invocation);
             return Err(StartError::new(format!(
