@@ -33,14 +33,15 @@ pub fn parse_condition(
     let mut at = 1;
     while at < words.len() {
         let word = words[at];
-        if matches!(word, "or" | "||") && !negated {
-            any_of.push(Vec::new());
-            at += 1;
-            continue;
-        }
         let name = word.trim_start_matches('!');
         negated ^= (word.len() - name.len()) % 2 == 1;
         if name.is_empty() {
+            at += 1;
+            continue;
+        }
+        if name == "||" || name.eq_ignore_ascii_case("or") {
+            any_of.push(Vec::new());
+            negated = false;
             at += 1;
             continue;
         }
@@ -50,17 +51,9 @@ pub fn parse_condition(
         negated = false;
         at = next;
     }
-    check_complete(words, &any_of, negated)?;
+    // An empty AND would be true. For HAProxy it is nothing, as is a last `!`: what has no term at all is false.
+    any_of.retain(|group| !group.is_empty());
     Ok(Condition { unless, any_of })
-}
-
-/// An empty AND would be true: `if`, `if a or` and `if !` are mistakes, not rules for everybody.
-fn check_complete(words: &[&str], any_of: &[Vec<Term>], negated: bool) -> Result<(), Mistake> {
-    if negated || any_of.iter().any(Vec::is_empty) {
-        return Err(Mistake::new(words.len(), "incomplete condition.")
-            .help("write an ACL's name or { fetch values } on both sides of 'or' and after '!'"));
-    }
-    Ok(())
 }
 
 /// The ACLs meant by the word at `at` and the index after them.
@@ -121,7 +114,7 @@ fn predefined(name: &str) -> Option<&'static [&'static str]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading;
+    use super::super::{Facts, reading};
     use super::*;
 
     fn parse(line: &str) -> Result<Condition, Mistake> {
@@ -150,11 +143,25 @@ mod tests {
         assert_eq!(message("if TRUE { src 1.2.3.4 } }"), (6, "no such ACL : '}'.".to_owned()));
     }
 
+    /// What haproxy 2.6 does with each, tried on a `use_backend` line.
     #[test]
-    fn nothing_is_not_true() {
-        for line in ["if", "unless", "if TRUE or", "if or TRUE", "if !", "if TRUE ||", "if TRUE or or FALSE"]
-        {
-            assert_eq!(message(line).1, "incomplete condition.", "{line}");
-        }
+    fn nothing_is_false() {
+        let facts = Facts { src: None, dst: None, bytes: b"" };
+        let holds = |line| parse(line).expect("a valid condition").holds(&facts);
+        let yes = [
+            "unless",
+            "unless !",
+            "if TRUE or",
+            "if or TRUE",
+            "if TRUE !",
+            "if TRUE or !",
+            "if ! or TRUE",
+            "if !or TRUE",
+            "if FALSE OR TRUE",
+        ];
+        let no =
+            ["if", "if !", "if or", "if FALSE !", "if FALSE or or FALSE", "if ! || FALSE", "if || ! TRUE"];
+        assert!(yes.iter().all(|line| holds(line)), "{:?}", yes.map(holds));
+        assert!(no.iter().all(|line| !holds(line)), "{:?}", no.map(holds));
     }
 }

@@ -96,6 +96,7 @@ impl Section {
         match condition {
             Ok(condition) => {
                 warn_of_anonymous(&condition, &words, line, report);
+                advise_of_nothing(&condition, rule, line, report);
                 Some(condition)
             }
             Err(mistake) => {
@@ -161,6 +162,15 @@ fn warn_of_no_value(acl: &Acl, words: &[&str], line: &Line, at: usize, report: &
     report.push(Diagnostic::at(Severity::Warning, line, line.span(at), text)).form(Form::Bare).help(
         "write values after it, '-m found' to ask whether there is anything, or '--' if it is meant so",
     );
+}
+
+/// HAProxy takes it without a word.
+fn advise_of_nothing(condition: &Condition, rule: &str, line: &Line, report: &mut Report) {
+    if condition.any_of.is_empty() {
+        let when = if condition.unless { "always" } else { "never" };
+        let text = format!("'{}' without a condition: {rule} {when} applies.", line.words[2].text);
+        report.diag(line, line.span(2), text).help("name an ACL after it, or remove the line");
+    }
 }
 
 fn warn_of_anonymous(condition: &Condition, words: &[&str], line: &Line, report: &mut Report) {
