@@ -2,17 +2,30 @@
 //!
 //! ```text
 //!  63      56 55      48 47           32 31                0
-//! |   kind   |   part   |   generation  |  slot or listener |
+//! | kind + 1 |   part   |   generation  |  slot or listener |
 //! ```
 
 use crate::session::op::{Direction, Side};
 
-/// What a kernel request does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Kind {
+/// The kinds and the list of all, from one list.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// What a kernel request does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Kind {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Kind {
+            const ALL: &[Kind] = &[$(Kind::$name),+];
+        }
+    };
+}
+
+kinds! {
     /// Accept on a listener, one connection at a time.
-    Accept = 1,
+    Accept,
     /// Multishot receive; the part is a direction.
     Receive,
     /// Send; the part is a direction.
@@ -40,22 +53,6 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 13] = [
-        Kind::Accept,
-        Kind::Receive,
-        Kind::Send,
-        Kind::Readable,
-        Kind::Writable,
-        Kind::Connect,
-        Kind::Cancel,
-        Kind::Mail,
-        Kind::HandOver,
-        Kind::Wake,
-        Kind::Sent,
-        Kind::Abort,
-        Kind::SendZc,
-    ];
-
     /// Something came that is to be passed on: a message, a connection, or word of a free slot.
     pub(super) fn is_message(self) -> bool {
         matches!(self, Kind::Receive | Kind::Accept | Kind::HandOver | Kind::Connect | Kind::Wake)
@@ -108,7 +105,7 @@ impl Token {
     }
 
     pub(super) fn pack(self) -> u64 {
-        (self.kind as u64) << 56
+        (self.kind as u64 + 1) << 56
             | u64::from(self.part) << 48
             | u64::from(self.generation) << 32
             | u64::from(self.slot)
@@ -142,7 +139,7 @@ mod tests {
 
     #[test]
     fn packing_is_reversible_for_every_kind() {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             let token = Token { kind, part: 1, generation: 0xBEEF, slot: 0xDEAD_BEEF };
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }
