@@ -117,7 +117,6 @@ impl Workload {
         all.extend([Workload::Short, Workload::Session, Workload::Storm]);
         all.push(Workload::Mixed { name: "mixed", streams: 1, bytes_per_second: Some(1e9) });
         all.push(Workload::Mixed { name: "mixed-full", streams: 4, bytes_per_second: None });
-        all.push(Workload::Mixed { name: "mixed-many", streams: 64, bytes_per_second: None });
         all.push(Workload::Idle { name: "idle", sessions: None });
         all.push(Workload::Idle { name: "idle-100k", sessions: Some(100_000) });
         all
