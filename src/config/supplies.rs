@@ -35,7 +35,7 @@ pub struct Supplies {
 }
 
 impl Supplies {
-    /// Takes from `former` the answers that this has only an error for.
+    /// Takes from `former` the answers that this has not, or has only an error for.
     pub fn fall_back_on(&mut self, former: &Supplies) {
         self.hosts.fall_back_on(&former.hosts);
         self.users.fall_back_on(&former.users);
@@ -74,10 +74,12 @@ impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
         self.given.insert(question, answer);
     }
 
+    /// What a file asks for that only `former` could read was not asked: its answers come from there too.
     fn fall_back_on(&mut self, former: &Answers<Q, A>) {
-        for (question, answer) in self.given.iter_mut().filter(|(_, answer)| answer.is_err()) {
-            if let Some(Ok(known)) = former.given.get(question) {
-                *answer = Ok(known.clone());
+        for (question, known) in &former.given {
+            let answer = self.given.entry(question.clone()).or_insert_with(|| known.clone());
+            if answer.is_err() && known.is_ok() {
+                *answer = known.clone();
             }
         }
     }
@@ -96,5 +98,25 @@ impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
             self.missed.insert(question.clone());
             Err("not looked up".to_owned())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_or_unknown_is_taken_from_the_former_answers() {
+        let mut former = Answers::default();
+        former.add("failed now", Ok(1));
+        former.add("not asked now", Ok(2));
+        former.add("known now", Ok(3));
+        former.add("never known", Err("no".to_owned()));
+        let mut answers = Answers::default();
+        answers.add("failed now", Err("gone".to_owned()));
+        answers.add("known now", Ok(4));
+        answers.fall_back_on(&former);
+        let all = ["failed now", "not asked now", "known now", "never known"].map(|q| answers.of_or(&q, 0));
+        assert_eq!(all, [Ok(1), Ok(2), Ok(4), Err("no".to_owned())]);
     }
 }

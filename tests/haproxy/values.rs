@@ -66,7 +66,6 @@ const PROXY: &[Row] = &[
     ("declare capture", "request len 10", "client len 10"),
     ("errorloc302", "503 /x", "402 /x"),
     ("errorfile", "503 /dev/null", "10 /dev/null"),
-    ("http-error", "status 503", "status 17"),
     ("option http-restrict-req-hdr-names", "delete", "abc"),
     ("option forwardfor", "header X if-none", "abc"),
     ("option originalto", "except 10.0.0.0/8", "if-none"),

@@ -177,5 +177,5 @@ pub(super) const ROWS: &[Keyword] = &[
     row("errorloc", DFLB, TWO, "Where to send clients on an error.", HTTP).taking(&[STATUS, Text]),
     row("errorloc302", DFLB, TWO, "The same with status 302.", HTTP).taking(&[STATUS, Text]),
     row("errorloc303", DFLB, TWO, "The same with status 303.", HTTP).taking(&[STATUS, Text]),
-    row("http-error", DFLB, MANY_TWO, "An error page.", HTTP).taking(&[Word(&["status"]), STATUS, Text]),
+    row("http-error", DFLB, MANY_TWO, "An error page.", HTTP),
 ];
