@@ -1,9 +1,12 @@
 //! Master and worker: reloads, endings, the master socket, and what systemd is told.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::run::{DEFAULTS, ask};
 use crate::support::echo::Threads;
@@ -245,6 +248,31 @@ fn a_configuration_that_is_wrong_at_first_ends_the_master() {
     let config = format!("{DEFAULTS}listen x\n  bind {}\n", taken.local_addr().expect("bound"));
     let mut proxy = Proxy::spawn(&Program::Pronk, &config, &["-W"]);
     assert_eq!(proxy.wait(PATIENCE).expect("it ends").code(), Some(1), "{}", proxy.stderr());
+}
+
+/// The first worker reads a file that is still being written: its start lasts as long as the test wants it to.
+#[test]
+fn who_waits_for_a_reload_is_told_when_the_very_first_start_fails() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let fifo = folder.path().join("list");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+    let port = Port::reserve().number;
+    let config = format!("{DEFAULTS}listen x\n  bind 127.0.0.1:{port}\n  acl a src -f {}\n", fifo.display());
+    let mut proxy = Proxy::spawn(&Program::Pronk, &config, &["-W", "-S", "unix@m.sock"]);
+    // Opens when a reader does: the master, then its worker.
+    let write = |text: &str| fs::write(&fifo, text).expect("it is read");
+    write("10.0.0.1\n");
+    let forked = wait_for(PATIENCE, || proxy.stderr().contains("New worker").then_some(()));
+    assert!(forked.is_some(), "{}", proxy.stderr());
+    let socket = proxy.directory().join("m.sock");
+    let mut waiting = UnixStream::connect(&socket).expect("the master listens");
+    waiting.write_all(b"reload\n").expect("it reads");
+    assert!(ask(&socket, "show version\n").expect("an answer").contains("3.5"), "it has heard of the reload");
+    write("no address\n");
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("Success=0\n") && answer.contains("the master is stopping"), "{answer:?}");
+    assert_eq!(proxy.wait(PATIENCE).expect("it ends").code(), Some(1));
 }
 
 #[test]

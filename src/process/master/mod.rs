@@ -23,6 +23,7 @@ use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 use super::background::{self, Detached, PidFile, Promise};
 use super::error::StartError;
@@ -212,7 +213,21 @@ impl Master {
         }
         let status = self.leaving.unwrap_or(1);
         report::event(Severity::Warning, &format!("All workers exited. Exiting... ({status})"));
+        self.end_reloads(happened).await;
         status
+    }
+
+    /// Who asked for a reload too late for the loop is told, and has a turn to hear it and one to say it.
+    async fn end_reloads(&mut self, mut happened: UnboundedReceiver<Event>) {
+        happened.close();
+        while let Ok(event) = happened.try_recv() {
+            if let Event::Reload(hard, answer) = event {
+                self.wishes.push_back(Wish { hard, answer: Some(answer) });
+            }
+        }
+        self.refuse();
+        yield_now().await;
+        yield_now().await;
     }
 
     fn receive_signals(&self) -> std::io::Result<()> {
