@@ -63,6 +63,11 @@ impl Ring {
         self.bulk.push_back(Step { slot, direction, fills: true });
     }
 
+    /// Whether a splice of the session waits for its turn.
+    pub fn owes(&self, slot: u32) -> bool {
+        self.bulk.iter().any(|step| step.slot == slot)
+    }
+
     /// Makes a splice. Its socket may have been given up since the step was queued.
     pub(super) fn splice(&mut self, step: Step) -> Answer {
         let Step { slot, direction, fills } = step;

@@ -290,6 +290,8 @@ impl Worker {
         let Some(entry) = self.sessions.get(slot as usize) else { return };
         let policy = &self.policies.entry(entry.record.policy).policy;
         match entry.session.expired(policy, &entry.record.ticks, self.now as u32) {
+            // The worker is late, not the peer: what has become possible meanwhile comes first.
+            Some(_) if self.ring.owes(slot) => self.timers.set(slot, self.now + 1),
             Some(expiry) => {
                 self.drive(slot, |session, _, ops| session.on_timeout(expiry, ops));
                 // A half of the session may live on, under the other timeout.

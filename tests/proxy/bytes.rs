@@ -2,17 +2,19 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::gateway::Gateway;
 use crate::spread::of_workers;
-use crate::support::PATIENCE;
 use crate::support::echo::{Threads, drain};
 use crate::support::peer::{End, Peer};
 use crate::support::server::Server;
 use crate::support::stats::ask;
 use crate::support::stream::Bytes;
+use crate::support::{PATIENCE, wait_for};
 
 #[test]
 fn two_gibibytes_arrive_unchanged() {
@@ -162,6 +164,42 @@ fn a_slow_reader_slows_only_its_sender() {
         grown < 16 * 1024,
         "a slow reader cost {grown} KiB: what it does not read must stay with its sender"
     );
+}
+
+/// Streams that wait for their splices, more than one turn makes, when the proxy itself was too late for a timeout.
+#[test]
+fn a_stall_of_the_proxy_ends_no_transfer() {
+    const STREAMS: usize = 160;
+    let (over, flowing) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let ended = Arc::clone(&over);
+    let source = Threads::start(
+        move |mut stream| {
+            while !ended.load(SeqCst) && stream.write_all(&[b'x'; 65_536]).is_ok() {}
+        },
+    );
+    let timeouts = "  timeout client 1s\n  timeout server 1s";
+    let mut gateway = Gateway::start("", timeouts, &format!("  server s1 127.0.0.1:{}", source.port()));
+    let readers: Vec<_> = (0..STREAMS)
+        .map(|_| {
+            let (flowing, over, mut stream) = (flowing.clone(), over.clone(), gateway.connect().stream);
+            thread::spawn(move || {
+                std::io::copy(&mut Read::take(&mut stream, 1 << 20), &mut std::io::sink()).expect("bytes");
+                flowing.fetch_add(1, SeqCst);
+                let mut buffer = vec![0; 65_536];
+                while matches!(stream.read(&mut buffer), Ok(1..)) {}
+                over.load(SeqCst)
+            })
+        })
+        .collect();
+    assert!(wait_for(PATIENCE, || (flowing.load(SeqCst) == STREAMS).then_some(())).is_some());
+    gateway.proxy.stop();
+    thread::sleep(Duration::from_millis(1500));
+    gateway.proxy.signal("CONT");
+    thread::sleep(Duration::from_millis(300));
+    over.store(true, SeqCst);
+    let in_time = readers.into_iter().map(|reader| reader.join().expect("a reader")).filter(|over| *over);
+    assert_eq!(in_time.count(), STREAMS, "streams that went on until they were told to end");
+    gateway.assert_alive();
 }
 
 #[test]
