@@ -58,7 +58,12 @@ pub fn parse(
     supplies: &Supplies,
 ) -> (Option<Config>, Vec<Diagnostic>) {
     let mut report = Report::default();
-    let (config, _) = read(sources, environment, supplies.clone(), &mut report);
+    let (config, wants) = read(sources, environment, supplies.clone(), &mut report);
+    if let Some(name) = wants.names().next()
+        && report.alerts() == 0
+    {
+        report.push(Diagnostic::bare(Severity::Alert, format!("'{name}' has not been looked up.")));
+    }
     let refused = report.alerts() > 0;
     if refused {
         report.push(Diagnostic::bare(Severity::Alert, "Fatal errors found in configuration."));

@@ -19,6 +19,14 @@ pub struct Wants {
     pub files: BTreeSet<String>,
 }
 
+impl Wants {
+    /// The names of all of it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let hosts = self.hosts.iter().map(|host| &host.name);
+        hosts.chain(&self.users).chain(&self.groups).chain(&self.files).map(String::as_str)
+    }
+}
+
 /// What was fetched.
 #[derive(Clone, Debug, Default)]
 pub struct Supplies {

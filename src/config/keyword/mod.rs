@@ -42,6 +42,8 @@ pub struct Keyword {
     pub arity: Arity,
     /// What these must be where it has no effect; the last stands for all that follow it.
     pub takes: &'static [Value],
+    /// Whether `no` and `default` may not stand before it, though it is an option.
+    pub only_set: bool,
     /// What it is for, in one line.
     pub doc: &'static str,
     /// What becomes of it.
@@ -193,7 +195,7 @@ const fn row(
     doc: &'static str,
     support: Support,
 ) -> Keyword {
-    Keyword { words, places, arity, takes: &[Value::Text], doc, support }
+    Keyword { words, places, arity, takes: &[Value::Text], only_set: false, doc, support }
 }
 
 const fn told(why: &'static str) -> Support {
@@ -240,6 +242,11 @@ impl Keyword {
     /// The same row for words of these kinds.
     const fn taking(self, takes: &'static [Value]) -> Keyword {
         Keyword { takes, ..self }
+    }
+
+    /// The same row, before which `no` and `default` may not stand.
+    const fn only_set(self) -> Keyword {
+        Keyword { only_set: true, ..self }
     }
 
     /// How many words its name has.

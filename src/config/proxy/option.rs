@@ -7,33 +7,12 @@ use crate::config::keyword::Keyword;
 use crate::config::lexer::{Line, Modifier};
 use crate::config::model::Options;
 
-/// The options that `no` and `default` may not stand before.
-const NEVER_NEGATED: &[&str] = &[
-    "tcplog",
-    "tcpka",
-    "tcp-check",
-    "httplog",
-    "httpslog",
-    "forwardfor",
-    "originalto",
-    "http-restrict-req-hdr-names",
-    "httpchk",
-    "ssl-hello-chk",
-    "smtpchk",
-    "mysql-check",
-    "pgsql-check",
-    "redis-check",
-    "ldap-check",
-    "spop-check",
-    "external-check",
-];
-
 /// Whether the option of the line may be negated as it is; says so when not.
 pub(super) fn may_be_negated(row: &Keyword, line: &Line, report: &mut Report) -> bool {
-    let name = row.words.strip_prefix("option ").unwrap_or("");
-    if line.modifier == Modifier::None || !NEVER_NEGATED.contains(&name) {
+    if line.modifier == Modifier::None || !row.only_set {
         return true;
     }
+    let name = row.words.strip_prefix("option ").unwrap_or(row.words);
     report
         .alert(line, line.span(1), format!("negation/default is not supported for option '{name}'."))
         .form(Form::ParsingTight)
