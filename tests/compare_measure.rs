@@ -22,12 +22,13 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cores::Cores;
 use failure::Failure;
 use load::Load;
 use load::content::Shape;
+use load::moments::Moments;
 use load::server::Role;
 use measure::CpuReading;
 use perf::{Look, Perf, Seen};
@@ -48,6 +49,39 @@ fn sleeps(load: &mut Load) -> u64 {
     let before = count();
     load.run_for(Duration::from_millis(30)).expect("the load works");
     count() - before
+}
+
+/// A second of answers at so many microseconds each from the other; each took what `latency` says for its number.
+fn answers(moments: &mut Moments, every_us: u64, latency: impl Fn(u64) -> u64) {
+    let begin = Instant::now();
+    for number in 0..1_000_000 / every_us {
+        moments.add(latency(number), begin + Duration::from_micros(number * every_us));
+    }
+}
+
+#[test]
+fn what_keeps_every_third_moment_is_not_usual() {
+    let mut moments = Moments::default();
+    assert_eq!(moments.usual_p99_ns(), None);
+    // 2000 answers in 20 ms: in most moments two in a hundred are slow, in each third one all of them.
+    answers(&mut moments, 10, |number| match (number / 2000 % 3, number % 50) {
+        (0, _) => 4_000_000,
+        (_, 0) => 300_000,
+        _ => 100_000,
+    });
+    assert_eq!(moments.usual_p99_ns(), Some(300_000));
+}
+
+#[test]
+fn a_moment_has_enough_answers_and_one_that_is_interrupted_is_none() {
+    let mut moments = Moments::default();
+    answers(&mut moments, 2_100, |_| 1);
+    assert_eq!(moments.usual_p99_ns(), None, "476 answers in a second");
+    moments.interrupt();
+    answers(&mut moments, 2_100, |_| 1);
+    assert_eq!(moments.usual_p99_ns(), None, "as many, and the second before was forgotten");
+    answers(&mut moments, 2_100, |_| 1);
+    assert_eq!(moments.usual_p99_ns(), Some(1));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
+use super::moments::Moments;
+
 const HIGHEST_NS: u64 = 60_000_000_000;
 
 /// One kind of request, in all slices of a measurement.
@@ -15,6 +17,7 @@ pub struct Tally {
     on_their_way: usize,
     completed: u64,
     latency: Histogram<u64>,
+    moments: Moments,
 }
 
 impl Tally {
@@ -22,13 +25,15 @@ impl Tally {
     pub fn new() -> Tally {
         let latency = Histogram::new_with_bounds(100, HIGHEST_NS, 3)
             .expect("the bounds are constants that hdrhistogram allows");
-        Tally { from: None, until: None, on_their_way: 0, completed: 0, latency }
+        let moments = Moments::default();
+        Tally { from: None, until: None, on_their_way: 0, completed: 0, latency, moments }
     }
 
     /// Whether what completes, and what begins, from now on counts.
     pub fn count(&mut self, counting: bool) {
         if counting {
             (self.from, self.until) = (Some(Instant::now()), None);
+            self.moments.interrupt();
         } else {
             self.until = Some(Instant::now());
         }
@@ -50,8 +55,10 @@ impl Tally {
         let counts =
             self.from.is_some_and(|from| begun >= from) && self.until.is_none_or(|until| begun < until);
         if counts {
-            let nanoseconds = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(HIGHEST_NS);
+            let now = Instant::now();
+            let nanoseconds = u64::try_from((now - begun).as_nanos()).unwrap_or(HIGHEST_NS);
             self.latency.saturating_record(nanoseconds);
+            self.moments.add(nanoseconds, now);
         }
     }
 
@@ -68,5 +75,10 @@ impl Tally {
     /// A quantile of the latencies in microseconds.
     pub fn quantile_us(&self, quantile: f64) -> f64 {
         self.latency.value_at_quantile(quantile) as f64 / 1000.0
+    }
+
+    /// The 99th percentile of a usual moment, in microseconds; None: there was none that was long enough.
+    pub fn usual_p99_us(&self) -> Option<f64> {
+        self.moments.usual_p99_ns().map(|nanoseconds| nanoseconds as f64 / 1000.0)
     }
 }

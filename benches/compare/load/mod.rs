@@ -3,7 +3,8 @@
 
 mod arrivals;
 pub mod content;
-mod latency;
+pub mod latency;
+pub mod moments;
 mod pace;
 mod poll;
 pub mod server;

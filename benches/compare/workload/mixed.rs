@@ -22,7 +22,7 @@ pub fn slice(stage: &mut Stage, time: Duration) -> Result<(), Failure> {
 }
 
 pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
-    let mut values = trips::speed(stage).to_vec();
+    let mut values = trips::speed(stage);
     values.push((Metric::Gbps, gbit_per_s(stage)));
     values.extend(overhead(&stage.spent, stage.load.trips.tally.completed() as f64));
     stage.load.trips.close();

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::load::Load;
 use crate::load::content::Shape;
+use crate::load::latency::Tally;
 use crate::measure::CpuSpent;
 use crate::peers::{Peer, Setup};
 use crate::report::metric::Metric;
@@ -317,6 +318,12 @@ fn cpu_us_each(spent: &CpuSpent, count: u64) -> Result<f64, Failure> {
         return Err(Failure::new("nothing completed in the steady interval"));
     }
     Ok(spent.proxy.as_secs_f64() * 1e6 / count as f64)
+}
+
+fn latencies(tally: &Tally) -> impl Iterator<Item = (Metric, f64)> {
+    let quantiles = [(Metric::P50, 0.5), (Metric::P99, 0.99), (Metric::P999, 0.999)];
+    let of_all = quantiles.map(|(metric, quantile)| (metric, tally.quantile_us(quantile)));
+    of_all.into_iter().chain(tally.usual_p99_us().map(|p99| (Metric::UsualP99, p99)))
 }
 
 /// How many a second.

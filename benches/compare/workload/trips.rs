@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::stage::Stage;
-use super::{Sample, cpu_us_each, overhead, rate};
+use super::{Sample, cpu_us_each, latencies, overhead, rate};
 use crate::failure::Failure;
 use crate::report::metric::Metric;
 
@@ -27,12 +27,9 @@ pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
 }
 
 /// Rate and latencies.
-pub fn speed(stage: &Stage) -> [(Metric, f64); 4] {
+pub fn speed(stage: &Stage) -> Vec<(Metric, f64)> {
     let tally = &stage.load.trips.tally;
-    [
-        (Metric::TripRate, rate(&stage.spent, tally.completed())),
-        (Metric::P50, tally.quantile_us(0.5)),
-        (Metric::P99, tally.quantile_us(0.99)),
-        (Metric::P999, tally.quantile_us(0.999)),
-    ]
+    let mut values = vec![(Metric::TripRate, rate(&stage.spent, tally.completed()))];
+    values.extend(latencies(tally));
+    values
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::stage::Stage;
-use super::{LIMIT, Sample, cpu_us_each, overhead, rate};
+use super::{LIMIT, Sample, cpu_us_each, latencies, overhead, rate};
 use crate::failure::Failure;
 use crate::report::metric::Metric;
 
@@ -24,10 +24,8 @@ pub fn summary(stage: &mut Stage) -> Result<Sample, Failure> {
     let mut values = vec![
         (Metric::CpuPerConnection, cpu_us_each(spent, tally.completed())?),
         (Metric::ConnectionRate, rate(spent, tally.completed())),
-        (Metric::P50, tally.quantile_us(0.5)),
-        (Metric::P99, tally.quantile_us(0.99)),
-        (Metric::P999, tally.quantile_us(0.999)),
     ];
+    values.extend(latencies(tally));
     values.extend(overhead(spent, tally.completed() as f64));
     Ok(values.into())
 }
