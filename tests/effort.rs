@@ -286,8 +286,9 @@ fn bulk_is_spliced_in_large_pieces() {
         client.write_all(&[1]).expect("the gateway takes a request");
         client.read_exact(&mut answer).expect("the gateway brings the answer");
     });
-    // The copies until the answer is known to be bulk, and a few thin wake-ups where it falters.
-    assert!(effort.copied < 1 << 20, "{effort:?}");
+    // Until the answer is known to be bulk, and again where it falters: each time the receive that is told to stop may
+    // fill 32 buffers more.
+    assert!(effort.copied < 3 * 36 * 16_384, "{effort:?}");
     // 16 KiB a splice at the very least, one in and one out, and as many polls where a side was not ready.
     let most = 2 * all / 16_384;
     assert!(effort.calls["splice"] + effort.calls[WAIT] <= 2 * most, "{effort:?}");
