@@ -18,6 +18,8 @@ const COUNT_BITS: u32 = 22;
 const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 /// Seconds are known up to this number of them: twelve days.
 const SECONDS: u64 = 1 << (64 - 2 * COUNT_BITS);
+/// By so many seconds a worker's clock may be behind another's: by a turn, however long it took.
+const LATE: u64 = 60;
 
 /// Events in the present second of the clock, and in the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +90,7 @@ impl Window {
         match passed {
             0 => (self, now_ms % 1000),
             1 => (Window { second, now: 0, before: self.now }, now_ms % 1000),
-            _ if passed > SECONDS / 2 => (self, 0),
+            _ if passed >= SECONDS - LATE => (self, 0),
             _ => (Window { second, now: 0, before: 0 }, now_ms % 1000),
         }
     }
@@ -197,6 +199,19 @@ mod tests {
             }
         });
         assert_eq!(taken.into_inner(), 100);
+    }
+
+    #[test]
+    fn after_days_without_events_the_limit_is_what_passes() {
+        for days in [1, 6, 7, 10, 12, 15, 25, 49, 200] {
+            let meter = Meter::default();
+            meter.set_limit(Some(2));
+            for began_ms in [0, days * 86_400_000 + 500] {
+                assert!(meter.take(began_ms).is_ok() && meter.take(began_ms).is_ok(), "day {days}");
+                let wait_ms = meter.take(began_ms).expect_err("two a second");
+                assert!(wait_ms <= 2000 && meter.take(began_ms + wait_ms).is_ok(), "day {days}");
+            }
+        }
     }
 
     #[test]
