@@ -291,6 +291,37 @@ fn who_waits_gets_the_slot_before_a_newcomer() {
 }
 
 #[test]
+fn who_waits_for_any_server_is_not_overtaken_in_the_queue_of_one() {
+    let limited = ["maxconn 1 maxqueue 1", "maxconn 1 maxqueue 1"];
+    let mut world = World::new(Balance::LeastConn, &limited);
+    assert_eq!(world.arrivals(6), "0 1 q0 q1 Q Q");
+    world.leave(0);
+    let queue = QueueId::Server(ServerId(0));
+    assert_eq!(world.ask("127.0.0.1", None, Some(queue)), Choice::Server(0));
+    world.cell(0).leave_queue();
+    assert_eq!(world.arrivals(1), "Q");
+    assert_eq!(world.ask("127.0.0.1", None, Some(QueueId::Backend(BACKEND))), Choice::QueueServer(0));
+}
+
+#[test]
+fn who_waits_for_any_server_gets_the_one_that_is_free() {
+    let servers = ["maxconn 1"; 10];
+    for balance in [Balance::Random(1), Balance::Random(2), Balance::RoundRobin, Balance::LeastConn] {
+        let mut world = World::new(balance, &servers);
+        for at in 0..10 {
+            world.cell(at).take(None);
+            world.load.backend(BACKEND).take(None);
+        }
+        world.load.backend(BACKEND).enter_queue();
+        for at in 0..10 {
+            world.leave(at);
+            let choice = world.ask("127.0.0.1", None, Some(QueueId::Backend(BACKEND)));
+            assert_eq!(choice, Choice::Server(at), "{balance:?}");
+        }
+    }
+}
+
+#[test]
 fn a_newcomer_goes_ahead_when_nobody_is_left_to_wake_those_who_wait() {
     let mut world = World::new(Balance::RoundRobin, &["maxconn 1"]);
     assert_eq!(world.arrivals(2), "0 Q");

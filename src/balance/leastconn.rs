@@ -26,8 +26,8 @@ pub(super) fn choose(slots: &Slots<'_>, avoid: Option<u16>) -> Choice {
     for _ in slots.candidates() {
         match least_crowded(slots, turn, avoid) {
             None => break,
-            Some(room) if !room.slot => return Choice::QueueServer(room.server),
             Some(_) if slots.behind_others() => break,
+            Some(room) if !room.slot => return Choice::QueueServer(room.server),
             Some(room) if slots.take(room.server) => return Choice::Server(room.server),
             Some(_) => {}
         }

@@ -24,7 +24,8 @@ impl Draws {
         Draws { draws: draws.max(1), ends: weights.iter().map(&mut stretch).collect() }
     }
 
-    /// Takes a slot of the best of the draws; when that one is full the session waits for any server.
+    /// Takes a slot of the best of the draws; when that one is full the session waits for any server. One that waits
+    /// takes whatever is free: as in HAProxy it is served by the server that has become free.
     pub(super) fn choose(&self, slots: &Slots<'_>, avoid: Option<u16>, random: &mut fastrand::Rng) -> Choice {
         let mut best = self.draw(avoid, random);
         for _ in 1..self.draws {
@@ -33,7 +34,11 @@ impl Draws {
                 best = other;
             }
         }
-        if slots.take(best) { Choice::Server(best) } else { Choice::QueueBackend }
+        match slots.take(best) {
+            true => Choice::Server(best),
+            false if slots.is_of_waiter() => slots.take_first(slots.candidates().iter().copied(), avoid),
+            false => Choice::QueueBackend,
+        }
     }
 
     /// A server by weight; the neighbour of the one to avoid, if there is one.

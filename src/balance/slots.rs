@@ -23,6 +23,10 @@ impl<'a> Slots<'a> {
         Slots { waiter: true, ..self }
     }
 
+    pub(super) fn is_of_waiter(&self) -> bool {
+        self.waiter
+    }
+
     pub(super) fn method(&self) -> &'a Method {
         &self.backend.selector.method
     }
@@ -69,12 +73,12 @@ impl<'a> Slots<'a> {
         !self.owed(at) && self.limit(at).is_none_or(|limit| self.cell(at).live() < limit)
     }
 
-    /// Whether this session may still join the server's queue, on the grounds of its maxqueue.
+    /// Whether a session may still join the server's queue, on the grounds of its maxqueue.
     pub(super) fn queue_open(&self, at: u16) -> bool {
         let sessions = self.cell(at).live().saturating_add(self.cell(at).waiting());
         let most =
             self.server(at).maxqueue.zip(self.limit(at)).map(|(queue, limit)| limit.saturating_add(queue));
-        !self.waiter && most.is_some_and(|most| sessions < most)
+        most.is_some_and(|most| sessions < most)
     }
 
     fn owed(&self, at: u16) -> bool {
