@@ -152,6 +152,18 @@ impl Session {
         self.connect(ops);
     }
 
+    /// Whether the client has left while a server was connected to, so that nobody would wait in a queue.
+    pub fn is_deserted(&self) -> bool {
+        let client = self.relay(Direction::ToServer);
+        client.broken() || client.source_ended() && !client.expired() && !self.has_request()
+    }
+
+    /// Ends for a client that has left before there was a server, as one that leaves a queue.
+    pub fn desert(&mut self, ops: &mut impl Submit) -> Verdict {
+        let stage = if self.relay(Direction::ToServer).broken() { Stage::Data } else { Stage::Queue };
+        self.end(Cause::ClientAbort, stage, ops)
+    }
+
     /// Every server is full: the session waits in a queue, and its client is listened to.
     pub fn queued(&mut self, ops: &mut impl Submit) {
         self.phase = Phase::Queued;

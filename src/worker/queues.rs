@@ -65,6 +65,9 @@ impl Queues {
 impl Worker {
     /// Puts a session at the end of a queue.
     pub(super) fn enqueue(&mut self, slot: u32, backend: ProxyId, queue: QueueId) {
+        if self.sessions[slot as usize].session.is_deserted() {
+            return self.drive(slot, |session, _, ops| session.desert(ops));
+        }
         let cell = self.queue_cell(queue);
         let (served, ticket) = (cell.served(), cell.enter_queue());
         self.queues.push(queue, Waiter { ticket, slot, served });

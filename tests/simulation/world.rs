@@ -373,6 +373,9 @@ impl World {
     fn choose_server(&mut self, at: usize, avoid: Option<u16>) -> Result<(), String> {
         match self.ask(None, avoid) {
             Choice::Server(place) => self.assign(at, place),
+            Choice::QueueBackend | Choice::QueueServer(_) if self.actors[at].session.is_deserted() => {
+                self.drive(at, |session, _, ops| session.desert(ops))
+            }
             Choice::QueueBackend | Choice::QueueServer(_) => {
                 self.actors[at].queued_in = Some(QueueId::Backend(BACKEND));
                 self.queue.push_back(self.actors[at].uid);
@@ -526,8 +529,9 @@ impl World {
                 ensure(look.is_some_and(|at| at <= deadline.at), "a timer would look too late")?;
             }
         }
-        let queued = self.actors.iter().filter(|actor| actor.session.phase() == Phase::Queued).count();
-        ensure(queued == self.queue.len(), "the queue does not hold exactly those who wait")
+        let queued = || self.actors.iter().filter(|actor| actor.session.phase() == Phase::Queued);
+        ensure(!queued().any(|actor| actor.session.is_deserted()), "a client waits that has left")?;
+        ensure(queued().count() == self.queue.len(), "the queue does not hold exactly those who wait")
     }
 
     fn check_rest(&self) -> Result<(), String> {
