@@ -5,7 +5,10 @@
 //!
 //! No splice is made where it becomes possible: it is queued, and a turn makes so many of them at its end.
 
+use std::os::fd::BorrowedFd;
+
 use io_uring::opcode;
+use rustix::net::{RecvFlags, recv};
 
 use super::copy::Answer;
 use super::lines::Flags;
@@ -28,6 +31,8 @@ pub(super) struct Step {
     pub direction: Direction,
     /// From the source into the pipe; else from the pipe into the sink.
     pub fills: bool,
+    /// The kernel has said that it is possible now.
+    pub told: bool,
 }
 
 impl Ring {
@@ -60,7 +65,7 @@ impl Ring {
             self.turn_to_small(slot, direction);
             return self.receive(slot, direction);
         }
-        self.bulk.push_back(Step { slot, direction, fills: true });
+        self.bulk.push_back(Step { slot, direction, fills: true, told: false });
     }
 
     /// Whether a splice of the session waits for its turn.
@@ -70,12 +75,12 @@ impl Ring {
 
     /// Makes a splice. Its socket may have been given up since the step was queued.
     pub(super) fn splice(&mut self, step: Step) -> Answer {
-        let Step { slot, direction, fills } = step;
+        let Step { slot, direction, fills, told } = step;
         let lines = &self.lines[slot as usize];
         match fills {
             true if lines.aborting[direction.source().index()] => self.refuse_fill(slot, direction),
             true if lines.line(direction).flags.has(Flags::STOPPED) => self.refuse_fill(slot, direction),
-            true => self.splice_in(slot, direction),
+            true => self.splice_in(slot, direction, told),
             false if lines.aborting[direction.sink().index()] => self.refuse_drain(slot, direction),
             false => self.splice_out(slot, direction),
         }
@@ -92,28 +97,28 @@ impl Ring {
     }
 
     /// The pipe is held only while bytes may be in it: a session that waits holds none.
-    fn splice_in(&mut self, slot: u32, direction: Direction) -> Answer {
+    fn splice_in(&mut self, slot: u32, direction: Direction, told: bool) -> Answer {
         if self.lines[slot as usize].line(direction).pipe == pipes::NONE {
-            let Some(pipe) = self.pipes.take() else {
-                self.turn_to_small(slot, direction);
-                self.receive(slot, direction);
-                return None;
-            };
+            let Some(pipe) = self.pipes.take() else { return self.copy_on(slot, direction) };
             self.lines[slot as usize].line_mut(direction).pipe = pipe;
         }
         let lines = &mut self.lines[slot as usize];
         let source = lines.socket(direction.source())?;
         let result = self.pipes.pipe(lines.line(direction).pipe).fill(source, SPLICE_LEN);
+        let more = matches!(result, Ok(0)) && has_more(source);
         let line = lines.line_mut(direction);
         if !matches!(result, Ok(1..)) {
             self.pipes.put(line.pipe, true);
             line.pipe = pipes::NONE;
         }
         let outcome = match result {
-            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {
+            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) && !told => {
                 self.await_readable(slot, direction);
                 return None;
             }
+            // Urgent data stands before what came, which splice(2) does not pass and recv(2) does.
+            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => return self.copy_on(slot, direction),
+            Ok(0) if more => return self.copy_on(slot, direction),
             Ok(0) => {
                 line.flags.set(Flags::EOF);
                 Ok(0)
@@ -129,6 +134,12 @@ impl Ring {
         Some((Completion::Filled(direction), outcome))
     }
 
+    fn copy_on(&mut self, slot: u32, direction: Direction) -> Answer {
+        self.turn_to_small(slot, direction);
+        self.receive(slot, direction);
+        None
+    }
+
     fn await_readable(&mut self, slot: u32, direction: Direction) {
         let side = direction.source();
         let Some(fd) = self.fd(slot, side) else { return };
@@ -142,12 +153,12 @@ impl Ring {
         if result < 0 {
             return self.refuse_fill(slot, direction);
         }
-        self.bulk.push_back(Step { slot, direction, fills: true });
+        self.bulk.push_back(Step { slot, direction, fills: true, told: true });
         None
     }
 
     pub(super) fn drain_bulk(&mut self, slot: u32, direction: Direction) {
-        self.bulk.push_back(Step { slot, direction, fills: false });
+        self.bulk.push_back(Step { slot, direction, fills: false, told: false });
     }
 
     fn splice_out(&mut self, slot: u32, direction: Direction) -> Answer {
@@ -188,4 +199,10 @@ impl Ring {
         self.drain_bulk(slot, direction);
         None
     }
+}
+
+/// Whether bytes wait in a socket.
+fn has_more(source: BorrowedFd<'_>) -> bool {
+    let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    matches!(recv(source, &mut [0; 1], peek), Ok((1, _)))
 }

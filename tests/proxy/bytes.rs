@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -200,6 +201,30 @@ fn a_stall_of_the_proxy_ends_no_transfer() {
     let in_time = readers.into_iter().map(|reader| reader.join().expect("a reader")).filter(|over| *over);
     assert_eq!(in_time.count(), STREAMS, "streams that went on until they were told to end");
     gateway.assert_alive();
+}
+
+/// splice(2) does not pass a byte out of band; what lies behind it arrives all the same.
+#[test]
+fn bulk_goes_on_behind_urgent_data() {
+    const BEFORE: usize = 8 << 20;
+    const BEHIND: usize = 1 << 20;
+    let (told, counted) = mpsc::channel();
+    let sink = Threads::start(move |mut stream| {
+        let _ = told.send(std::io::copy(&mut stream, &mut std::io::sink()));
+    });
+    let gateway = Gateway::to(sink.port());
+    for behind in [BEHIND, 1] {
+        let mut client = gateway.connect().stream;
+        client.write_all(&vec![1; BEFORE]).expect("all of it is taken");
+        // Everything is on its way in bulk before the byte comes.
+        thread::sleep(Duration::from_millis(100));
+        rustix::net::send(&client, &[2], rustix::net::SendFlags::OOB).expect("it is taken");
+        client.write_all(&vec![3; behind]).expect("all of it is taken");
+        client.shutdown(std::net::Shutdown::Write).expect("still connected");
+        let received = counted.recv_timeout(PATIENCE).expect("the server sees the end").expect("no failure");
+        assert_eq!(received, (BEFORE + behind) as u64);
+    }
+    gateway.assert_descriptors_return();
 }
 
 #[test]
