@@ -87,7 +87,7 @@ impl Ring {
         match token.kind {
             Kind::Accept => Some(listen::accepted(token.slot, result)),
             Kind::HandOver => listen::handed_over(token.slot, result),
-            Kind::Sent => self.on_sent(token.slot, result),
+            Kind::Sent => self.on_sent(token, result),
             Kind::Mail => Some(self.on_mail(flags)),
             Kind::Wake => Some(Event::Woken),
             Kind::SendZc => self.on_lent(token, result, flags),

@@ -39,19 +39,20 @@ impl Ring {
         Event::Mail
     }
 
-    /// Gives an accepted connection to another worker's ring. If the message cannot be delivered,
+    /// Gives an accepted connection to another worker, whose ring is known. If the message cannot be delivered,
     /// [`Event::Returned`] brings the connection back.
-    pub fn hand_over(&mut self, ring: RawFd, listener: u32, socket: OwnedFd) {
+    pub fn hand_over(&mut self, (worker, ring): (usize, RawFd), listener: u16, socket: OwnedFd) {
         let socket = socket.into_raw_fd();
-        let tag = Token::plain(Kind::HandOver, listener).pack();
+        let tag = Token::plain(Kind::HandOver, listener.into()).pack();
         let entry = opcode::MsgRingData::new(Fd(ring), socket, tag, None).build();
-        self.hand_overs.push_back((listener, socket));
-        self.push(entry.user_data(Token::plain(Kind::Sent, socket as u32).pack()));
+        self.handing_over += 1;
+        let token = Token { kind: Kind::Sent, part: worker as u8, generation: listener, slot: socket as u32 };
+        self.push(entry.user_data(token.pack()));
     }
 
     /// Whether a hand-over may still come back.
     pub fn is_handing_over(&self) -> bool {
-        !self.hand_overs.is_empty()
+        self.handing_over > 0
     }
 
     /// Tells another worker that a slot may be free.
@@ -61,16 +62,15 @@ impl Ring {
         self.push(entry.user_data(Token::plain(Kind::Cancel, 0).pack()));
     }
 
-    /// The answer to a hand-over of the descriptor `sent`.
-    pub(super) fn on_sent(&mut self, sent: u32, result: i32) -> Option<Event> {
-        let place = self.hand_overs.iter().position(|&(_, socket)| socket as u32 == sent)?;
-        let (listener, socket) = self.hand_overs.remove(place)?;
+    /// The answer to a hand-over, whose tag names the worker, the listener and the descriptor.
+    pub(super) fn on_sent(&mut self, sent: Token, result: i32) -> Option<Event> {
+        self.handing_over -= 1;
         if result >= 0 {
             return None;
         }
         // SAFETY: the descriptor was ours, and the kernel says that nobody else received it.
-        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-        Some(Event::Returned { listener, socket })
+        let socket = unsafe { OwnedFd::from_raw_fd(sent.slot as RawFd) };
+        Some(Event::Returned { worker: sent.part.into(), listener: sent.generation.into(), socket })
     }
 }
 

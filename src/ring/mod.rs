@@ -108,6 +108,8 @@ pub enum Event {
     Woken,
     /// A hand-over could not be delivered: the connection is still ours.
     Returned {
+        /// The worker that was to have it.
+        worker: usize,
         /// The listener that accepted it.
         listener: u32,
         /// The client's socket.
@@ -157,7 +159,8 @@ pub struct Ring {
     glances: VecDeque<(u32, u16)>,
     looking: usize,
     addresses: Vec<socket2::SockAddr>,
-    hand_overs: VecDeque<(u32, RawFd)>,
+    /// Hand-overs that are not answered yet.
+    handing_over: usize,
     /// The eventfd that is watched; -1: none yet.
     mail: RawFd,
     moved: Moved,
@@ -197,7 +200,7 @@ impl Ring {
             glances: VecDeque::with_capacity(1024),
             looking: 0,
             addresses: Vec::with_capacity(ADDRESSES),
-            hand_overs: VecDeque::with_capacity(1024),
+            handing_over: 0,
             mail: -1,
             moved: Moved::default(),
             gather,
@@ -332,7 +335,7 @@ impl Ring {
             // Full: hand over what is there. EBUSY means that completions overflow; they are kept by the
             // kernel, and the entries go out with the next attempt.
             match self.enter() {
-                Ok(()) => self.forget_addresses(),
+                Ok(()) => {}
                 Err(_) => self.collect_more(),
             }
         }

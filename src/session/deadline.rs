@@ -20,6 +20,18 @@ pub struct Ticks {
     pub phase: u32,
 }
 
+impl Ticks {
+    /// Wrapped ticks compare over half their range, 24 days: what lies farther back, which no timeout does that is still
+    /// to strike, counts as that old.
+    pub fn keep_comparable(&mut self, now: u32) {
+        for tick in [&mut self.activity, &mut self.phase] {
+            if (now.wrapping_sub(*tick) as i32) < 0 {
+                *tick = now.wrapping_sub(i32::MAX as u32);
+            }
+        }
+    }
+}
+
 /// What a deadline is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
@@ -117,5 +129,23 @@ fn earlier(first: Option<Deadline>, second: Option<Deadline>) -> Option<Deadline
         (Some(a), Some(b)) if (b.at.wrapping_sub(a.at) as i32) < 0 => Some(b),
         (None, second) => second,
         (first, _) => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_weeks_ago_is_still_before_what_happens_now() {
+        const DAY: u32 = 86_400_000;
+        for days in [0, 1, 24, 25, 30, 49] {
+            let now = DAY.wrapping_mul(100).wrapping_add(7);
+            let mut ticks = Ticks { activity: now.wrapping_sub(days * DAY), phase: now };
+            ticks.keep_comparable(now);
+            assert_eq!(later(ticks.activity, ticks.phase), now, "{days} days");
+            let since = now.wrapping_sub(ticks.activity);
+            assert_eq!(since, (days * DAY).min(i32::MAX as u32), "{days} days");
+        }
     }
 }

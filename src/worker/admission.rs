@@ -241,14 +241,14 @@ impl Worker {
     /// Keeps the connection, or gives it to the least loaded worker when this one is crowded.
     fn keep_or_hand_over(&mut self, place: usize, socket: OwnedFd) {
         let listener = &self.listeners.all[place];
-        let number = u32::from(listener.bind.0);
+        let number = listener.bind.0;
         let process = self.load.process();
         let full = !listener.parked.is_empty() || process.limit().is_some_and(|most| process.live() >= most);
         let other = if full { None } else { self.less_crowded() };
-        match other.and_then(|worker| self.peers.announce(worker)) {
-            Some(ring) => {
+        match other.and_then(|worker| Some((worker, self.peers.announce(worker)?))) {
+            Some(other) => {
                 self.counters.process().handed_over.add(1);
-                self.ring.hand_over(ring, number, socket);
+                self.ring.hand_over(other, number, socket);
             }
             None => self.admit_at(place, socket),
         }

@@ -263,7 +263,10 @@ impl Worker {
                 self.peers.arrived(self.index);
                 self.admit(listener, socket);
             }
-            Event::Returned { listener, socket } => self.admit(listener, socket),
+            Event::Returned { worker, listener, socket } => {
+                self.peers.arrived(worker);
+                self.admit(listener, socket);
+            }
             Event::Woken => self.on_woken(),
             Event::Mail => self.mail_waits = true,
         }
@@ -305,7 +308,8 @@ impl Worker {
 
     /// Files the session's timer for its next look.
     fn file_timer(&mut self, slot: u32) {
-        let Entry { session, record } = &self.sessions[slot as usize];
+        let Entry { session, record } = &mut self.sessions[slot as usize];
+        record.ticks.keep_comparable(self.now as u32);
         let policy = &self.policies.entry(record.policy).policy;
         let deadline = session.deadline(policy, &record.ticks).map(|deadline| deadline.at);
         let look = session.next_look(policy, &record.ticks);
