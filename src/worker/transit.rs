@@ -236,6 +236,12 @@ impl Worker {
         let taken = moving.parcel.halves.map(|half| half.rest);
         let cargo = std::mem::take(&mut moving.cargo);
         let here = self.ring.adopt(slot, cargo, bytes, taken)?;
+        let idle = moving.parcel.halves.iter().map(|half| half.state == HalfState::Idle);
+        if idle.zip(here).any(|(idle, here)| idle && here > 0) {
+            // It waits for bytes that only a pipe had room for, where nobody looks for them.
+            self.ring.forget(slot);
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         let mut record = self.record_of(moving);
         let mut parcel = moving.parcel;
         for (at, half) in parcel.halves.iter_mut().enumerate() {
