@@ -151,11 +151,13 @@ impl States {
         }));
     }
 
-    /// Rows about servers that are no more are left out, as in HAProxy.
+    /// Rows about servers that are no more are left out, as in HAProxy. Of two about a server the later one counts.
     fn keep(&mut self, id: ProxyId, proxy: &Proxy, rows: &[Row]) {
         for row in rows.iter().filter(|row| row.is_of(proxy)) {
             let known = (0..).zip(&proxy.servers).find(|(_, server)| row.is_about(server));
-            self.servers.extend(known.map(|(at, _)| (id, at, row.clone())));
+            let Some((at, _)) = known else { continue };
+            self.servers.retain(|(of, server, _)| (*of, *server) != (id, at));
+            self.servers.push((id, at, row.clone()));
         }
     }
 }

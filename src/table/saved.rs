@@ -276,7 +276,8 @@ impl Row {
             check_at: (self.field(22).parse().ok(), self.field(21).parse().ok().filter(|port| *port > 0)),
             status: status_word(status),
             check_health,
-            checks_off: server.check.is_some() && check_state & ENABLED == 0,
+            // A server that had no check then has one that is on.
+            checks_off: server.check.is_some() && check_state & (CONFIGURED | ENABLED) == CONFIGURED,
         })
     }
 }
@@ -422,6 +423,19 @@ mod tests {
         let mut entry = ServerEntry::new(ServerId(0), &server);
         restored(&server, "127.0.0.1 0 0 4 10 100 8 2 0 6").expect("valid").apply(&mut entry);
         assert_eq!((entry.uweight, entry.state.health, entry.state.check.health), (7, Health::Down, 0));
+    }
+
+    #[test]
+    fn checks_are_off_where_they_were_switched_off_and_not_where_there_were_none() {
+        for (check_state, checks) in
+            [(0, Checks::On), (8, Checks::On), (6, Checks::On), (2, Checks::Off), (10, Checks::Off)]
+        {
+            let server = Server { check: check(None, None), ..fixture::server(1) };
+            let mut entry = ServerEntry::new(ServerId(0), &server);
+            let fields = format!("127.0.0.1 2 0 1 1 9 1 0 2 {check_state}");
+            restored(&server, &fields).expect("valid").apply(&mut entry);
+            assert_eq!(entry.state.checks, checks, "{check_state}");
+        }
     }
 
     #[test]
