@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Powers;
@@ -10,6 +11,7 @@ use super::answer::SeverityOutput;
 use super::command;
 use super::dialogue::{Line, commands};
 use crate::config::model::CliLevel;
+use crate::table::Snapshot;
 
 /// What follows an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub enum Prompt {
     /// `prompt p`: further lines after `> `.
     Sign,
 }
+
+/// For ever, and no overflow.
+const LONG: Duration = Duration::from_secs(86_400);
 
 /// What must be switched on before certain commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub struct Console {
     modes: [bool; 2],
     severity_output: SeverityOutput,
     patience: Duration,
+    /// It has not said anything, and may take its time.
+    awaited: bool,
     over: bool,
     deserted: Rc<Cell<bool>>,
     payload: bool,
@@ -59,6 +66,7 @@ impl Console {
             modes: [false; 2],
             severity_output: SeverityOutput::Nothing,
             patience: Duration::from_millis(u64::from(ms)),
+            awaited: false,
             over: false,
             deserted: Rc::default(),
             payload: false,
@@ -69,6 +77,11 @@ impl Console {
     /// What its commands act on.
     pub fn powers(&self) -> &Powers {
         &self.powers
+    }
+
+    /// The servers and the configuration of this moment.
+    pub fn table(&self) -> Arc<Snapshot> {
+        self.powers.shared.borrow().table.load_full()
     }
 
     /// Whether the connection ends after the answer, when no other line has arrived already.
@@ -121,6 +134,16 @@ impl Console {
         self.patience
     }
 
+    /// How long it may be silent now.
+    pub fn silence(&self) -> Duration {
+        if self.awaited { LONG } else { self.patience }
+    }
+
+    /// It may take its time before it says anything: a successor reads its configuration and looks up names first.
+    pub fn awaited(self) -> Console {
+        Console { awaited: true, ..self }
+    }
+
     /// `set timeout cli`.
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
@@ -160,6 +183,7 @@ impl Console {
     pub fn hear(&mut self, line: &Line) {
         // No command here takes the payload: it is read so that it is not taken for commands.
         self.payload = line.payload.is_some();
+        self.awaited = false;
         self.waiting = commands(&line.text).into();
     }
 

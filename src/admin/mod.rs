@@ -27,7 +27,7 @@ use crate::health;
 use crate::stats::Sources;
 use crate::worker::mailbox::Crew;
 
-pub use command::commands;
+pub use command::{commands, end_of_all};
 pub use frontends::{pause_all, resume_all};
 pub use herald::Herald;
 pub use listener::{Gate, Listener, Stream};

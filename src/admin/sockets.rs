@@ -57,7 +57,7 @@ pub async fn serve(
     listener
         .serve(places, |stream| {
             clients.set(clients.get() + 1);
-            client(stream, rights.clone(), powers.clone())
+            client(stream, rights.clone(), Console::new(powers.clone(), rights.level))
         })
         .await;
 }
@@ -67,16 +67,18 @@ pub async fn serve_connection(connection: OwnedFd, rights: Rights, powers: Power
     let stream = std::os::unix::net::UnixStream::from(connection);
     let stream = stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
     match stream {
-        Ok(stream) => client(Stream::Unix(stream), rights, powers).await,
+        Ok(stream) => {
+            let console = Console::new(powers, rights.level).awaited();
+            client(Stream::Unix(stream), rights, console).await;
+        }
         Err(error) => tracing::debug!(%error, "connection from the master"),
     }
 }
 
-async fn client(mut stream: Stream, rights: Rights, powers: Powers) {
-    let mut console = Console::new(powers.clone(), rights.level);
+async fn client(mut stream: Stream, rights: Rights, mut console: Console) {
     let talked = match converse(&mut stream, &mut console).await {
         Ok(Some(Wanted::Sockets(taker))) => give(stream, rights.sockets, taker).await,
-        Ok(Some(Wanted::Sessions)) => give_sessions(stream, rights.sockets, &powers),
+        Ok(Some(Wanted::Sessions)) => give_sessions(stream, rights.sockets, console.powers()),
         other => other.map(drop),
     };
     if let Err(error) = talked {
@@ -148,7 +150,7 @@ async fn converse(stream: &mut impl Peer, console: &mut Console) -> io::Result<O
                 write(stream, console.continuation().as_bytes(), console.patience()).await?;
             }
             Next::More => {
-                let read = within(console.patience(), stream.read(&mut buffer)).await?;
+                let read = within(console.silence(), stream.read(&mut buffer)).await?;
                 dialogue.receive(&buffer[..read]);
             }
             Next::End => break,

@@ -642,6 +642,26 @@ mod tests {
     }
 
     #[test]
+    fn an_order_follows_its_server_and_misses_one_that_is_gone() {
+        let (_listener, alive) = listener();
+        let mut backend = fixture::backend("b", 0);
+        backend.servers =
+            (1..=3).map(|at| server(at, ServerAddress::Tcp(alive), check(5_000, 2, 3))).collect();
+        let rig = rig(backend);
+        let ids = [0, 1, 2].map(|at| rig.entry(at).id);
+        rig.replace(|proxy| drop(proxy.servers.remove(0))).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let drain = |server| {
+            let change = crate::health::ServerChange::Draining(true);
+            runtime.block_on(rig.thread.remote().order(crate::health::Order::Server { server, change }))
+        };
+        assert_eq!(drain(ids[2]), Ok(String::new()));
+        assert_eq!([0, 1].map(|at| rig.entry(at).state.admin.drain), [false, true], "s2 and s3");
+        assert_eq!(drain(ids[0]), Err("No such server.".to_owned()));
+        rig.thread.stop();
+    }
+
+    #[test]
     fn two_thousand_servers_keep_their_schedule() {
         const SERVERS: usize = 2_000;
         let inter_ms = 1_000;

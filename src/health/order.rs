@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::config::model::{Config, ProxyId};
+use crate::config::model::Config;
 use crate::log::Additions;
+use crate::session::op::ServerId;
 
 /// What came of an order, in HAProxy's words. Ok may be empty: done, with nothing to say.
 pub type Reply = Result<String, String>;
@@ -17,22 +18,15 @@ pub type Reply = Result<String, String>;
 pub enum Order {
     /// About one server.
     Server {
-        /// Its backend.
-        proxy: ProxyId,
-        /// Its index in the backend.
-        server: u16,
+        /// Which; its place may have changed since the order was given.
+        server: ServerId,
         /// What is to change.
         change: ServerChange,
     },
     /// `clear counters all`: failed checks and changes of sides are counted anew.
     Forget,
     /// `clear counters server`: the same of one server.
-    ForgetServer {
-        /// Its backend.
-        proxy: ProxyId,
-        /// Its index in the backend.
-        server: u16,
-    },
+    ForgetServer(ServerId),
     /// Another configuration, which carries the identities of the one before
     /// ([`crate::config::align`]).
     Replace {

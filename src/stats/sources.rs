@@ -81,6 +81,11 @@ impl Sources {
         self.load.process().limit().unwrap_or(self.limits.maxconn)
     }
 
+    /// The table has another configuration.
+    pub fn follow_table(&mut self) {
+        self.config = Arc::clone(&self.table.load().config);
+    }
+
     /// Renews the rates; to be called once a second.
     pub fn sample(&mut self) {
         let now_ms = self.now_ms();

@@ -1,8 +1,8 @@
 //! Obeying the control thread: a few orders a turn, each done at once and given back.
 
-use crate::session::Phase;
 use crate::session::op::{Direction, Side};
 use crate::session::termination::Cause;
+use crate::session::{Phase, Session};
 
 use super::mailbox::{Command, Cut, Forget, Order, STEP, SessionId, SessionRow, Walk, Whom};
 use super::{Entry, Stop, Worker};
@@ -115,15 +115,17 @@ impl Worker {
                 let there = self.sessions.contains(id.slot as usize) && self.session_id(id.slot) == id;
                 cut.ended += u32::from(there && self.end_session(id.slot, cut.cause));
             }
-            Whom::Server(server) => {
-                let (slots, next) = self.step(cut.from);
-                cut.next = next;
-                for slot in slots {
-                    let entry = self.sessions.get(slot as usize);
-                    if entry.is_some_and(|entry| entry.session.server() == Some(server)) {
-                        cut.ended += u32::from(self.end_session(slot, cut.cause));
-                    }
-                }
+            Whom::Server(server) => self.end_those(cut, |session| session.server() == Some(server)),
+            Whom::All => self.end_those(cut, |_| true),
+        }
+    }
+
+    fn end_those(&mut self, cut: &mut Cut, meant: impl Fn(&Session) -> bool) {
+        let (slots, next) = self.step(cut.from);
+        cut.next = next;
+        for slot in slots {
+            if self.sessions.get(slot as usize).is_some_and(|entry| meant(&entry.session)) {
+                cut.ended += u32::from(self.end_session(slot, cut.cause));
             }
         }
     }

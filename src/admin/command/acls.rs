@@ -8,6 +8,7 @@ use crate::config::lists;
 use crate::config::model::CliLevel::User;
 use crate::config::model::Config;
 use crate::rules::{List, ListId};
+use crate::table::Snapshot;
 
 pub(super) const ROWS: &[Row] = &[
     row("add acl", "[@<ver>] <acl> <value>", "add a value to an ACL", User),
@@ -113,7 +114,8 @@ async fn add(console: &Console, version: Option<u32>, wanted: &str, text: &str) 
     let readable = |config: &Config, list| {
         lists::users(config, list).try_for_each(|acl| acl.style.read_late(text).map(drop))
     };
-    let make = |config: &Config| {
+    let make = |table: &Snapshot| {
+        let config = &table.config;
         let list = find(config, wanted)?;
         readable(config, list).map_err(|error| Answer::refusal(format!("{error}.")))?;
         lists::with(config, list, |list| done(list.add(version, text))).map_err(Answer::refusal)
@@ -142,7 +144,8 @@ fn done(result: Result<(), &'static str>) -> Result<String, String> {
 }
 
 async fn edit(console: &Console, wanted: &str, edit: Change<'_>) -> Answer {
-    let make = |config: &Config| {
+    let make = |table: &Snapshot| {
+        let config = &table.config;
         let list = find(config, wanted)?;
         lists::with(config, list, edit).map_err(Answer::refusal)
     };

@@ -9,6 +9,7 @@ use super::{Row, Typed, row, servers};
 use crate::config::backends::{self, Wish};
 use crate::config::model::CliLevel::{Admin, Operator};
 use crate::config::model::{Config, Mode, ProxyId};
+use crate::table::Snapshot;
 
 pub(super) const ROWS: &[Row] = &[
     row("add backend", "<name> from <defaults> [mode tcp] [guid <guid>]", "create a hidden backend", Admin),
@@ -34,8 +35,8 @@ async fn add(console: &Console, typed: Typed<'_>) -> Answer {
         Ok(wish) => wish,
         Err(refusal) => return refusal,
     };
-    let added = |config: &Config| {
-        let next = backends::add(config, wish).map_err(Answer::refusal)?;
+    let added = |table: &Snapshot| {
+        let next = backends::add(&table.config, wish).map_err(Answer::refusal)?;
         Ok((next, "New backend registered.".to_owned()))
     };
     change(console, added).await
@@ -66,7 +67,8 @@ fn wish<'a>(typed: &'a Typed<'_>) -> Result<Wish<'a>, Answer> {
 }
 
 async fn del(console: &Console, name: &str) -> Answer {
-    let gone = |config: &Config| {
+    let gone = |table: &Snapshot| {
+        let config = &table.config;
         let backend = find(config, name)?;
         match obstacle(console, config, backend) {
             None => Ok((backends::del(config, backend), "Backend deleted.".to_owned())),
@@ -78,7 +80,8 @@ async fn del(console: &Console, name: &str) -> Answer {
 
 async fn publish(console: &Console, name: &str, published: bool) -> Answer {
     let text = if published { "Backend published." } else { "Backend unpublished." };
-    let change_of = |config: &Config| {
+    let change_of = |table: &Snapshot| {
+        let config = &table.config;
         let backend = find(config, name)?;
         match config.proxies[usize::from(backend.0)].disabled {
             true => Err(Answer::refusal("No effect on a disabled backend.")),

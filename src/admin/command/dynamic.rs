@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::answer::Answer;
 use super::super::console::Console;
-use super::servers::{self, Place};
+use super::servers;
 use super::{Row, Typed, row};
 use crate::balance::weights_are_dynamic;
 use crate::config::dynamic;
@@ -16,6 +16,7 @@ use crate::config::model::CliLevel::Admin;
 use crate::config::model::{Config, Mode, ProxyId};
 use crate::health::Order;
 use crate::log::Level;
+use crate::table::{ServerEntry, Snapshot};
 
 pub(super) const ROWS: &[Row] = &[
     row("add server", "<backend>/<server> <address> [opts]", "create a server", Admin),
@@ -39,9 +40,9 @@ async fn add_server(console: &Console, typed: Typed<'_>) -> Answer {
     };
     let mut words = vec![server.to_owned()];
     words.extend(typed.arguments.iter().skip(1).cloned());
-    let added = |config: &Config| {
-        let proxy = backend_for(config, backend)?;
-        let next = dynamic::add_server(config, proxy, &words).map_err(Answer::refusal)?;
+    let added = |table: &Snapshot| {
+        let proxy = backend_for(&table.config, backend)?;
+        let next = dynamic::add_server(&table.config, proxy, &words).map_err(Answer::refusal)?;
         Ok((next, "New server registered.".to_owned()))
     };
     change(console, added).await
@@ -65,10 +66,10 @@ fn backend_for(config: &Config, name: &str) -> Result<ProxyId, Answer> {
 }
 
 async fn del_server(console: &Console, path: &str) -> Answer {
-    let removed = |config: &Config| {
-        let place = servers::place(config, path)?;
-        match obstacle(console, place) {
-            None => Ok((dynamic::del_server(config, place.0, place.1), "Server deleted.".to_owned())),
+    let removed = |table: &Snapshot| {
+        let (proxy, at) = servers::place(&table.config, path)?;
+        match obstacle(console, servers::entry(table, path)?) {
+            None => Ok((dynamic::del_server(&table.config, proxy, at), "Server deleted.".to_owned())),
             Some(obstacle) => Err(Answer::refusal(obstacle.text())),
         }
     };
@@ -80,12 +81,12 @@ pub(super) async fn rename(console: &Console, path: &str, name: &str) -> Answer 
     if name.is_empty() {
         return Answer::refusal("'set server <srv> name' expects the new name.");
     }
-    let renamed = |config: &Config| {
-        let place = servers::place(config, path)?;
-        if obstacle(console, place) == Some(Obstacle::Service) {
+    let renamed = |table: &Snapshot| {
+        let (proxy, at) = servers::place(&table.config, path)?;
+        if obstacle(console, servers::entry(table, path)?) == Some(Obstacle::Service) {
             return Err(Answer::refusal("Only servers in maintenance mode can be renamed."));
         }
-        let next = dynamic::rename_server(config, place.0, place.1, name).map_err(Answer::refusal)?;
+        let next = dynamic::rename_server(&table.config, proxy, at, name).map_err(Answer::refusal)?;
         Ok((next, String::new()))
     };
     change(console, renamed).await
@@ -111,13 +112,11 @@ impl Obstacle {
 }
 
 /// What still needs the server.
-pub(super) fn obstacle(console: &Console, (proxy, server): Place) -> Option<Obstacle> {
-    let sources = console.powers().shared.borrow();
-    let table = sources.table.load();
-    let entry = &table.backend(proxy).servers[usize::from(server)];
+pub(super) fn obstacle(console: &Console, entry: &ServerEntry) -> Option<Obstacle> {
     if !entry.state.admin.is_out() {
         return Some(Obstacle::Service);
     }
+    let sources = console.powers().shared.borrow();
     let cell = sources.load.server(entry.id);
     (cell.live() + cell.waiting() > 0).then_some(Obstacle::Sessions)
 }
@@ -125,21 +124,21 @@ pub(super) fn obstacle(console: &Console, (proxy, server): Place) -> Option<Obst
 /// Lets the process follow what `make` makes of its configuration, then says what that said.
 pub(super) async fn change(
     console: &Console,
-    make: impl Fn(&Config) -> Result<(Config, String), Answer>,
+    make: impl Fn(&Snapshot) -> Result<(Config, String), Answer>,
 ) -> Answer {
     let powers = console.powers();
     let mut refused = String::new();
     for _ in 0..ATTEMPTS {
-        let base = Arc::clone(&powers.shared.borrow().table.load().config);
-        let (next, done) = match make(&base) {
+        let table = console.table();
+        let (next, done) = match make(&table) {
             Ok((next, done)) => (Arc::new(next), done),
             Err(refusal) => return refusal,
         };
+        let base = Arc::clone(&table.config);
         match powers.health.order(Order::Replace { base, next }).await {
             Err(error) => refused = error,
             Ok(_) => {
-                let mut sources = powers.shared.borrow_mut();
-                sources.config = Arc::clone(&sources.table.load().config);
+                powers.shared.borrow_mut().follow_table();
                 return Answer::message(Level::Info, done);
             }
         }

@@ -19,7 +19,7 @@ mod table;
 mod wait;
 
 pub use servers::{backend, server};
-pub use sessions::end_of_server;
+pub use sessions::{end_of_all, end_of_server};
 
 use super::answer::Answer;
 use super::console::Console;

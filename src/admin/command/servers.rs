@@ -9,6 +9,8 @@ use crate::config::model::CliLevel::{Admin, User};
 use crate::config::model::{Config, ProxyId};
 use crate::health::{Asker, Forced, Order, Port, Reply, ServerChange, Service, Weight};
 use crate::log::Level;
+use crate::session::op::ServerId;
+use crate::table::{ServerEntry, Snapshot};
 
 pub(super) const ROWS: &[Row] = &[
     row("disable agent", "<backend>/<server>", "stop agent checks", Admin),
@@ -30,12 +32,13 @@ pub(super) type Place = (ProxyId, u16);
 type Wish = Result<ServerChange, Answer>;
 
 pub(super) async fn run(console: &mut Console, typed: Typed<'_>) -> Answer {
-    let place = match place(&console.powers().shared.borrow().config, typed.word(0)) {
-        Ok(place) => place,
+    let table = console.table();
+    let server = match entry(&table, typed.word(0)) {
+        Ok(entry) => entry.id,
         Err(refusal) => return refusal,
     };
     let wish = match typed.row.words {
-        "get weight" => return weight_of(console, place),
+        "get weight" => return weight_of(&table, server),
         "set server" if typed.word(1) == "name" => {
             return dynamic::rename(console, typed.word(0), typed.word(2)).await;
         }
@@ -50,18 +53,18 @@ pub(super) async fn run(console: &mut Console, typed: Typed<'_>) -> Answer {
         _ => Err(Answer::refusal("Agent was not configured on this server, cannot enable.")),
     };
     match wish {
-        Ok(change) => order(console, place, change).await,
+        Ok(change) => order(console, server, change).await,
         Err(answer) => answer,
     }
 }
 
-async fn order(console: &Console, (proxy, server): Place, change: ServerChange) -> Answer {
+async fn order(console: &Console, server: ServerId, change: ServerChange) -> Answer {
     let level = match change {
         ServerChange::Address { .. } => Level::Warning,
         _ => Level::Notice,
     };
     let remote = console.powers().health.clone();
-    said(level, remote.order(Order::Server { proxy, server, change }).await)
+    said(level, remote.order(Order::Server { server, change }).await)
 }
 
 fn said(level: Level, reply: Reply) -> Answer {
@@ -111,12 +114,17 @@ pub fn server(config: &Config, proxy: ProxyId, wanted: &str) -> Option<u16> {
     (0..).zip(servers).find(|(_, one)| is(&one.name, one.id, wanted)).map(|(at, _)| at)
 }
 
-fn weight_of(console: &Console, (proxy, server): Place) -> Answer {
-    let sources = console.powers().shared.borrow();
-    let table = sources.table.load();
-    let now = table.backend(proxy).servers[usize::from(server)].uweight;
-    let initial = table.config.proxies[usize::from(proxy.0)].servers[usize::from(server)].weight;
-    Answer::listing(format!("{now} (initial {initial})\n"))
+/// The same, as it is in a table.
+pub(super) fn entry<'a>(table: &'a Snapshot, path: &str) -> Result<&'a ServerEntry, Answer> {
+    let (proxy, at) = place(&table.config, path)?;
+    Ok(&table.backend(proxy).servers[usize::from(at)])
+}
+
+fn weight_of(table: &Snapshot, server: ServerId) -> Answer {
+    let (backend, entry) = table.server(server);
+    let settings = &table.config.proxies[usize::from(backend.proxy.0)].servers;
+    let initial = settings.iter().find(|one| one.id == entry.number).map_or(entry.weight, |one| one.weight);
+    Answer::listing(format!("{} (initial {initial})\n", entry.uweight))
 }
 
 const USAGE: &str = "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | \

@@ -132,6 +132,13 @@ pub async fn end_of_server(crew: &Crew, server: ServerId) {
     }
 }
 
+/// Ends all sessions.
+pub async fn end_of_all(crew: &Crew) {
+    for worker in 0..crew.count() {
+        end(crew, worker, Whom::All).await;
+    }
+}
+
 /// Ends sessions of one worker, step by step. How many.
 async fn end(crew: &Crew, worker: usize, whom: Whom) -> u32 {
     let mut ended = 0;
@@ -155,8 +162,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 fn server_named(path: &str, sources: &Sources) -> Result<ServerId, Answer> {
-    let (proxy, at) = servers::place(&sources.config, path)?;
-    Ok(sources.table.load().backend(proxy).servers[usize::from(at)].id)
+    servers::entry(&sources.table.load(), path).map(|entry| entry.id)
 }
 
 impl Wanted {

@@ -105,17 +105,14 @@ async fn clear(console: &Console, all: bool) -> Answer {
 /// State and checks of the server go on.
 async fn clear_server(console: &Console, path: &str) -> Answer {
     let Powers { shared, crew, health, .. } = console.powers().clone();
-    let (proxy, server, id) = {
-        let sources = shared.borrow();
-        match servers::place(&sources.config, path) {
-            Ok((proxy, at)) => (proxy, at, sources.table.load().backend(proxy).servers[usize::from(at)].id),
-            Err(refusal) => return refusal,
-        }
+    let id = match servers::entry(&console.table(), path) {
+        Ok(entry) => entry.id,
+        Err(refusal) => return refusal,
     };
     for worker in 0..crew.count() {
         crew.order(worker, Command::Forget(Forget::Server(id))).await;
     }
-    if let Err(text) = health.order(Order::ForgetServer { proxy, server }).await {
+    if let Err(text) = health.order(Order::ForgetServer(id)).await {
         return Answer::refusal(text);
     }
     let mut sources = shared.borrow_mut();

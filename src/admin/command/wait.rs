@@ -1,6 +1,5 @@
 //! `wait`: for some time, or until a server may be deleted (management manual, `wait`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -104,20 +103,20 @@ fn goal<'a>(typed: &'a Typed<'_>) -> Result<Goal<'a>, Answer> {
 }
 
 fn progress(console: &Console, goal: Goal<'_>) -> Progress {
-    let config = Arc::clone(&console.powers().shared.borrow().config);
+    let table = console.table();
     match goal {
         Goal::Delay => Progress::NotYet(""),
-        Goal::Server(path) => match servers::place(&config, path) {
+        Goal::Server(path) => match servers::entry(&table, path) {
             Err(refusal) => never(&refusal),
-            Ok(place) => match obstacle(console, place) {
+            Ok(entry) => match obstacle(console, entry) {
                 None => Progress::Reached,
                 Some(Obstacle::Sessions) => Progress::NotYet(Obstacle::Sessions.text()),
                 Some(Obstacle::Service) => Progress::Never(Obstacle::Service.text().to_owned()),
             },
         },
-        Goal::Backend(name) => match backends::find(&config, name) {
+        Goal::Backend(name) => match backends::find(&table.config, name) {
             Err(refusal) => never(&refusal),
-            Ok(backend) => match backends::obstacle(console, &config, backend) {
+            Ok(backend) => match backends::obstacle(console, &table.config, backend) {
                 None => Progress::Reached,
                 Some((true, why)) => Progress::NotYet(why),
                 Some((false, why)) => Progress::Never(why.to_owned()),

@@ -4,8 +4,9 @@ use super::Site;
 use super::exchange::Form;
 use super::view::plain;
 use crate::admin::command::{backend, end_of_server, server};
-use crate::config::model::{Config, ProxyId};
 use crate::health::{Asker, Forced, Order, ServerChange, Service};
+use crate::session::op::ServerId;
+use crate::table::Snapshot;
 
 /// How it went; HAProxy's letters behind `;st=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +43,8 @@ enum Action {
 /// A form that names its backend and an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Wish {
-    proxy: ProxyId,
     action: Action,
-    /// Indices in the backend.
-    servers: Vec<u16>,
+    servers: Vec<ServerId>,
     /// Whether one of the names is no server's.
     is_partial: bool,
 }
@@ -87,14 +86,14 @@ pub async fn follow(site: &Site, form: &Form) -> Done {
         Form::Whole(body) => body,
         Form::TooLong | Form::Unfinished => return Done::TooLong,
     };
-    let config = site.shared.borrow().config.clone();
-    let wish = match Wish::read(&config, &String::from_utf8_lossy(body)) {
+    let table = site.shared.borrow().table.load_full();
+    let wish = match Wish::read(&table, &String::from_utf8_lossy(body)) {
         Ok(wish) => wish,
         Err(done) => return done,
     };
     let mut changed = false;
     for &server in &wish.servers {
-        changed |= act(site, (wish.proxy, server), wish.action).await;
+        changed |= act(site, server, wish.action).await;
     }
     match (wish.is_partial, changed) {
         (true, _) if wish.servers.is_empty() => Done::Wrong,
@@ -105,18 +104,14 @@ pub async fn follow(site: &Site, form: &Form) -> Done {
 }
 
 /// Whether there was anything to do.
-async fn act(site: &Site, (proxy, server): (ProxyId, u16), action: Action) -> bool {
-    let (admin, id) = {
-        let table = site.shared.borrow().table.load_full();
-        let entry = &table.backend(proxy).servers[usize::from(server)];
-        (entry.state.admin, entry.id)
-    };
+async fn act(site: &Site, server: ServerId, action: Action) -> bool {
+    let admin = site.shared.borrow().table.load().server(server).1.state.admin;
     let change = match action {
         Action::Agent => return false,
         Action::Maintenance(on) if admin.maint == on => return false,
         Action::Draining(on) if admin.drain == on => return false,
         Action::Shutdown => {
-            end_of_server(&site.crew, id).await;
+            end_of_server(&site.crew, server).await;
             return true;
         }
         Action::Service(service) => ServerChange::State(service),
@@ -125,7 +120,7 @@ async fn act(site: &Site, (proxy, server): (ProxyId, u16), action: Action) -> bo
         Action::Checks(on) => ServerChange::Checks(on),
         Action::Health(forced) => ServerChange::Health(forced, Asker::Page),
     };
-    site.health.order(Order::Server { proxy, server, change }).await.is_ok()
+    site.health.order(Order::Server { server, change }).await.is_ok()
 }
 
 /// The actions of HAProxy's form, and four older ones that it still takes.
@@ -152,7 +147,8 @@ fn action(name: &str) -> Option<Action> {
 impl Wish {
     /// From `s=A&s=B&action=X&b=BACKEND` in any order. HAProxy begins at the end: the last mistake is the one
     /// that counts.
-    fn read(config: &Config, body: &str) -> Result<Wish, Done> {
+    fn read(table: &Snapshot, body: &str) -> Result<Wish, Done> {
+        let config = &table.config;
         let (mut proxy, mut chosen, mut names) = (None, None, Vec::new());
         for pair in body.rsplit('&') {
             let Some((key, value)) = pair.split_once('=') else { continue };
@@ -165,23 +161,25 @@ impl Wish {
             }
         }
         let (Some(proxy), Some(action)) = (proxy, chosen) else { return Err(Done::Nothing) };
-        let servers: Vec<u16> = names.iter().filter_map(|name| server(config, proxy, name)).collect();
+        let id = |at: u16| table.backend(proxy).servers[usize::from(at)].id;
+        let servers: Vec<ServerId> =
+            names.iter().filter_map(|name| server(config, proxy, name).map(id)).collect();
         let is_partial = servers.len() < names.len();
-        Ok(Wish { proxy, action, servers, is_partial })
+        Ok(Wish { action, servers, is_partial })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::fixture::config;
+    use crate::admin::fixture::shared;
 
     #[test]
     fn a_form_is_read_from_its_end() {
-        let config = config();
-        let read = |body| Wish::read(&config, body);
+        let table = shared().borrow().table.load_full();
+        let read = |body| Wish::read(&table, body);
         let wish = read("s=s1&s=s%32&action=maint&b=be").expect("whole");
-        assert_eq!((wish.proxy, wish.servers.len(), wish.is_partial), (ProxyId(1), 2, false));
+        assert_eq!((wish.servers, wish.is_partial), (vec![ServerId(1), ServerId(0)], false));
         assert_eq!(wish.action, Action::Service(Service::Maint));
         assert!(read("s=s1&s=none&action=stop&b=b%65").is_ok_and(|wish| wish.is_partial));
         assert_eq!(read("b=be&action=maint&s=s1"), read("s=s1&action=maint&b=be"));

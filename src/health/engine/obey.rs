@@ -8,6 +8,7 @@ use crate::balance::weights_are_dynamic;
 use crate::config::model::{ProxyId, ServerAddress};
 use crate::health::order::{Asked, Order, Port, Reply, ServerChange, Weight};
 use crate::log::Additions;
+use crate::session::op::ServerId;
 use crate::table::saved::host_name;
 use crate::table::{Checks, ServerEntry};
 
@@ -24,12 +25,18 @@ impl Engine {
     /// Follows an order and replies.
     pub(super) fn answer(&mut self, asked: Asked) {
         asked.answer(|order| match order {
-            Order::Server { proxy, server, change } => self.change((proxy, server), change),
+            Order::Server { server, change } => self.change(self.place(server)?, change),
             Order::Forget => self.forget_counts(),
-            Order::ForgetServer { proxy, server } => self.forget_counts_of((proxy, server)),
+            Order::ForgetServer(server) => self.forget_counts_of(self.place(server)?),
             Order::Replace { base, next } => self.replace(&base, next, Additions::default()),
             Order::Reload { base, next, logs } => self.replace(&base, next, logs),
         });
+    }
+
+    /// Where a server is now. It may have gone while the order was on its way.
+    fn place(&self, server: ServerId) -> Result<Place, String> {
+        let (proxy, at) = self.publisher.snapshot().place(server);
+        at.map(|at| (proxy, at)).ok_or_else(|| "No such server.".to_owned())
     }
 
     fn forget_counts(&mut self) -> Reply {

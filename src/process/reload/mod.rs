@@ -97,18 +97,20 @@ impl Reloader {
         let order = Order::Reload { base, next: Arc::clone(&next), logs };
         self.health.order(order).await.ok()?;
         // From here on everybody knows it; nothing below can fail.
+        self.shared.borrow_mut().follow_table();
         for (worker, sockets) in sockets.workers.into_iter().enumerate() {
             self.crew.order(worker, Command::Listen(sockets)).await;
         }
-        self.reopen(&next, &sockets.held);
-        self.holdings.borrow_mut().add(sockets.held);
-        self.serve_pages(&next, sockets.pages);
+        // A soft stop that has begun meanwhile has closed all there were: what is new is closed too.
+        if !self.shared.borrow().stopping {
+            self.reopen(&next, &sockets.held);
+            self.holdings.borrow_mut().add(sockets.held);
+            self.serve_pages(&next, sockets.pages);
+        }
         steering::steer_away(&next, &gone, &self.holdings.borrow().held);
         self.stop_listening(&gone).await;
         let mut sources = self.shared.borrow_mut();
         sources.limits.maxconn = next.global.maxconn.unwrap_or(sources.limits.maxconn);
-        // A command may have changed it since.
-        sources.config = Arc::clone(&sources.table.load().config);
         Some(said)
     }
 

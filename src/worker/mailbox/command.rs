@@ -101,6 +101,8 @@ pub enum Whom {
     Session(SessionId),
     /// All that hold a slot of this server.
     Server(ServerId),
+    /// All of the worker.
+    All,
 }
 
 /// One session of the process, in a number that tools take for a pointer: `0x<worker><generation><slot>`.
