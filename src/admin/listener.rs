@@ -168,9 +168,10 @@ impl Accepting {
         F: Future<Output = ()> + 'static,
     {
         loop {
-            let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
             match self.accept().await {
                 Ok(stream) => {
+                    // Behind the accept: a socket without clients takes no place from the others.
+                    let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
                     let task = client(stream);
                     tokio::task::spawn_local(async move {
                         task.await;

@@ -146,6 +146,16 @@ fn clients_beyond_the_limit_wait_their_turn() {
 }
 
 #[test]
+fn a_socket_without_clients_takes_no_place_from_another() {
+    let (running, _port) = started("  stats maxconn 1\n  stats socket unix@t.sock level user\n");
+    let other = running.proxy.directory().join("t.sock");
+    for _ in 0..3 {
+        assert_eq!(running.ask("show cli level"), "admin\n\n");
+        assert_eq!(ask(&other, "show cli level\n").expect("an answer"), "user\n\n");
+    }
+}
+
+#[test]
 fn descriptors_return_to_where_they_were() {
     let (running, _port) = started("");
     running.ask("show info");

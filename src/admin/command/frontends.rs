@@ -26,8 +26,8 @@ const RATES: &str = "'set rate-limit' only supports :
 
 pub(super) async fn run(console: &Console, typed: Typed<'_>) -> Answer {
     match typed.row.words {
-        "set maxconn global" => limit_process(console, typed.word(0)),
-        "set rate-limit" => limit_rate(console, typed),
+        "set maxconn global" => renewed(console, limit_process(console, typed.word(0))).await,
+        "set rate-limit" => renewed(console, limit_rate(console, typed)).await,
         words => {
             let frontend = match frontend(console, typed.word(0)) {
                 Ok(frontend) => frontend,
@@ -37,7 +37,7 @@ pub(super) async fn run(console: &Console, typed: Typed<'_>) -> Answer {
                 "disable frontend" => disable(console, frontend).await,
                 "enable frontend" => enable(console, frontend).await,
                 "shutdown frontend" => shut(console, frontend).await,
-                _ => limit_frontend(console, frontend, typed.word(1)),
+                _ => renewed(console, limit_frontend(console, frontend, typed.word(1))).await,
             }
         }
     }
@@ -77,60 +77,48 @@ async fn shut(console: &Console, frontend: ProxyId) -> Answer {
     }
 }
 
-fn limit_frontend(console: &Console, frontend: ProxyId, text: &str) -> Answer {
-    let limit = match number(text, "Integer value expected.") {
-        Ok(limit) => limit,
-        Err(refusal) => return refusal,
-    };
+type Renewed = Result<(), Answer>;
+
+fn limit_frontend(console: &Console, frontend: ProxyId, text: &str) -> Renewed {
+    let limit = number(text, "Integer value expected.")?;
     console.powers().shared.borrow().load.frontend(frontend).set_limit(Some(limit));
-    retry(console)
+    Ok(())
 }
 
-fn limit_process(console: &Console, text: &str) -> Answer {
+fn limit_process(console: &Console, text: &str) -> Renewed {
     let sources = console.powers().shared.borrow();
-    match number(text, "Expects an integer value.") {
-        Err(refusal) => return refusal,
-        Ok(limit) if limit > sources.limits.maxconn => return Answer::refusal("Value out of range."),
-        Ok(0) => sources.load.process().set_limit(Some(sources.limits.maxconn)),
-        Ok(limit) => sources.load.process().set_limit(Some(limit)),
-    }
-    drop(sources);
-    retry(console)
-}
-
-fn limit_rate(console: &Console, typed: Typed<'_>) -> Answer {
-    if (typed.word(0), typed.word(1)) == ("ssl-sessions", "global") {
-        return limit_tls(console, typed.word(2));
-    }
-    let sources = console.powers().shared.borrow();
-    let meter = match (typed.word(0), typed.word(1)) {
-        ("connections", "global") => sources.load.connections(),
-        ("sessions", "global") => sources.load.sessions(),
-        ("http-compression", "global") => return Answer::missing("set rate-limit http-compression"),
-        _ => return Answer::refusal(RATES),
+    let limit = match number(text, "Expects an integer value.")? {
+        limit if limit > sources.limits.maxconn => return Err(Answer::refusal("Value out of range.")),
+        0 => sources.limits.maxconn,
+        limit => limit,
     };
-    match number(typed.word(2), "Expects an integer value.") {
-        Err(refusal) => return refusal,
-        Ok(limit) => meter.set_limit(Some(limit)),
-    }
-    drop(sources);
-    retry(console)
+    sources.load.process().set_limit(Some(limit));
+    Ok(())
 }
 
-/// There are no TLS sessions that could be too many: it is kept to be shown.
-fn limit_tls(console: &Console, text: &str) -> Answer {
-    match number(text, "Expects an integer value.") {
-        Err(refusal) => refusal,
-        Ok(limit) => {
-            console.powers().shared.borrow_mut().limits.tls_sessions = limit;
-            Answer::done()
-        }
+fn limit_rate(console: &Console, typed: Typed<'_>) -> Renewed {
+    let mut sources = console.powers().shared.borrow_mut();
+    let limit = || number(typed.word(2), "Expects an integer value.");
+    match (typed.word(0), typed.word(1)) {
+        ("connections", "global") => sources.load.connections().set_limit(Some(limit()?)),
+        ("sessions", "global") => sources.load.sessions().set_limit(Some(limit()?)),
+        // There are no TLS sessions that could be too many: it is kept to be shown.
+        ("ssl-sessions", "global") => sources.limits.tls_sessions = limit()?,
+        ("http-compression", "global") => return Err(Answer::missing("set rate-limit http-compression")),
+        _ => return Err(Answer::refusal(RATES)),
     }
+    Ok(())
 }
 
-/// Whoever waits for a limit looks again.
-fn retry(console: &Console) -> Answer {
-    console.powers().crew.tell(|| Command::Retry);
+/// With another limit, whoever waits for it looks again.
+async fn renewed(console: &Console, limit: Renewed) -> Answer {
+    if let Err(refusal) = limit {
+        return refusal;
+    }
+    let crew = &console.powers().crew;
+    for worker in 0..crew.count() {
+        crew.order(worker, Command::Retry).await;
+    }
     Answer::done()
 }
 
