@@ -56,6 +56,18 @@ pub fn states(sources: &Sources, cli_clients: u64) -> Vec<Line> {
     lines
 }
 
+/// What HAProxy says when a soft stop has lasted for too long.
+pub fn hard_stopped(sources: &Sources) -> Vec<Line> {
+    let warning = |proxy, text| Line { proxy, level: Level::Warning, text };
+    let first = warning(None, "soft-stop running for too long, performing a hard-stop.".to_owned());
+    let left = |id| sources.load.frontend(id).live();
+    let busy = proxies(sources).filter(|(id, proxy)| proxy.kind.is_frontend() && left(*id) > 0);
+    let text = |id, proxy: &Proxy| {
+        format!("Proxy {} hard-stopped ({} remaining conns will be closed).", proxy.name, left(id))
+    };
+    std::iter::once(first).chain(busy.map(|(id, proxy)| warning(Some(id), text(id, proxy)))).collect()
+}
+
 fn has_sockets(sources: &Sources) -> bool {
     !sources.config.global.stats_sockets.is_empty()
 }

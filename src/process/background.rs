@@ -5,7 +5,7 @@ use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::path::Path;
 
 use super::error::StartError;
-use super::report;
+use super::{report, stderr};
 use crate::sys::daemon::{self, Forked};
 use crate::sys::signal::unblock_all;
 
@@ -94,6 +94,7 @@ impl Promise {
             StartError::new("[haproxy.main()] Cannot finish going to the background").with_errno(error)
         };
         report::silence();
+        stderr::finish();
         daemon::silence(&self.null).map_err(failed)?;
         self.parent.write_all(b"1").map_err(failed)
     }

@@ -13,14 +13,14 @@ use std::os::unix::net::UnixStream;
 
 use tokio::io::Interest;
 
-use super::report;
 use super::steward::Steward;
 use super::takeover::Inheritance;
+use super::{report, stderr};
 use crate::config::model::CliLevel;
 use crate::sys::{daemon, descriptor, passing};
 
 /// `CHANNEL:OLD:PID:SESSIONS:STEWARD:STATES`: descriptors of the channel and of a connection to the worker before (-1:
-/// none), that worker's pid (0: none), one more connection to it, one to the master's steward, and a third one to
+/// none), that worker's pid (0: none; -1: none any more), one more connection to it, one to the master's steward, and a third one to
 /// that worker. A master of an earlier version says less.
 pub const VARIABLE: &str = "PRONK_WORKER";
 
@@ -34,8 +34,8 @@ pub struct Bond {
     steward: Option<OwnedFd>,
     /// Who tells the states of that worker's servers.
     states: Option<OwnedFd>,
-    /// The worker that this one replaces.
-    pub old_pid: Option<i32>,
+    /// No worker of the master has begun to serve before this one.
+    pub is_first: bool,
     /// Where the standard streams go once everything runs.
     null: Option<File>,
 }
@@ -53,7 +53,7 @@ impl Bond {
             sessions: more(),
             steward: more(),
             states: more(),
-            old_pid: (old_pid > 0).then_some(old_pid),
+            is_first: old_pid == 0,
             null: None,
         })
     }
@@ -96,21 +96,22 @@ impl Bond {
 
     /// Everything runs.
     pub fn ready(&mut self) -> io::Result<()> {
-        self.say("READY")?;
+        self.say("READY", "")?;
         if let Some(null) = self.null.take() {
             report::silence();
+            stderr::finish();
             daemon::silence(&null)?;
         }
         Ok(())
     }
 
-    /// It does not. A master that has gone needs no answer.
-    pub fn failed(&mut self) {
-        let _ = self.say("FAILED");
+    /// It does not; `why` has not been said yet. A master that has gone needs no answer.
+    pub fn failed(&mut self, why: &str) {
+        let _ = self.say("FAILED", why);
     }
 
-    fn say(&mut self, word: &str) -> io::Result<()> {
-        let log = report::startup_log();
+    fn say(&mut self, word: &str, more: &str) -> io::Result<()> {
+        let log = report::startup_log() + more;
         self.channel.write_all(format!("{word} {}\n{log}", log.len()).as_bytes())
     }
 

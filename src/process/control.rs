@@ -26,6 +26,7 @@ use super::pages::Pages;
 use super::reload::{Origin, Reloader};
 use super::report::{self, Severity};
 use super::signals::{self, Asked};
+use super::stderr;
 use super::succession::Succession;
 use super::threads::{Event, Threads};
 use crate::admin::{self, Gate, Herald, Listener, Powers, Shared};
@@ -47,6 +48,9 @@ pub struct Services {
     /// Of `stats socket` lines, by their place.
     pub stats: Vec<(usize, OwnedFd)>,
 }
+
+/// How long sessions may take to end that a hard stop ends.
+const RESISTANCE: Duration = Duration::from_secs(1);
 
 /// A listener of the control thread.
 #[derive(Debug)]
@@ -74,13 +78,14 @@ pub enum Ending {
 impl Ending {
     /// Leaves, in the way the ending asks for.
     pub fn leave(self) -> ExitCode {
+        if let Ending::Failed(error) = &self {
+            report::start_error(error);
+        }
+        stderr::finish();
         match self {
             Ending::Finished => ExitCode::SUCCESS,
             Ending::Signal(signal) => die_of(signal),
-            Ending::Failed(error) => {
-                report::start_error(&error);
-                ExitCode::FAILURE
-            }
+            Ending::Failed(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -119,6 +124,7 @@ pub struct Control {
     ended: usize,
     stopping: bool,
     hard_stop_at: Option<Instant>,
+    hard_stopping: bool,
 }
 
 impl Control {
@@ -161,6 +167,7 @@ impl Control {
             ended: 0,
             stopping: false,
             hard_stop_at: None,
+            hard_stopping: false,
         }
     }
 
@@ -184,6 +191,9 @@ impl Control {
         self.cut_workers().await;
         self.health.stop();
         self.log.close();
+        if let (Ending::Failed(error), Some(bond)) = (&ending, &mut self.bond) {
+            bond.failed(&report::start_error_text(error));
+        }
         ending
     }
 
@@ -389,10 +399,19 @@ impl Control {
         }
     }
 
+    /// `hard-stop-after`: the sessions that are left end, each with its line in the log; whatever resists that ends with the
+    /// process, as in HAProxy.
     fn on_hard_stop(&mut self) -> Option<Ending> {
-        let text = "soft-stop running for too long, performing a hard-stop.".to_owned();
-        self.tell(vec![announce::Line { proxy: None, level: Level::Warning, text }]);
-        Some(Ending::Finished)
+        if std::mem::replace(&mut self.hard_stopping, true) {
+            let text = "Some tasks resisted to hard-stop, exiting now.";
+            report::event(Severity::Warning, text);
+            return Some(Ending::Finished);
+        }
+        self.tell(announce::hard_stopped(&self.shared.borrow()));
+        self.hard_stop_at = Some(Instant::now() + RESISTANCE);
+        let crew = self.crew.clone();
+        tokio::task::spawn_local(async move { admin::end_of_all(&crew).await });
+        None
     }
 
     fn on_second(&mut self) -> Option<Ending> {

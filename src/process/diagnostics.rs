@@ -1,14 +1,12 @@
 //! Pronk's own diagnostics: `tracing` on standard error, chosen by PRONK_LOG.
 
-use std::io;
-
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::report;
+use super::{report, stderr};
 
 /// `PRONK_LOG=debug` or `PRONK_LOG=pronk::health=trace,warn`; warnings and errors when it is unset.
 pub fn start(debug: bool) {
@@ -22,7 +20,7 @@ pub fn start(debug: bool) {
         }),
         Err(_) => Targets::new().with_default(default),
     };
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(targets);
+    let layer = tracing_subscriber::fmt::layer().with_writer(|| stderr::Stream).with_filter(targets);
     // A second start in one process, as tests make it, keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }

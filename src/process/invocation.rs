@@ -66,7 +66,7 @@ impl Invocation {
     /// processes. The working directory is inherited.
     pub(super) fn of_worker(&self, bond: &Bond) -> Invocation {
         let mut own = Invocation { pidfile: None, ..self.clone() };
-        if bond.old_pid.is_some() {
+        if !bond.is_first {
             own.predecessors = Predecessors::default();
             own.take_over = None;
         }

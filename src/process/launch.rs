@@ -68,8 +68,9 @@ fn conduct_under(
     invocation: &Invocation,
     began: Instant,
 ) -> Result<Ending, ExitCode> {
-    if let Some(bond) = &mut bond {
-        settle_with_master(&mut loaded.config, bond, invocation).map_err(|error| failed(&[error]))?;
+    if let Some(of_worker) = &mut bond {
+        settle_with_master(&mut loaded.config, of_worker, invocation)
+            .map_err(|error| failed(&[error], &mut bond))?;
     }
     if loaded.config.global.quiet {
         report::silence();
@@ -79,25 +80,19 @@ fn conduct_under(
     // A signal that comes before the control thread knows what it means waits. Every thread inherits the
     // mask; only the control thread takes it off.
     signal::block_all();
-    let opened = match open(loaded.config, invocation, bond.as_mut()) {
-        Ok(opened) => opened,
-        Err(failures) => {
-            let status = failed(&failures);
-            bond.iter_mut().for_each(Bond::failed);
-            return Err(status);
-        }
-    };
+    let opened = open(loaded.config, invocation, bond.as_mut());
+    let opened = opened.map_err(|failures| failed(&failures, &mut bond))?;
     let promise = match go_to_background(&opened.config) {
         Ok(None) => None,
         Ok(Some(Detached::Child(promise))) => Some(promise),
         Ok(Some(Detached::Parent(status))) => return Err(ExitCode::from(status)),
-        Err(error) => return Err(failed(&[error])),
+        Err(error) => return Err(failed(&[error], &mut bond)),
     };
     let steward = bond.as_mut().and_then(Bond::steward);
     let origin = origin(&opened.config, invocation, loaded.supplies, steward);
-    start(opened, promise, bond, loaded.states, warnings, began, origin)
+    start(opened, promise, &mut bond, loaded.states, warnings, began, origin)
         .and_then(|control| runtime::run("control", control.run()))
-        .map_err(|error| failed(&[error]))
+        .map_err(|error| failed(&[error], &mut bond))
 }
 
 /// States of servers as the process before has them now. Without an answer those of the files count.
@@ -150,8 +145,10 @@ fn settle_with_master(
     Ok(())
 }
 
-fn failed(failures: &[StartError]) -> ExitCode {
+/// Says why there is no start, here and to the master.
+fn failed(failures: &[StartError], bond: &mut Option<Bond>) -> ExitCode {
     failures.iter().for_each(report::start_error);
+    bond.iter_mut().for_each(|bond| bond.failed(""));
     signal::unblock_all();
     ExitCode::FAILURE
 }
@@ -260,7 +257,7 @@ fn go_to_background(config: &Config) -> Result<Option<Detached>, StartError> {
 fn start(
     opened: Opened,
     promise: Option<Promise>,
-    bond: Option<Bond>,
+    bond: &mut Option<Bond>,
     states: States,
     warnings: u32,
     began: Instant,
@@ -286,5 +283,5 @@ fn start(
     let holdings = Holdings { held: sockets.held, taker: None };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
     let succession = Succession::new(holdings, sockets.earlier, tables, (predecessors, sessions));
-    Ok(Control::new(threads, services, succession, promise, bond, (origin, budget)))
+    Ok(Control::new(threads, services, succession, promise, bond.take(), (origin, budget)))
 }

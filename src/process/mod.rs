@@ -33,6 +33,7 @@ pub mod runtime;
 mod signals;
 mod sources;
 mod states;
+mod stderr;
 mod steward;
 mod succession;
 mod takeover;
@@ -61,7 +62,7 @@ pub fn start(invocation: &Invocation) -> ExitCode {
     if let (Some(mut bond), false) = (Bond::find(), invocation.check) {
         return match load::load(&invocation.of_worker(&bond)) {
             None => {
-                bond.failed();
+                bond.failed("");
                 ExitCode::FAILURE
             }
             Some(loaded) => launch::run_under(bond, loaded, invocation, began),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::error::StartError;
-use super::version;
+use super::{stderr, version};
 pub use crate::config::Severity;
 
 /// `-q`, or standard error is gone.
@@ -22,8 +22,9 @@ pub fn silence() {
     SILENT.store(true, Relaxed);
 }
 
-/// Start-up is over: what comes now is no longer introduced by version and path.
+/// Start-up is over: what comes now is no longer introduced by version and path, and nobody waits for standard error.
 pub fn started() {
+    stderr::serve();
     INTRODUCED.store(true, Relaxed);
     if let Ok(mut startup) = STARTUP.lock() {
         startup.0 = false;
@@ -49,7 +50,7 @@ pub fn answer(text: &str) {
 
 /// Text on standard error in no particular form.
 pub fn remark(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    stderr::say(text.as_bytes());
 }
 
 /// `[NOTICE]`.
@@ -122,10 +123,9 @@ fn print(text: &str) {
     to_stderr(text);
 }
 
-/// Whole lines in one write, so that threads do not mix theirs. A closed stderr has no reader to tell.
 fn to_stderr(text: &str) {
     if !SILENT.load(Relaxed) {
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        stderr::say(text.as_bytes());
     }
 }
 

@@ -54,7 +54,7 @@ impl Inheritance {
     /// Copies of the sockets that listen there, in the old process's order.
     pub fn claim(&self, address: &ListenAddress, options: &ListenOptions) -> io::Result<Vec<OwnedFd>> {
         let fitting = self.0.iter().filter(|old| old.fits(address, options));
-        fitting.map(|old| reopen(&old.socket, options)).collect()
+        fitting.map(|old| reopen(&old.socket)).collect()
     }
 }
 
@@ -86,10 +86,9 @@ fn is_at(socket: BorrowedFd<'_>, path: &Path) -> bool {
     suffix.is_some_and(temporary) && path.exists()
 }
 
-/// The same socket, listening with this configuration's backlog.
-fn reopen(socket: &OwnedFd, options: &ListenOptions) -> io::Result<OwnedFd> {
+/// The same socket. It is not told to listen: one that its owner has made deaf stays so until nothing can fail any more.
+fn reopen(socket: &OwnedFd) -> io::Result<OwnedFd> {
     let copy = socket.try_clone()?;
-    rustix::net::listen(&copy, i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     rustix::io::ioctl_fionbio(&copy, true)?;
     Ok(copy)
 }

@@ -4,14 +4,20 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-use crate::run::Running;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::run::{DEFAULTS, Running, ask};
+use crate::support::child::{Killed, command};
 use crate::support::echo::Threads;
 use crate::support::port::Port;
+use crate::support::proxy::Program;
 use crate::support::server::Server;
 use crate::support::stats::column;
 use crate::support::storm::Storm;
@@ -319,4 +325,34 @@ fn rubbish_is_answered_and_does_nothing() {
         assert!(read.is_ok() || read.is_err_and(|error| closed(error.kind())), "an answer has an end");
     }
     target.is_well();
+}
+
+/// As when the log daemon that reads it stands still: checks, commands and signals do not wait for it.
+#[test]
+fn nobody_waits_for_standard_error() {
+    let (read_end, write_end) = rustix::pipe::pipe().expect("a pipe");
+    rustix::pipe::fcntl_setpipe_size(&write_end, 4096).expect("a small one");
+    let folder = tempfile::tempdir().expect("a directory");
+    let (file, socket) = (folder.path().join("h.cfg"), folder.path().join("s.sock"));
+    let global = format!("global\n  nbthread 1\n  stats socket unix@{} level admin\n", socket.display());
+    let port = Port::reserve();
+    let listen = format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:9\n", port.number);
+    std::fs::write(&file, global + DEFAULTS + &listen).expect("written");
+    let mut pronk = command(Program::Pronk.path());
+    let child = pronk.args(["-db", "-f"]).arg(&file).stdin(Stdio::null()).stderr(write_end).spawn();
+    let mut child = Killed(child.expect("it starts"));
+    let say = |line: &str| ask(&socket, &format!("{line}\n")).ok();
+    assert!(wait_for(PATIENCE, || say("show version")).is_some());
+    for _ in 0..60 {
+        assert_eq!(say("set server x/s state maint").as_deref(), Some("\n"));
+        assert_eq!(say("set server x/s state ready").as_deref(), Some("\n"));
+    }
+    let said = || column(&say("show stat")?, ["x", "s"], "status").map(str::to_owned);
+    assert_eq!(said().as_deref(), Some("no check"), "everything was obeyed");
+    kill_process(Pid::from_child(&child.0), Signal::TERM).expect("it runs");
+    let ended = wait_for(PATIENCE, || child.0.try_wait().expect("a child"));
+    assert_eq!(ended.and_then(|status| status.signal()), Some(15));
+    let mut told = vec![0; 4096];
+    let length = rustix::io::read(&read_end, &mut told).expect("what there was room for");
+    assert!(String::from_utf8_lossy(&told[..length]).contains("Server x/s is going DOWN for maintenance"));
 }

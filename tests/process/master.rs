@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -223,12 +224,48 @@ fn a_worker_that_crashes_ends_the_master_unless_told_otherwise() {
     signal(master.worker(), "KILL");
     assert_eq!(master.proxy.wait(PATIENCE).expect("it ends").code(), Some(137));
     assert!(master.proxy.stderr().contains("exit-on-failure: killing every processes with SIGTERM"));
-    let master = Master::start("  master-worker no-exit-on-failure\n", &[]);
+}
+
+/// What the reload would have bound and opened is found out last, when the sockets of the worker before are in hand.
+#[test]
+fn a_reload_that_fails_late_says_why_and_opens_no_frontend() {
+    let master = Master::start("", &["-W"]);
+    let good = fs::read_to_string(master.config()).expect("readable");
+    fs::write(master.config(), good.replace("global\n", "global\n  chroot /nowhere/at/all\n"))
+        .expect("written");
+    let answer = master.asked("reload");
+    assert!(answer.starts_with("Success=0\n--\n") && answer.contains("/nowhere/at/all"), "{answer}");
+    assert!(master.asked("show startup-logs").contains("/nowhere/at/all"));
+
+    master.asked("@1 disable frontend x");
+    let refused = || TcpStream::connect(master.port.address()).is_err().then_some(());
+    assert!(wait_for(PATIENCE, refused).is_some());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("bound");
+    fs::write(master.config(), format!("{good}listen y\n  bind {taken}\n")).expect("written");
+    let answer = master.asked("reload");
+    assert!(answer.starts_with("Success=0\n--\n") && answer.contains("Address already in use"), "{answer}");
+    assert!(refused().is_some(), "nobody would serve who is let in");
+    master.asked("@1 enable frontend x");
+    assert!(TcpStream::connect(master.port.address()).is_ok());
+}
+
+/// A former worker that finishes its sessions goes on; when the last one has ended, so has the master.
+#[test]
+fn with_no_exit_on_failure_a_crash_ends_no_other_worker() {
+    let mut master = Master::start("  master-worker no-exit-on-failure\n  session-hand-over off\n", &[]);
+    let mut peer = Peer::connect(master.port.address());
+    assert!(peer.send(b"x"));
+    assert_eq!(peer.receive_text(1), "x");
+    let former = master.worker();
+    assert!(master.asked("reload").starts_with("Success=1\n"));
     let worker = master.worker();
     signal(worker, "KILL");
     master.await_message(&format!("Current worker ({worker}) exited with code 137 (Killed)"));
-    assert!(master.asked("reload").starts_with("Success=1\n"), "another one is started on demand");
-    assert_ne!(master.worker(), worker);
+    assert!(is_alive(former) && peer.send(b"y"), "its session lives");
+    assert_eq!(peer.receive_text(1), "y");
+    drop(peer);
+    assert_eq!(master.proxy.wait(PATIENCE).expect("it ends").code(), Some(0), "as the last worker");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::run::{DEFAULTS, Running, without_pid};
-use crate::support::peer::Peer;
+use crate::support::peer::{End, Peer};
 use crate::support::port::Port;
 use crate::support::proxy::{Program, Proxy};
 use crate::support::server::Server;
+use crate::support::syslog::Syslog;
 use crate::support::{PATIENCE, wait_for};
 
 fn listen(port: &Port, server: u16) -> String {
@@ -60,15 +61,22 @@ fn usr1_finishes_the_sessions_first() {
 fn a_soft_stop_is_bounded_by_hard_stop_after() {
     let port = Port::reserve();
     let server = Server::listening();
-    let mut running = Running::start("  hard-stop-after 300ms\n", &listen(&port, server.port()));
+    let mut log = Syslog::bind();
+    let global = format!("  hard-stop-after 300ms\n  log 127.0.0.1:{} local0\n", log.port());
+    let listen = listen(&port, server.port()) + "  log global\n  option tcplog\n";
+    let mut running = Running::start(&global, &listen);
     let mut client = Peer::connect(port.address());
     assert!(client.send(b"x"));
     let _served = server.accept();
     running.proxy.signal("USR1");
     let status = running.proxy.wait(PATIENCE).expect("it ends");
     assert_eq!(status.code(), Some(0));
-    let (_, _) = client.end(Duration::from_secs(5));
-    assert!(running.proxy.stderr().contains("soft-stop running for too long, performing a hard-stop."));
+    assert_eq!(client.end(Duration::from_secs(5)).1, End::Fin, "nothing was unread: the end is in order");
+    let said = running.proxy.stderr();
+    assert!(said.contains("soft-stop running for too long, performing a hard-stop."), "{said}");
+    assert!(said.contains("Proxy x hard-stopped (1 remaining conns will be closed)."), "{said}");
+    let line = log.line_where(PATIENCE, |line| line.contains(" x/s1 "));
+    assert!(line.as_ref().is_some_and(|line| line.contains(" KC ")), "{line:?}");
 }
 
 #[test]

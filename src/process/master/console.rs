@@ -21,6 +21,9 @@ use crate::sys::socket::{local_address, unix_path};
 
 /// How long a client may be silent, HAProxy's default for its stats sockets times six: reloads are slow.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a worker may take to answer: `wait` and `reload` take their time, and one that hangs is not to hold a
+/// client's place for ever.
+const LONGEST_ANSWER: Duration = Duration::from_secs(3600);
 /// The longest line, bytes.
 const LONGEST_LINE: u64 = 16_384;
 /// Clients at once.
@@ -287,7 +290,7 @@ async fn pass_on(channel: &UnixStream, level: CliLevel, text: &str) -> io::Resul
         stream.shutdown().await?;
         stream.read_to_end(&mut answer).await
     };
-    timeout(PATIENCE, talk).await??;
+    timeout(LONGEST_ANSWER, talk).await??;
     Ok(answer)
 }
 

@@ -30,6 +30,7 @@ use super::error::StartError;
 use super::invocation::Invocation;
 use super::listen::{self, NOT_LISTENING};
 use super::report::{self, Severity};
+use super::stderr;
 use crate::config::model::{CliLevel, Global, StatsSocket};
 use crate::sys::signal::unblock_all;
 use notify::Supervisor;
@@ -214,6 +215,7 @@ impl Master {
         let status = self.leaving.unwrap_or(1);
         report::event(Severity::Warning, &format!("All workers exited. Exiting... ({status})"));
         self.end_reloads(happened).await;
+        stderr::finish();
         status
     }
 
@@ -332,8 +334,9 @@ impl Master {
     async fn former(&self) -> Former {
         let hard = self.under_way.as_ref().is_some_and(|wish| wish.hard);
         let current = self.shared.borrow().current().map(|worker| (Rc::clone(&worker.channel), worker.pid()));
-        let Some((channel, pid)) = current else { return Former::default() };
-        let Ok(sockets) = connect(&channel, CliLevel::Admin).await else { return Former::default() };
+        let gone = Former { pid: if self.shared.borrow().reloads > 0 { -1 } else { 0 }, ..Former::default() };
+        let Some((channel, pid)) = current else { return gone };
+        let Ok(sockets) = connect(&channel, CliLevel::Admin).await else { return gone };
         let sessions = if hard { None } else { connect(&channel, CliLevel::Admin).await.ok() };
         let states = connect(&channel, CliLevel::User).await.ok();
         Former { pid, connections: [Some(sockets), sessions, states] }
@@ -383,8 +386,23 @@ impl Master {
                 false
             }
         });
+        let last = gone.last().map(|(.., status)| code(*status).0);
         for (pid, standing, status) in gone {
             self.on_gone(pid, standing, status);
+        }
+        self.leave_the_deserted(last);
+    }
+
+    /// A master whose last worker has ended serves nobody, whatever `no-exit-on-failure` says: whoever started it is to see
+    /// that, as with HAProxy.
+    fn leave_the_deserted(&mut self, last: Option<u8>) {
+        let deserted = self.shared.borrow().workers.is_empty() && self.under_way.is_none();
+        if let Some(code) = last
+            && deserted
+            && self.wishes.is_empty()
+            && self.leaving.is_none()
+        {
+            self.leave(Signal::TERM, code);
         }
     }
 

@@ -47,7 +47,7 @@ pub struct Worker {
 /// What a worker is told of the one before it.
 #[derive(Debug, Default)]
 pub struct Former {
-    /// 0: there is none.
+    /// 0: there is none; -1: none any more, or it cannot be reached.
     pub pid: i32,
     /// To it, for its listening sockets, for its sessions, and for the states of its servers.
     pub connections: [Option<OwnedFd>; 3],
