@@ -40,6 +40,11 @@ impl Ring {
         unread || !(self.ready.is_empty() && self.bulk.is_empty() && self.glances.is_empty())
     }
 
+    /// Whether the kernel has answers that no turn has seen.
+    pub fn is_behind(&mut self) -> bool {
+        self.uring.submission().taskrun() || !self.uring.completion().is_empty()
+    }
+
     /// The next event of this turn; None: wait again.
     pub fn next_event(&mut self) -> Option<Event> {
         loop {

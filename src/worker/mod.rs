@@ -53,6 +53,11 @@ use transit::Transit;
 /// How often the table is looked at while somebody waits for a server: a new one wakes nobody.
 const TABLE_LOOK: Duration = Duration::from_millis(20);
 
+/// Between two turns of a worker that is not kept from its core there is less, unless nothing happens.
+const STALL_MS: u64 = 100;
+/// How long after that a timer does not strike while answers are still to be seen.
+const CATCHING_UP_MS: u64 = 1_000;
+
 /// The process's clock: every worker counts milliseconds from the same start.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -127,6 +132,8 @@ struct Worker {
     peers: Arc<Peers>,
     clock: Clock,
     now: u64,
+    /// It has slept or stood still, and what came meanwhile may not have been seen.
+    catching_up_until: Option<u64>,
     maxconn: u32,
     incoming_cpu: Option<u16>,
     random: fastrand::Rng,
@@ -192,6 +199,7 @@ impl Worker {
             peers: setup.peers,
             clock: setup.clock,
             now: 0,
+            catching_up_until: None,
             maxconn: setup.maxconn,
             incoming_cpu: setup.incoming_cpu,
             random: fastrand::Rng::new(),
@@ -236,7 +244,10 @@ impl Worker {
         let limit = [limit, look, at_once].into_iter().flatten().min();
         self.ring.wait(limit)?;
         let elapsed = self.clock.start.elapsed();
-        self.now = elapsed.as_millis() as u64;
+        let before = std::mem::replace(&mut self.now, elapsed.as_millis() as u64);
+        if self.now - before > STALL_MS {
+            self.catching_up_until = Some(self.now + CATCHING_UP_MS);
+        }
         Ok(elapsed)
     }
 
@@ -293,8 +304,7 @@ impl Worker {
         let Some(entry) = self.sessions.get(slot as usize) else { return };
         let policy = &self.policies.entry(entry.record.policy).policy;
         match entry.session.expired(policy, &entry.record.ticks, self.now as u32) {
-            // The worker is late, not the peer: what has become possible meanwhile comes first.
-            Some(_) if self.ring.owes(slot) => self.timers.set(slot, self.now + 1),
+            Some(_) if self.is_behind(slot) => self.timers.set(slot, self.now + 1),
             Some(expiry) => {
                 self.drive(slot, |session, _, ops| session.on_timeout(expiry, ops));
                 // A half of the session may live on, under the other timeout.
@@ -304,6 +314,16 @@ impl Worker {
             }
             None => self.file_timer(slot),
         }
+    }
+
+    /// Whether the worker is late, not the peer: what has become possible while it stood still comes first.
+    fn is_behind(&mut self, slot: u32) -> bool {
+        let catching_up = self.catching_up_until.is_some_and(|until| self.now < until);
+        if catching_up && self.ring.is_behind() {
+            return true;
+        }
+        self.catching_up_until = None;
+        self.ring.owes(slot)
     }
 
     /// Files the session's timer for its next look.

@@ -170,7 +170,7 @@ fn a_slow_reader_slows_only_its_sender() {
 /// Streams that wait for their splices, more than one turn makes, when the proxy itself was too late for a timeout.
 #[test]
 fn a_stall_of_the_proxy_ends_no_transfer() {
-    const STREAMS: usize = 160;
+    const STREAMS: usize = 80;
     let (over, flowing) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let ended = Arc::clone(&over);
     let source = Threads::start(
@@ -178,8 +178,9 @@ fn a_stall_of_the_proxy_ends_no_transfer() {
             while !ended.load(SeqCst) && stream.write_all(&[b'x'; 65_536]).is_ok() {}
         },
     );
-    let timeouts = "  timeout client 1s\n  timeout server 1s";
-    let mut gateway = Gateway::start("", timeouts, &format!("  server s1 127.0.0.1:{}", source.port()));
+    let timeouts = "  timeout client 2s\n  timeout server 2s";
+    let mut gateway =
+        Gateway::start("  nbthread 1", timeouts, &format!("  server s1 127.0.0.1:{}", source.port()));
     let readers: Vec<_> = (0..STREAMS)
         .map(|_| {
             let (flowing, over, mut stream) = (flowing.clone(), over.clone(), gateway.connect().stream);
@@ -194,7 +195,7 @@ fn a_stall_of_the_proxy_ends_no_transfer() {
         .collect();
     assert!(wait_for(PATIENCE, || (flowing.load(SeqCst) == STREAMS).then_some(())).is_some());
     gateway.proxy.stop();
-    thread::sleep(Duration::from_millis(1500));
+    thread::sleep(Duration::from_millis(2500));
     gateway.proxy.signal("CONT");
     thread::sleep(Duration::from_millis(300));
     over.store(true, SeqCst);
