@@ -86,6 +86,8 @@ pub(super) struct Section {
     /// The timeouts before its first line.
     inherited: Timeouts,
     inherited_limits: BTreeMap<&'static str, String>,
+    /// False: what its settings say of the stats page are the words of the defaults.
+    has_own_page: bool,
     pub id: Option<(u32, Line)>,
     pub guid: Option<(String, Line)>,
     /// `be-unpublished`.
@@ -122,6 +124,7 @@ impl Section {
             inherited: settings.timeouts,
             inherited_limits: settings.limits.clone(),
             settings,
+            has_own_page: kind.is_none(),
             id: None,
             guid: None,
             unpublished: false,
@@ -206,7 +209,7 @@ impl Section {
             "http-request" => stats::service(&mut self.settings.exporter, line, around.report),
             "stats" if row.words == "stats admin" => self.stats_admin(line, around),
             "monitor-uri" => stats::monitor_uri(&mut self.settings.monitor_uri, line, around.report),
-            "stats" => stats::line(&mut self.settings.stats, row, line, around.report),
+            "stats" => self.stats(row, line, around.report),
             "log" => self.log(line, around),
             "acl" => self.acl(line, around),
             "use_backend" => self.use_backend(line, around),

@@ -49,9 +49,16 @@ fn request(method: &str, target: &str, more: &str) -> String {
     format!("{method} {target} HTTP/1.1\r\n{CLOSE}{more}\r\n")
 }
 
-/// Sends it, notes status and headers that matter, then the line that was logged for this client.
+/// Sends it, notes the head of the answer, then the line that was logged for this client.
 fn visit(world: &mut World, bytes: &str, then: Then) -> String {
     let (text, port) = talk(world, bytes, then);
+    note_head(world, &text);
+    note_line(world, port);
+    text
+}
+
+/// Notes status and headers that matter.
+fn note_head(world: &mut World, text: &str) {
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     let matters = |line: &&str| {
         let line = line.to_ascii_lowercase();
@@ -59,8 +66,6 @@ fn visit(world: &mut World, bytes: &str, then: Then) -> String {
     };
     let kept: Vec<&str> = head.split("\r\n").filter(matters).collect();
     world.note("answer", kept.join(" | "));
-    note_line(world, port);
-    text
 }
 
 /// What came back, and the client's port.
@@ -161,6 +166,26 @@ scenario!(page_lines_without_a_format, page("", ""), Vec::new, |world| {
         visit(world, &request("GET", target, ""), Then::Reads);
     }
 });
+
+/// Asks for both pages with two passwords of one user, and with none.
+fn doors(world: &mut World) {
+    for target in ["/stats", "/admin"] {
+        for account in ["Authorization: Basic YTpi\r\n", "Authorization: Basic YTpj\r\n", ""] {
+            let (text, _) = talk(world, &request("GET", target, account), Then::Reads);
+            note_head(world, &text);
+        }
+    }
+}
+
+scenario!(
+    page_of_defaults_is_forgotten_by_an_own_line,
+    page(
+        "  option httplog\n  stats uri /admin\n  stats auth a:b\n  stats realm r\n  stats refresh 9s\n  stats scope x",
+        ""
+    ),
+    Vec::new,
+    doors
+);
 
 scenario!(
     page_lines_of_failures_only,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::{Section, Surroundings, stats};
+use super::{Section, Surroundings};
 use crate::config::address::HostName;
 use crate::config::diagnostic::{Diagnostic, Form, Report, Severity};
 use crate::config::lexer::Line;
@@ -84,7 +84,7 @@ impl Section {
             return;
         }
         let condition = self.condition(line, "a 'stats admin' rule", around);
-        stats::enabled(&mut self.settings.stats).admin.extend(condition);
+        self.page().admin.extend(condition);
     }
 
     /// The condition from the third word on of what `rule` calls it.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Section;
 use crate::config::arguments::Arguments;
 use crate::config::diagnostic::Report;
 use crate::config::keyword::Keyword;
@@ -11,34 +12,40 @@ use crate::config::value::TimeUnit;
 
 const URI_DEFAULT: &str = "/haproxy?stats";
 
-/// Reads one line; any of them enables the page, as in HAProxy.
-pub(super) fn line(page: &mut Option<StatsPage>, row: &Keyword, line: &Line, report: &mut Report) {
-    let words = &mut Arguments::after(line, row.length(), report);
-    let page = enabled(page);
-    match row.words {
-        "stats enable" => {}
-        "stats uri" => page.uri = words.next().unwrap_or(URI_DEFAULT).to_owned(),
-        "stats realm" => page.realm = words.next().map(str::to_owned),
-        "stats auth" => page.auth.extend(parse_auth(words)),
-        "stats refresh" => {
-            let ms = words.time("stats refresh", TimeUnit::Seconds);
-            page.refresh = ms.map(|ms| Duration::from_millis(u64::from(ms)));
+impl Section {
+    /// Reads one line; any of them enables the page, as in HAProxy.
+    pub(super) fn stats(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
+        let words = &mut Arguments::after(line, row.length(), report);
+        let page = self.page();
+        match row.words {
+            "stats enable" => {}
+            "stats uri" => page.uri = words.next().unwrap_or(URI_DEFAULT).to_owned(),
+            "stats realm" => page.realm = words.next().map(str::to_owned),
+            "stats auth" => page.auth.extend(parse_auth(words)),
+            "stats refresh" => {
+                let ms = words.time("stats refresh", TimeUnit::Seconds);
+                page.refresh = ms.map(|ms| Duration::from_millis(u64::from(ms)));
+            }
+            "stats hide-version" => page.hide_version = true,
+            "stats show-legends" => page.show_legends = true,
+            "stats show-node" => page.show_node = Some(words.next().map(str::to_owned)),
+            "stats show-desc" => {
+                let text = words.rest().join(" ");
+                page.show_desc = Some((!text.is_empty()).then_some(text));
+            }
+            "stats scope" => page.scope.extend(words.next().map(str::to_owned)),
+            other => unreachable!("'{other}' is honoured in the table but not read"),
         }
-        "stats hide-version" => page.hide_version = true,
-        "stats show-legends" => page.show_legends = true,
-        "stats show-node" => page.show_node = Some(words.next().map(str::to_owned)),
-        "stats show-desc" => {
-            let text = words.rest().join(" ");
-            page.show_desc = Some((!text.is_empty()).then_some(text));
-        }
-        "stats scope" => page.scope.extend(words.next().map(str::to_owned)),
-        other => unreachable!("'{other}' is honoured in the table but not read"),
     }
-}
 
-/// The page, which any of its lines enables.
-pub(super) fn enabled(page: &mut Option<StatsPage>) -> &mut StatsPage {
-    page.get_or_insert_with(default_page)
+    /// The page, which any of its lines enables. The first line of a proxy forgets the page of the defaults with its
+    /// accounts, as in HAProxy.
+    pub(super) fn page(&mut self) -> &mut StatsPage {
+        if !std::mem::replace(&mut self.has_own_page, true) {
+            self.settings.stats = None;
+        }
+        self.settings.stats.get_or_insert_with(default_page)
+    }
 }
 
 /// Reads `monitor-uri PATH`.

@@ -177,6 +177,29 @@ fn the_stats_page_needs_http_and_tcp_proxies_may_inherit_it() {
     assert_eq!((config.proxies[1].mode, config.proxies[1].log_style.clone()), (Mode::Tcp, LogStyle::Tcplog));
 }
 
+/// With its first line a proxy starts from a page that nobody has described yet; without one it has that of the
+/// defaults. Defaults that start from others go on from their page.
+#[test]
+fn a_proxy_with_a_line_of_its_own_forgets_the_page_of_the_defaults() {
+    let text = format!(
+        "defaults a\n mode http\n {TIMEOUTS}\n stats uri /a\n stats auth a:b\n stats realm r\n stats scope .\n\
+         defaults b from a\n stats refresh 5\n\
+         listen heir from b\n bind :1\n\
+         listen own from b\n bind :2\n stats enable\n stats hide-version\n\
+         listen admin from b\n bind :3\n stats admin if LOCALHOST"
+    );
+    let proxies = config(&text).proxies;
+    let [heir, own, admin] = [0, 1, 2].map(|at| proxies[at].stats.clone().expect("a page"));
+    assert_eq!((heir.uri.as_str(), heir.auth.len(), heir.realm.as_deref()), ("/a", 1, Some("r")));
+    assert_eq!((heir.scope.len(), heir.refresh.map(|time| time.as_secs())), (1, Some(5)));
+    for page in [&own, &admin] {
+        assert_eq!((page.uri.as_str(), page.auth.len(), page.realm.as_deref()), ("/haproxy?stats", 0, None));
+        assert_eq!((page.scope.len(), page.refresh), (0, None));
+    }
+    assert_eq!((own.hide_version, own.admin.len()), (true, 0));
+    assert_eq!((admin.hide_version, admin.admin.len()), (false, 1));
+}
+
 #[test]
 fn advice_is_no_warning() {
     let text = "listen a\n bind :1\n timeout connect 1s\n timeout client 50s\n timeout server 1h\n server s 10.0.0.1:22000";
