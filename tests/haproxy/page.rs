@@ -188,6 +188,13 @@ scenario!(
 );
 
 scenario!(
+    page_accounts_of_one_user,
+    page("  option httplog", "  stats auth a:b\n  stats auth a:c"),
+    Vec::new,
+    doors
+);
+
+scenario!(
     page_lines_of_failures_only,
     page("  option httplog\n  option dontlog-normal", ""),
     Vec::new,

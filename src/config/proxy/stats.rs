@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Section;
 use crate::config::arguments::Arguments;
-use crate::config::diagnostic::Report;
+use crate::config::diagnostic::{Form, Report};
 use crate::config::keyword::Keyword;
 use crate::config::lexer::Line;
 use crate::config::model::{Exporter, StatsPage};
@@ -21,7 +21,7 @@ impl Section {
             "stats enable" => {}
             "stats uri" => page.uri = words.next().unwrap_or(URI_DEFAULT).to_owned(),
             "stats realm" => page.realm = words.next().map(str::to_owned),
-            "stats auth" => page.auth.extend(parse_auth(words)),
+            "stats auth" => add_account(&mut page.auth, words),
             "stats refresh" => {
                 let ms = words.time("stats refresh", TimeUnit::Seconds);
                 page.refresh = ms.map(|ms| Duration::from_millis(u64::from(ms)));
@@ -103,6 +103,19 @@ fn default_page() -> StatsPage {
         scope: Vec::new(),
         admin: Vec::new(),
     }
+}
+
+/// Of two passwords of one user the first counts.
+fn add_account(accounts: &mut Vec<(String, String)>, words: &mut Arguments<'_>) {
+    let Some((user, password)) = parse_auth(words) else { return };
+    if accounts.iter().any(|(known, _)| *known == user) {
+        let text = format!("uri auth: ignoring duplicated user '{user}'.");
+        let help = "the password of the first line counts: remove this one";
+        let span = words.line.span(words.at - 1);
+        words.report.warning(words.line, span, text).form(Form::Bare).help(help);
+        return;
+    }
+    accounts.push((user, password));
 }
 
 /// A password may contain colons, a user name may not (RFC 7617, section 2).

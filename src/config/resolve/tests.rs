@@ -201,6 +201,17 @@ fn a_proxy_with_a_line_of_its_own_forgets_the_page_of_the_defaults() {
 }
 
 #[test]
+fn of_two_passwords_of_one_user_the_first_counts() {
+    let text = format!(
+        "listen s\n mode http\n bind :1\n {TIMEOUTS}\n stats auth a:b\n stats auth c:d\n stats auth a:e"
+    );
+    assert_eq!(said(&text, Severity::Warning), ["config : uri auth: ignoring duplicated user 'a'."]);
+    let page = config(&text).proxies[0].stats.clone().expect("a page");
+    let pair = |(user, password): (&str, &str)| (user.to_owned(), password.to_owned());
+    assert_eq!(page.auth, [("a", "b"), ("c", "d")].map(pair));
+}
+
+#[test]
 fn advice_is_no_warning() {
     let text = "listen a\n bind :1\n timeout connect 1s\n timeout client 50s\n timeout server 1h\n server s 10.0.0.1:22000";
     assert_eq!(said(text, Severity::Warning), [""; 0]);
