@@ -440,3 +440,26 @@ scenario!(page_metrics, page("  option httplog", EXPORTER), Vec::new, |world| {
         }
     }
 });
+
+/// On which of these paths there are metrics.
+fn served(world: &mut World) {
+    for target in ["/metrics", "/prometheus", "/none"] {
+        let (text, _) = talk(world, &request("GET", target, "").replace("1.1\r", "1.0\r"), Then::Reads);
+        world.note("answer", text.lines().next().unwrap_or_default());
+        world.note("metrics", text.contains("haproxy_process_nbthread"));
+    }
+}
+
+scenario!(
+    page_metrics_of_two_rules,
+    page("  option httplog", &format!("{EXPORTER}\n{}", EXPORTER.replace("/metrics", "/prometheus"))),
+    Vec::new,
+    served
+);
+
+scenario!(
+    page_metrics_everywhere_after_a_rule_of_one_path,
+    page("  option httplog", &format!("{EXPORTER}\n  http-request use-service prometheus-exporter")),
+    Vec::new,
+    served
+);

@@ -31,7 +31,7 @@ pub enum CliLevel {
     Admin,
 }
 
-/// `http-request use-service prometheus-exporter [if { path PATH… }]`.
+/// `http-request use-service prometheus-exporter [if { path PATH… }]`, all of these rules together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exporter {
     /// Where the metrics are; empty: everywhere.

@@ -61,7 +61,8 @@ pub(super) fn monitor_uri(uri: &mut Option<(String, Line)>, line: &Line, report:
     }
 }
 
-/// Reads `http-request use-service NAME [if { path PATH… }]`. The first rule of two decides, as in HAProxy.
+/// Reads `http-request use-service NAME [if { path PATH… }]`. Every rule answers on its own paths, one without any on
+/// all.
 pub(super) fn service(exporter: &mut Option<(Exporter, Line)>, line: &Line, report: &mut Report) {
     let words = &mut Arguments::after(line, 2, report);
     let name = words.next().unwrap_or_default();
@@ -87,7 +88,11 @@ pub(super) fn service(exporter: &mut Option<(Exporter, Line)>, line: &Line, repo
             return;
         }
     };
-    exporter.get_or_insert((Exporter { paths }, line.clone()));
+    match exporter {
+        None => *exporter = Some((Exporter { paths }, line.clone())),
+        Some((known, _)) if known.paths.is_empty() || paths.is_empty() => known.paths.clear(),
+        Some((known, _)) => known.paths.extend(paths),
+    }
 }
 
 fn default_page() -> StatsPage {

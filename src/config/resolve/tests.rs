@@ -212,6 +212,19 @@ fn of_two_passwords_of_one_user_the_first_counts() {
 }
 
 #[test]
+fn every_rule_of_the_exporter_answers_on_its_paths() {
+    let paths = |rules: [&str; 2]| {
+        let rule = |condition| format!(" http-request use-service prometheus-exporter {condition}\n");
+        let rules = rules.map(rule).concat();
+        let text = format!("listen s\n mode http\n bind :1\n {TIMEOUTS}\n{rules}");
+        config(&text).proxies[0].exporter.clone().expect("an exporter").paths
+    };
+    assert_eq!(paths(["if { path /a /b }", "if { path /c }"]), ["/a", "/b", "/c"]);
+    assert_eq!(paths(["", "if { path /c }"]), [""; 0]);
+    assert_eq!(paths(["if { path /a }", ""]), [""; 0]);
+}
+
+#[test]
 fn advice_is_no_warning() {
     let text = "listen a\n bind :1\n timeout connect 1s\n timeout client 50s\n timeout server 1h\n server s 10.0.0.1:22000";
     assert_eq!(said(text, Severity::Warning), [""; 0]);
