@@ -8,6 +8,7 @@ use super::diagnostic::{Form, Report};
 use super::lexer::Line;
 use super::model::ListenAddress;
 use super::supplies::Supplies;
+use super::support;
 use super::value::{self, TimeUnit, ValueError};
 
 mod option;
@@ -152,6 +153,13 @@ impl<'a> Arguments<'a> {
         if let Some(extra) = self.peek() {
             let text = format!("'{keyword}' cannot handle unexpected argument '{extra}'.");
             self.alert(self.at, text, "remove it, or put it in quotes with the word before it");
+        }
+    }
+
+    /// Says of what is left on the line that it has no effect: HAProxy passes over it.
+    pub fn pass_over(&mut self, keyword: &str) {
+        if self.peek().is_some() {
+            support::passed_over(keyword, self.line, self.at, self.report);
         }
     }
 

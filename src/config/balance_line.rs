@@ -23,7 +23,15 @@ pub(super) fn parse_balance(words: &mut Arguments<'_>) -> Option<Asked> {
         Some("leastconn") => Balance::LeastConn,
         Some("first") => Balance::First,
         Some("source") => Balance::Source,
-        Some("hash") => Balance::Hash(parse_input(words)?),
+        Some("hash") => {
+            let input = parse_input(words)?;
+            if let Some(extra) = words.next() {
+                let text = format!("balance hash takes no other argument (got '{extra}').");
+                words.alert_last(text, "remove it");
+                return None;
+            }
+            Balance::Hash(input)
+        }
         Some(word) if word == "random" || word.starts_with("random(") => {
             Balance::Random(parse_draws(word, words)?)
         }
@@ -33,7 +41,7 @@ pub(super) fn parse_balance(words: &mut Arguments<'_>) -> Option<Asked> {
             return None;
         }
     };
-    words.end("balance");
+    words.pass_over("balance");
     Some(Asked::Algorithm(algorithm))
 }
 
@@ -108,7 +116,7 @@ pub(super) fn parse_hash_type(words: &mut Arguments<'_>) -> Option<HashType> {
             return None;
         }
     };
-    words.end("hash-type");
+    words.pass_over("hash-type");
     Some(HashType { consistent, function, avalanche })
 }
 

@@ -37,9 +37,13 @@ pub(super) fn refuse(row: &Keyword, refusal: Refusal, line: &Line, at: usize, re
 pub(super) fn check_arity(row: &Keyword, line: &Line, at: usize, report: &mut Report) -> bool {
     let first = at + row.length();
     let Arity { min, max } = row.arity;
-    let count = line.words.len().saturating_sub(first);
+    let mut count = line.words.len().saturating_sub(first);
+    if row.spare && count > usize::from(max) {
+        count = usize::from(max);
+        passed_over(row.words, line, first + count, report);
+    }
     if row.arity.allows(count) {
-        return check_values(row, line, first..line.words.len(), report);
+        return check_values(row, line, first..first + count, report);
     }
     let words = row.words;
     if count < usize::from(min) {
@@ -53,6 +57,15 @@ pub(super) fn check_arity(row: &Keyword, line: &Line, at: usize, report: &mut Re
         report.alert(line, line.span(extra), text).help("remove it, or quote it with the word before it");
     }
     false
+}
+
+/// Says that HAProxy passes over the words from `at` on.
+pub(super) fn passed_over(keyword: &str, line: &Line, at: usize, report: &mut Report) {
+    let words: Vec<&str> = line.words[at..].iter().map(|word| word.text.as_str()).collect();
+    let text = format!("'{keyword}' : '{}' has no effect here.", words.join(" "));
+    report
+        .diag(line, line.span(at).start..line.end().end, text)
+        .help("remove it, or quote it with the word before it");
 }
 
 /// Whether these words after a keyword without effect are what HAProxy takes there; says so when not.

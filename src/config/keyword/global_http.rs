@@ -30,11 +30,12 @@ pub(super) const ROWS: &[Keyword] = &[
         .taking(&[Text, Word(&["path", "cpath"])]),
     row("tune.lua.*", G, ONE, "Limits of Lua scripts.", SILENT),
     row("tune.lua.forced-yield", G, ONE, "Instructions a Lua script runs at a time.", SILENT)
-        .taking(&[NUMBER]),
-    row("tune.lua.maxmem", G, ONE, "Memory of Lua scripts.", SILENT).taking(&[NUMBER]),
-    row("tune.lua.service-timeout", G, ONE, "Time for a Lua service.", SILENT).taking(&[TIME]),
-    row("tune.lua.session-timeout", G, ONE, "Time for a Lua rule.", SILENT).taking(&[TIME]),
-    row("tune.lua.task-timeout", G, ONE, "Time for a Lua task.", SILENT).taking(&[TIME]),
+        .taking(&[NUMBER])
+        .spare(),
+    row("tune.lua.maxmem", G, ONE, "Memory of Lua scripts.", SILENT).taking(&[NUMBER]).spare(),
+    row("tune.lua.service-timeout", G, ONE, "Time for a Lua service.", SILENT).taking(&[TIME]).spare(),
+    row("tune.lua.session-timeout", G, ONE, "Time for a Lua rule.", SILENT).taking(&[TIME]).spare(),
+    row("tune.lua.task-timeout", G, ONE, "Time for a Lua task.", SILENT).taking(&[TIME]).spare(),
     row("tune.h1.*", G, ONE, "HTTP/1 tuning.", SILENT),
     row("tune.h2.*", G, ONE, "HTTP/2 tuning.", SILENT),
     row("tune.h2.header-table-size", G, ONE, "Table of headers.", SILENT).taking(&[Digits(4_096, 65_536)]),

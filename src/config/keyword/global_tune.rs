@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Keyword] = &[
         .taking(&[Word(&["on", "off", "fair"])]),
     row("tune.peers.max-updates-at-once", G, ONE, "Updates sent to peers at a time.", TUNING)
         .taking(&[Digits(1, i64::MAX)]),
-    row("tune.pattern.cache-size", G, ONE, "Cache of pattern lookups.", TUNING).taking(&[COUNT]),
+    row("tune.pattern.cache-size", G, ONE, "Cache of pattern lookups.", TUNING).taking(&[COUNT]).spare(),
     row("tune.ring.queues", G, ONE, "Queues of log rings.", TUNING),
     row("tune.cli.max-payload-size", G, ONE, "Largest payload of a command.", TUNING),
     row("tune.max-checks-per-thread", G, ONE, "Checks run at a time.", TUNING),

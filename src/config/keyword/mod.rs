@@ -44,6 +44,8 @@ pub struct Keyword {
     pub takes: &'static [Value],
     /// Whether `no` and `default` may not stand before it, though it is an option.
     pub only_set: bool,
+    /// Whether HAProxy passes over the words beyond [`Arity::max`].
+    pub spare: bool,
     /// What it is for, in one line.
     pub doc: &'static str,
     /// What becomes of it.
@@ -195,7 +197,7 @@ const fn row(
     doc: &'static str,
     support: Support,
 ) -> Keyword {
-    Keyword { words, places, arity, takes: &[Value::Text], only_set: false, doc, support }
+    Keyword { words, places, arity, takes: &[Value::Text], only_set: false, spare: false, doc, support }
 }
 
 const fn told(why: &'static str) -> Support {
@@ -247,6 +249,11 @@ impl Keyword {
     /// The same row, before which `no` and `default` may not stand.
     const fn only_set(self) -> Keyword {
         Keyword { only_set: true, ..self }
+    }
+
+    /// The same row, after which HAProxy passes over further words.
+    const fn spare(self) -> Keyword {
+        Keyword { spare: true, ..self }
     }
 
     /// How many words its name has.

@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("option logasap", DFL, NONE, "Log when the server is connected.", SHOWN),
     row("option log-health-checks", DLB, NONE, "Log every change of a check's result.", SHOWN),
     row("option log-separate-errors", DFL, NONE, "Log failed sessions at level err.", SHOWN),
-    row("option redispatch", DLB, OPT, "Retry on another server.", SHOWN),
+    row("option redispatch", DLB, OPT, "Retry on another server.", SHOWN).spare(),
     row("option tcpka", DFLB, NONE, "TCP keep-alive on both sides.", SHOWN).only_set(),
     row("option clitcpka", DFL, NONE, "TCP keep-alive towards clients.", SHOWN),
     row("option srvtcpka", DLB, NONE, "TCP keep-alive towards servers.", SHOWN),
@@ -96,5 +96,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("option httplog", DFLB, OPT, "HTTP log lines; TCP ones in a TCP proxy.", FALLS_BACK)
         .taking(&[Word(&["clf"])])
         .only_set(),
-    row("option httpslog", DFLB, OPT, "HTTPS log lines; TCP ones in a TCP proxy.", FALLS_BACK).only_set(),
+    row("option httpslog", DFLB, NONE, "HTTPS log lines; TCP ones in a TCP proxy.", FALLS_BACK)
+        .only_set()
+        .spare(),
 ];

@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("retries", DLB, OPT, "Attempts to connect after the first.", SHOWN),
     row("source", DLB, ANY, "Address to connect to servers from; without usesrc or interface.", SHOWN),
     row("log", DFLB, SOME, "Where sessions are logged.", SHOWN),
-    row("log-tag", DFLB, ONE, "Program name in syslog lines.", SHOWN),
+    row("log-tag", DFLB, ONE, "Program name in syslog lines.", SHOWN).spare(),
     row("description", FLB, SOME, "Text shown by the stats page.", SHOWN),
     row("disabled", DFLB, NONE, "The proxy does not start.", SHOWN),
     row("enabled", DFLB, NONE, "The proxy starts, whatever defaults say.", SHOWN),
@@ -83,13 +83,14 @@ pub(super) const ROWS: &[Keyword] = &[
     // Servers and where they come from.
     row("server-template", LB, MANY_TWO, "Several servers by one line.", TEMPLATES),
     row("use-server", LB, SOME, "A server for the sessions of a condition.", RULES),
-    row("load-server-state-from-file", DLB, ONE, "Where server states are read.", SHOWN_STATES),
+    row("load-server-state-from-file", DLB, ONE, "Where server states are read.", SHOWN_STATES).spare(),
     row("server-state-file-name", DLB, OPT, "Name of the server state file.", SHOWN_STATES),
     row("hash-balance-factor", DLB, ONE, "Bound on the load of one server.", HASHING),
     row("hash-preserve-affinity", DLB, ONE, "Keep to a full or stopped server.", HASHING),
-    row("max-session-srv-conns", DFL, ONE, "Idle server connections of one client.", SILENT),
+    row("max-session-srv-conns", DFL, ONE, "Idle server connections of one client.", SILENT).spare(),
     row("max-keep-alive-queue", DLB, ONE, "Queue at which connections are not kept.", SILENT)
-        .taking(&[NUMBER]),
+        .taking(&[NUMBER])
+        .spare(),
     row("retry-on", DLB, SOME, "Which HTTP failures are retried.", SILENT).taking(&[Word(RETRIED)]),
     row("clitcpka-cnt", DFL, ONE, "Keep-alive probes to clients.", SOCKET_OPTION),
     row("clitcpka-idle", DFL, ONE, "Silence before probing clients.", SOCKET_OPTION),
@@ -97,7 +98,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("srvtcpka-cnt", DLB, ONE, "Keep-alive probes to servers.", SOCKET_OPTION),
     row("srvtcpka-idle", DLB, ONE, "Silence before probing servers.", SOCKET_OPTION),
     row("srvtcpka-intvl", DLB, ONE, "Time between probes to servers.", SOCKET_OPTION),
-    row("rate-limit sessions", DFL, ONE, "Most new sessions per second.", SHOWN),
+    row("rate-limit sessions", DFL, ONE, "Most new sessions per second.", SHOWN).spare(),
     row("guid", FLB, ONE, "Name in files of counters.", Support::Honoured("tests/config/accept/guids.cfg")),
     row(
         "be-unpublished",
@@ -150,8 +151,8 @@ pub(super) const ROWS: &[Keyword] = &[
     row("log-steps", DFL, SOME, "When a session is logged.", LOG_FORMATS),
     row("unique-id-format", DFL, ONE, "Form of a session's unique id.", told("no log line shows the id")),
     // HTTP only.
-    row("unique-id-header", DFL, ONE, "Header that carries the unique id.", HTTP),
-    row("use-fcgi-app", LB, ONE, "The FastCGI application.", HTTP),
+    row("unique-id-header", DFL, ONE, "Header that carries the unique id.", HTTP).spare(),
+    row("use-fcgi-app", LB, ONE, "The FastCGI application.", HTTP).spare(),
     row("dispatch", LB, ONE, "A server outside the pool.", super::removed("3.3", "write a 'server' line")),
     row("http-reuse", DLB, ONE, "Share server connections.", HTTP).taking(&[Word(&[
         "never",
@@ -159,7 +160,7 @@ pub(super) const ROWS: &[Keyword] = &[
         "aggressive",
         "always",
     ])]),
-    row("http-send-name-header", DLB, ONE, "Header with the server's name.", HTTP),
+    row("http-send-name-header", DLB, ONE, "Header with the server's name.", HTTP).spare(),
     row("compression", DFLB, SOME, "Compress responses.", HTTP).taking(&[Word(COMPRESSION), Text]),
     row("capture cookie", FL, MANY_THREE, "Log a cookie.", CAPTURE),
     row("capture request header", FL, MANY_THREE, "Log a request header.", HTTP).taking(&[
@@ -172,10 +173,10 @@ pub(super) const ROWS: &[Keyword] = &[
         Word(&["len"]),
         Text,
     ]),
-    row("errorfile", DFLB, TWO, "A file to answer an error with.", HTTP).taking(&[STATUS, Text]),
+    row("errorfile", DFLB, TWO, "A file to answer an error with.", HTTP).taking(&[STATUS, Text]).spare(),
     row("errorfiles", DFLB, SOME, "Error pages by name.", HTTP),
-    row("errorloc", DFLB, TWO, "Where to send clients on an error.", HTTP).taking(&[STATUS, Text]),
-    row("errorloc302", DFLB, TWO, "The same with status 302.", HTTP).taking(&[STATUS, Text]),
-    row("errorloc303", DFLB, TWO, "The same with status 303.", HTTP).taking(&[STATUS, Text]),
+    row("errorloc", DFLB, TWO, "Where to send clients on an error.", HTTP).taking(&[STATUS, Text]).spare(),
+    row("errorloc302", DFLB, TWO, "The same with status 302.", HTTP).taking(&[STATUS, Text]).spare(),
+    row("errorloc303", DFLB, TWO, "The same with status 303.", HTTP).taking(&[STATUS, Text]).spare(),
     row("http-error", DFLB, MANY_TWO, "An error page.", HTTP),
 ];

@@ -9,16 +9,16 @@ pub const WARNING: &str = "'stats' statement ignored for {proxy} as it requires 
 
 /// Its rows.
 pub(super) const ROWS: &[Keyword] = &[
-    row("stats enable", DFLB, NONE, "Serve the statistics page.", SHOWN),
-    row("stats uri", DFLB, ONE, "Path of the page.", SHOWN),
-    row("stats realm", DFLB, ONE, "Realm of its authentication.", SHOWN),
-    row("stats auth", DFLB, ONE, "A user and password for it.", SHOWN),
-    row("stats refresh", DFLB, ONE, "How often it reloads itself.", SHOWN),
-    row("stats hide-version", DFLB, NONE, "Do not show the version.", SHOWN),
-    row("stats show-legends", DFLB, NONE, "Show more details.", SHOWN),
-    row("stats show-node", DFLB, OPT, "Show the machine's name.", SHOWN),
+    row("stats enable", DFLB, NONE, "Serve the statistics page.", SHOWN).spare(),
+    row("stats uri", DFLB, ONE, "Path of the page.", SHOWN).spare(),
+    row("stats realm", DFLB, ONE, "Realm of its authentication.", SHOWN).spare(),
+    row("stats auth", DFLB, ONE, "A user and password for it.", SHOWN).spare(),
+    row("stats refresh", DFLB, ONE, "How often it reloads itself.", SHOWN).spare(),
+    row("stats hide-version", DFLB, NONE, "Do not show the version.", SHOWN).spare(),
+    row("stats show-legends", DFLB, NONE, "Show more details.", SHOWN).spare(),
+    row("stats show-node", DFLB, OPT, "Show the machine's name.", SHOWN).spare(),
     row("stats show-desc", DFLB, ANY, "Show the description.", SHOWN),
-    row("stats scope", DFLB, ONE, "Show only this proxy.", SHOWN),
+    row("stats scope", DFLB, ONE, "Show only this proxy.", SHOWN).spare(),
     row("stats show-modules", DFLB, NONE, "Show extra counters.", missing("there are none", "remove it")),
     row("stats admin", FLB, ANY, "Allow commands on the page.", SHOWN),
     row(
