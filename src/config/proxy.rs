@@ -176,7 +176,7 @@ impl Section {
         if unused || row.words == "rate-limit sessions" {
             self.warn_of_a_second(row, line, around.report);
         }
-        if self.only_http(row, line) {
+        if self.only_http(row, line, around.report) {
             return;
         }
         if support::is_honoured(row, line, 0, around.report) {
@@ -185,12 +185,12 @@ impl Section {
     }
 
     /// Notes a keyword that only HTTP proxies obey: what becomes of it depends on the mode, known at the end.
-    fn only_http(&mut self, row: &'static Keyword, line: &Line) -> bool {
+    fn only_http(&mut self, row: &'static Keyword, line: &Line, report: &mut Report) -> bool {
         if !matches!(row.support, Support::Ignored(Ignored::Http { .. })) {
             return false;
         }
         if matches!(row.words, "option httplog" | "option httpslog") {
-            self.settings.log_style = Some(LogStyleLine::Http(row, line.clone()));
+            self.log_style(LogStyleLine::Http(row, line.clone()), line, report);
             return true;
         }
         if !self.settings.http_only.iter().any(|(known, _)| known.words == row.words) {
@@ -205,6 +205,7 @@ impl Section {
                 let inherited = self.kind.map(|_| self.inherited);
                 self.settings.timeout(row, line, inherited, around.report);
             }
+            "option" if row.words == "option tcplog" => self.tcplog(line, around.report),
             "option" => self.settings.option(row, line, around.report),
             "http-request" => stats::service(&mut self.settings.exporter, line, around.report),
             "stats" if row.words == "stats admin" => self.stats_admin(line, around),

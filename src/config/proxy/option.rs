@@ -1,6 +1,8 @@
 //! `option …`, `no option …` and `default option …`.
 
-use super::{LogStyleLine, Settings};
+use std::fmt;
+
+use super::{LogStyleLine, Section, Settings};
 use crate::config::arguments::Arguments;
 use crate::config::diagnostic::{Form, Report};
 use crate::config::keyword::Keyword;
@@ -20,28 +22,12 @@ pub(super) fn may_be_negated(row: &Keyword, line: &Line, report: &mut Report) ->
     false
 }
 
-impl Settings {
-    /// Reads an honoured option.
-    pub(super) fn option(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
-        let name = row.words.strip_prefix("option ").unwrap_or(row.words);
-        let on = line.modifier == Modifier::None;
-        match name {
-            "tcplog" => self.tcplog(line, report),
-            // Without 'tcp-check' rules, which are refused, it is the TCP connection that 'check' makes anyway.
-            "tcp-check" => {}
-            "redispatch" => self.redispatch(on, line, report),
-            "tcpka" => {
-                self.options.client_keepalive = true;
-                self.options.server_keepalive = true;
-            }
-            _ => *switch(&mut self.options, name) = on,
-        }
-    }
-
-    fn tcplog(&mut self, line: &Line, report: &mut Report) {
+impl Section {
+    /// Reads `option tcplog`.
+    pub(super) fn tcplog(&mut self, line: &Line, report: &mut Report) {
         let words = &mut Arguments::after(line, 2, report);
         match words.next() {
-            None => self.log_style = Some(LogStyleLine::Tcplog),
+            None => self.log_style(LogStyleLine::Tcplog, line, report),
             Some("clf") => words.alert_last(
                 "'option tcplog clf' is not supported here: log lines have HAProxy's TCP format and no other.",
                 "use 'option tcplog'",
@@ -50,6 +36,53 @@ impl Settings {
                 format!("'option tcplog' cannot handle unexpected argument '{extra}'."),
                 "remove it",
             ),
+        }
+    }
+
+    /// Notes the form of log lines; HAProxy warns of a second one in a defaults section, be it the same.
+    pub(super) fn log_style(&mut self, style: LogStyleLine, line: &Line, report: &mut Report) {
+        let previous = self.settings.log_style.replace(style);
+        let (Some(previous), None) = (previous, self.kind) else { return };
+        let name = match (line.word(1), line.word(2)) {
+            (Some("tcplog"), _) => "tcplog",
+            (Some("httplog"), Some("clf")) => "httplog clf",
+            // HAProxy calls httpslog by this name too.
+            _ => "httplog",
+        };
+        let text = format!("'option {name}' overrides previous '{previous}' in 'defaults' section.");
+        report
+            .warning(line, line.span(1), text)
+            .form(Form::ParsingTight)
+            .help("the last one counts: remove the others");
+    }
+}
+
+impl fmt::Display for LogStyleLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogStyleLine::Tcplog => f.write_str("option tcplog"),
+            LogStyleLine::Http(row, line) if line.word(2) == Some("clf") && row.arity.max > 0 => {
+                write!(f, "{} clf", row.words)
+            }
+            LogStyleLine::Http(row, _) => f.write_str(row.words),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads an honoured option.
+    pub(super) fn option(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
+        let name = row.words.strip_prefix("option ").unwrap_or(row.words);
+        let on = line.modifier == Modifier::None;
+        match name {
+            // Without 'tcp-check' rules, which are refused, it is the TCP connection that 'check' makes anyway.
+            "tcp-check" => {}
+            "redispatch" => self.redispatch(on, line, report),
+            "tcpka" => {
+                self.options.client_keepalive = true;
+                self.options.server_keepalive = true;
+            }
+            _ => *switch(&mut self.options, name) = on,
         }
     }
 
