@@ -154,9 +154,6 @@ pub(super) fn is_honoured(row: &'static Keyword, line: &Line, at: usize, report:
         Support::Ignored(Ignored::Told(why)) => {
             report.diag(line, span, no_effect(why));
         }
-        Support::Ignored(Ignored::Warned(why)) => {
-            report.warning(line, span, no_effect(why)).help("remove it, and this warning goes");
-        }
         Support::Ignored(Ignored::Silent | Ignored::Http { .. }) => {}
     }
     false

@@ -2,9 +2,7 @@
 
 use super::reasons::{STATE_FILES, STICKINESS};
 use super::value::{COUNT, TIME, Value::*};
-use super::{
-    ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told, warned,
-};
+use super::{ANY, G, Keyword, NONE, ONE, OPT, SILENT, SOME, Support, TWO, missing, removed, row, told};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-global.cfg");
 const SHOWN_IDS: Support = Support::Honoured("tests/config/accept/haproxy/numeric-user.cfg");
@@ -98,7 +96,7 @@ pub(super) const ROWS: &[Keyword] = &[
         G,
         ANY,
         "Allow core dumps.",
-        warned("core dumps follow the system's rules for its user"),
+        told("core dumps follow the system's rules for its user"),
     )
     .taking(&[Word(&["on", "off", "libs"])]),
     row(

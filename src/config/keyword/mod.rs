@@ -83,8 +83,6 @@ pub enum Ignored {
     Silent,
     /// With an advice (`-dD`): why it needs no effect here.
     Told(&'static str),
-    /// With a warning: what is missing would not change traffic, but somebody may look for it.
-    Warned(&'static str),
     /// It concerns HTTP only: this warning, HAProxy's, when a TCP proxy has it (`{proxy}` and `{keyword}` are filled in); in a
     /// `mode http` proxy it is refused when it would change what the stats page answers.
     Http {
@@ -202,10 +200,6 @@ const fn row(
 
 const fn told(why: &'static str) -> Support {
     Support::Ignored(Ignored::Told(why))
-}
-
-const fn warned(why: &'static str) -> Support {
-    Support::Ignored(Ignored::Warned(why))
 }
 
 const fn missing(reason: &'static str, remedy: &'static str) -> Support {

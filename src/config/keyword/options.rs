@@ -2,7 +2,7 @@
 
 use super::reasons::{CHECKS, HTTP, http};
 use super::value::Value::*;
-use super::{ANY, DFL, DFLB, DLB, Keyword, NONE, ONE, OPT, Support, missing, row, told, warned};
+use super::{ANY, DFL, DFLB, DLB, Keyword, NONE, ONE, OPT, Support, missing, row, told};
 
 const SHOWN: Support = Support::Honoured("tests/config/accept/every-option.cfg");
 const DATA_PATH: Support = told("the data path itself chooses how bytes move");
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Keyword] = &[
         DFL,
         NONE,
         "Count bytes while they pass.",
-        warned("the bytes of a session are counted when it ends"),
+        told("the bytes of a session are counted when it ends"),
     ),
     row("option splice-auto", DFLB, NONE, "Splice where it pays.", DATA_PATH),
     row("option splice-request", DFLB, NONE, "Splice towards servers.", DATA_PATH),

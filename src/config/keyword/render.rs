@@ -132,7 +132,7 @@ fn mark(fate: Fate) -> char {
 
 fn why(support: Support) -> Option<String> {
     match support {
-        Support::Ignored(Ignored::Told(why) | Ignored::Warned(why)) => Some(format!("no effect: {why}")),
+        Support::Ignored(Ignored::Told(why)) => Some(format!("no effect: {why}")),
         Support::Ignored(Ignored::Http { .. }) => Some("no effect on a TCP proxy".to_owned()),
         Support::Refused(Refusal::Missing { reason, remedy }) => Some(format!("{reason}; {remedy}")),
         Support::Refused(Refusal::Removed { since, remedy }) => {
