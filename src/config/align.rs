@@ -11,7 +11,7 @@ use std::hash::Hash;
 use super::dynamic::survivors;
 use super::model::{
     Bind, BindId, Config, ListenAddress, LogTarget, LogTargetId, Mode, Proxy, ProxyId, ProxyKind, Server,
-    SocketPermissions,
+    SocketPermissions, TcpOptions,
 };
 
 mod numbers;
@@ -139,13 +139,7 @@ fn proxy_key(proxy: &Proxy) -> (&str, ProxyKind, Mode) {
 struct SocketKey<'a> {
     address: &'a ListenAddress,
     backlog: Option<u32>,
-    interface: Option<&'a str>,
-    transparent: bool,
-    v6only: Option<bool>,
-    mss: Option<u16>,
-    tfo: bool,
-    defer_accept: bool,
-    tcp_user_timeout_ms: Option<u32>,
+    tcp: &'a TcpOptions,
     permissions: &'a SocketPermissions,
 }
 
@@ -153,13 +147,7 @@ fn socket_key(bind: &Bind) -> SocketKey<'_> {
     SocketKey {
         address: &bind.address,
         backlog: bind.backlog,
-        interface: bind.interface.as_deref(),
-        transparent: bind.transparent,
-        v6only: bind.v6only,
-        mss: bind.mss,
-        tfo: bind.tfo,
-        defer_accept: bind.defer_accept,
-        tcp_user_timeout_ms: bind.tcp_user_timeout_ms,
+        tcp: &bind.tcp,
         permissions: &bind.permissions,
     }
 }

@@ -6,7 +6,7 @@ use super::diagnostic::Report;
 use super::guid;
 use super::keyword::Places;
 use super::lexer::Line;
-use super::model::{Bind, CliLevel, ListenAddress, ProxyId, SocketPermissions, StatsSocket};
+use super::model::{Bind, CliLevel, ListenAddress, ProxyId, SocketPermissions, StatsSocket, TcpOptions};
 use super::supplies::Supplies;
 use super::value::TimeUnit;
 
@@ -28,13 +28,7 @@ struct BindOptions {
     guid_prefix: Option<String>,
     maxconn: Option<u32>,
     backlog: Option<u32>,
-    interface: Option<String>,
-    transparent: bool,
-    v6only: Option<bool>,
-    mss: Option<u16>,
-    tfo: bool,
-    defer_accept: bool,
-    tcp_user_timeout_ms: Option<u32>,
+    tcp: TcpOptions,
     permissions: SocketPermissions,
     level: Option<CliLevel>,
     expose_fd_listeners: bool,
@@ -95,15 +89,15 @@ fn parse_options(place: Places, words: &mut Arguments<'_>, supplies: &mut Suppli
 impl BindOptions {
     fn apply(&mut self, option: &str, words: &mut Arguments<'_>, supplies: &mut Supplies) {
         match option {
-            "transparent" => self.transparent = true,
-            "v4v6" => self.v6only = Some(false),
-            "v6only" => self.v6only = Some(true),
-            "tfo" => self.tfo = true,
-            "defer-accept" => self.defer_accept = true,
+            "transparent" => self.tcp.transparent = true,
+            "v4v6" => self.tcp.v6only = Some(false),
+            "v6only" => self.tcp.v6only = Some(true),
+            "tfo" => self.tcp.tfo = true,
+            "defer-accept" => self.tcp.defer_accept = true,
             "expose-fd listeners" => self.expose_fd_listeners = true,
             "guid-prefix" => self.guid_prefix = guid::parse(option, words),
             "name" => self.name = words.next().map(str::to_owned),
-            "interface" => self.interface = words.next().map(str::to_owned),
+            "interface" => self.tcp.interface = words.next().map(str::to_owned),
             "user" => self.permissions.uid = words.account("user", supplies),
             "group" => self.permissions.gid = words.account("group", supplies),
             "uid" => self.permissions.uid = words.count("uid", 0),
@@ -123,8 +117,8 @@ impl BindOptions {
             "id" => self.id = words.count("id", 1),
             "maxconn" => self.maxconn = words.limit("maxconn"),
             "backlog" => self.backlog = words.limit("backlog"),
-            "mss" => self.mss = words.integer("mss", 1..=u16::MAX),
-            "tcp-ut" => self.tcp_user_timeout_ms = words.time("tcp-ut", TimeUnit::Milliseconds),
+            "mss" => self.tcp.mss = words.integer("mss", 1..=u16::MAX),
+            "tcp-ut" => self.tcp.user_timeout_ms = words.time("tcp-ut", TimeUnit::Milliseconds),
             other => unreachable!("'{other}' is honoured in the table but not read"),
         }
     }
@@ -140,13 +134,7 @@ impl BindOptions {
             address,
             maxconn: self.maxconn,
             backlog: self.backlog,
-            interface: self.interface.clone(),
-            transparent: self.transparent,
-            v6only: self.v6only,
-            mss: self.mss,
-            tfo: self.tfo,
-            defer_accept: self.defer_accept,
-            tcp_user_timeout_ms: self.tcp_user_timeout_ms,
+            tcp: self.tcp.clone(),
             permissions: self.permissions.clone(),
             declared_at: line.declared_at(),
         }

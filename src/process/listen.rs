@@ -15,7 +15,7 @@ use super::steward::Steward;
 use super::takeover::Inheritance;
 use crate::admin::handover::Held;
 use crate::config::model::{
-    Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
+    Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket, TcpOptions,
 };
 use crate::sys::socket::{self, Buffers, ListenOptions, is_pair, listen_again};
 
@@ -272,14 +272,21 @@ fn options(config: &Config, bind: &Bind) -> ListenOptions {
     ListenOptions {
         backlog: config.backlog(bind),
         reuseport: tune.reuseport,
-        interface: bind.interface.clone(),
-        transparent: bind.transparent,
-        v6only: bind.v6only,
-        mss: bind.mss,
-        tfo: bind.tfo,
-        defer_accept: bind.defer_accept,
-        user_timeout_ms: bind.tcp_user_timeout_ms,
         buffers: Buffers { receive: tune.rcvbuf_client, send: tune.sndbuf_client },
+        ..tcp_options(&bind.tcp)
+    }
+}
+
+fn tcp_options(given: &TcpOptions) -> ListenOptions {
+    ListenOptions {
+        interface: given.interface.clone(),
+        transparent: given.transparent,
+        v6only: given.v6only,
+        mss: given.mss,
+        tfo: given.tfo,
+        defer_accept: given.defer_accept,
+        user_timeout_ms: given.user_timeout_ms,
+        ..ListenOptions::default()
     }
 }
 

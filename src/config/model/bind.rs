@@ -27,20 +27,8 @@ pub struct Bind {
     pub maxconn: Option<u32>,
     /// `backlog`.
     pub backlog: Option<u32>,
-    /// `interface`.
-    pub interface: Option<String>,
-    /// `transparent`.
-    pub transparent: bool,
-    /// `v4v6` / `v6only`: None: the system's default for `[::]`.
-    pub v6only: Option<bool>,
-    /// `mss`.
-    pub mss: Option<u16>,
-    /// `tfo`.
-    pub tfo: bool,
-    /// `defer-accept`.
-    pub defer_accept: bool,
-    /// `tcp-ut`, milliseconds.
-    pub tcp_user_timeout_ms: Option<u32>,
+    /// What a TCP socket is made with.
+    pub tcp: TcpOptions,
     /// `mode`, `user`/`uid`, `group`/`gid` of a Unix socket.
     pub permissions: SocketPermissions,
     /// `FILE:LINE` for start-up messages.
@@ -60,17 +48,30 @@ impl Bind {
             address,
             maxconn: None,
             backlog: None,
-            interface: None,
-            transparent: false,
-            v6only: None,
-            mss: None,
-            tfo: false,
-            defer_accept: false,
-            tcp_user_timeout_ms: None,
+            tcp: TcpOptions::default(),
             permissions: SocketPermissions::default(),
             declared_at: String::new(),
         }
     }
+}
+
+/// Options of a listening TCP socket; sockets of another kind pass over them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TcpOptions {
+    /// `interface`.
+    pub interface: Option<String>,
+    /// `transparent`.
+    pub transparent: bool,
+    /// `v4v6` / `v6only`: None: the system's default for `[::]`.
+    pub v6only: Option<bool>,
+    /// `mss`.
+    pub mss: Option<u16>,
+    /// `tfo`.
+    pub tfo: bool,
+    /// `defer-accept`.
+    pub defer_accept: bool,
+    /// `tcp-ut`, milliseconds.
+    pub user_timeout_ms: Option<u32>,
 }
 
 /// An address to listen on or to connect to.

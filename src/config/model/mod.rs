@@ -16,7 +16,7 @@ mod server;
 mod stats;
 
 pub use balance::{Balance, HashFunction, HashInput, HashType};
-pub use bind::{AbstractName, Bind, ListenAddress, SocketPermissions};
+pub use bind::{AbstractName, Bind, ListenAddress, SocketPermissions, TcpOptions};
 pub use global::{BusySpin, Global, Tune};
 pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
 pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Template, Timeouts, UseBackend};
