@@ -144,6 +144,7 @@ impl BindOptions {
         StatsSocket {
             address,
             level: self.level.unwrap_or(CliLevel::Operator),
+            tcp: self.tcp.clone(),
             permissions: self.permissions.clone(),
             expose_fd_listeners: self.expose_fd_listeners,
             declared_at: line.declared_at(),

@@ -158,12 +158,12 @@ impl Sockets {
         reuseport: bool,
         inheritance: &Inheritance,
     ) -> io::Result<()> {
-        let options = ListenOptions { backlog: STATS_BACKLOG, reuseport, ..ListenOptions::default() };
+        let options = ListenOptions { backlog: STATS_BACKLOG, reuseport, ..tcp_options(&socket.tcp) };
         let claimed = inheritance.claim(&socket.address, &options)?;
         let open = || open(&socket.address, &socket.permissions, &options, &mut self.hidden);
         for opened in complete(claimed, 1, open)? {
             if !matches!(socket.address, ListenAddress::SocketPair(_)) {
-                self.hold(&opened, None, None, None)?;
+                self.hold(&opened, None, options.interface.as_deref(), None)?;
             }
             self.stats.push((index, opened));
         }
@@ -224,7 +224,7 @@ pub fn open_bind(config: &Config, bind: &Bind, hidden: &mut Vec<Hidden>) -> io::
 
 /// The master's own socket, in its place at once.
 pub fn console(socket: &StatsSocket) -> Result<OwnedFd, StartError> {
-    let options = ListenOptions { backlog: STATS_BACKLOG, reuseport: true, ..ListenOptions::default() };
+    let options = ListenOptions { backlog: STATS_BACKLOG, reuseport: true, ..tcp_options(&socket.tcp) };
     let mut hidden = Vec::new();
     let opened = open(&socket.address, &socket.permissions, &options, &mut hidden)
         .and_then(|opened| listen_again(opened.as_fd(), STATS_BACKLOG).map(|()| opened))
@@ -493,6 +493,8 @@ fn reason(errno: Option<i32>, is_tcp: bool) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::model::CliLevel;
+    use crate::sys::socket::local_address;
 
     #[test]
     fn an_address_in_use_reads_as_in_haproxy() {
@@ -515,6 +517,29 @@ mod tests {
         assert!(!error().cause.contains("of this process"));
         let said = explained(vec![error()]);
         assert!(said[0].cause.contains("of this process") && said[0].in_use, "{}", said[0].cause);
+    }
+
+    /// Over IPv4 nobody comes in where `v6only` says so.
+    #[test]
+    fn stats_sockets_are_made_with_their_options() {
+        let closed = |v6only| {
+            let socket = StatsSocket {
+                address: ListenAddress::Tcp("[::]:0".parse().expect("an address")),
+                level: CliLevel::User,
+                tcp: TcpOptions { v6only: Some(v6only), ..TcpOptions::default() },
+                permissions: SocketPermissions::default(),
+                expose_fd_listeners: false,
+                declared_at: String::new(),
+            };
+            let mut config = Config::default();
+            config.global.stats_sockets.push(socket);
+            config.global.tune.reuseport = false;
+            let sockets = Sockets::bind(&config, 1, &Inheritance::default(), None).expect("bound");
+            sockets.hear(&config).expect("listens");
+            let port = local_address(sockets.stats[0].1.as_fd()).expect("bound").port();
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+        };
+        assert_eq!((closed(true), closed(false)), (true, false));
     }
 
     #[test]

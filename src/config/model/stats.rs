@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ListenAddress, SocketPermissions};
+use super::{ListenAddress, SocketPermissions, TcpOptions};
 use crate::rules::Condition;
 
 /// A `stats socket` line.
@@ -12,6 +12,8 @@ pub struct StatsSocket {
     pub address: ListenAddress,
     /// `level`, default operator.
     pub level: CliLevel,
+    /// What a TCP socket is made with.
+    pub tcp: TcpOptions,
     /// Owner and mode of a Unix socket.
     pub permissions: SocketPermissions,
     /// `expose-fd listeners`.

@@ -142,6 +142,16 @@ fn cpu_maps_and_limits_reach_the_model() {
 }
 
 #[test]
+fn stats_sockets_take_the_options_of_tcp_listeners() {
+    let text = "global\n stats socket 127.0.0.1:9 level admin interface lo mss 1400 tfo\n stats socket [::]:9 v6only tcp-ut 3s";
+    let sockets = config(text).global.stats_sockets;
+    let first =
+        TcpOptions { interface: Some("lo".to_owned()), mss: Some(1_400), tfo: true, ..TcpOptions::default() };
+    let second = TcpOptions { v6only: Some(true), user_timeout_ms: Some(3_000), ..TcpOptions::default() };
+    assert_eq!((&sockets[0].tcp, sockets[0].level, &sockets[1].tcp), (&first, CliLevel::Admin, &second));
+}
+
+#[test]
 fn a_busy_spin_is_told_or_found_out() {
     let tuned = |line: &str| {
         config(&format!("global\n {line}\nlisten a\n bind :1\n server s 10.0.0.1:2")).global.tune
