@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("default-server", DLB, ANY, "Options for the servers after it.", SHOWN),
     row("default_backend", DFL, OPT, "The backend when no rule chose one.", SHOWN),
     row("use_backend", FL, ANY, "A backend for the sessions of a condition.", SHOWN),
-    row("acl", FLB, ANY, "A name for a test on a session.", SHOWN),
+    row("acl", DFLB, ANY, "A name for a test on a session.", SHOWN),
     row("balance", DLB, ANY, "How servers are chosen.", SHOWN),
     row("hash-type", DLB, SOME, "How hashes are computed and mapped to servers.", SHOWN),
     row("maxconn", DFL, OPT, "Most concurrent connections.", SHOWN),

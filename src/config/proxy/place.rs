@@ -52,7 +52,7 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
 }
 
 /// What a defaults section must have a name for.
-const NAMED_ONLY: &[&str] = &["http-request", "http-response", "http-after-response"];
+const NAMED_ONLY: &[&str] = &["acl", "http-request", "http-response", "http-after-response"];
 
 /// What HAProxy reads without a word where the side it is for is missing.
 const UNCHECKED: &[&str] = &["unique-id-", "persist rdp-cookie"];

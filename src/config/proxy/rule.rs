@@ -24,7 +24,8 @@ pub(crate) struct UseBackendLine {
 }
 
 impl Section {
-    /// Reads `acl NAME FETCH …`.
+    /// Reads `acl NAME FETCH …`. That of a defaults section is for the rules of that section, of which none has an
+    /// effect here; no proxy inherits it.
     pub(super) fn acl(&mut self, line: &Line, around: &mut Surroundings<'_>) {
         let name = line.word(1).unwrap_or("");
         if !check_name(name, line, around.report) {
@@ -36,7 +37,7 @@ impl Section {
         match acl {
             Ok(acl) => {
                 warn_of_no_value(&acl, &words, line, 2, report);
-                self.acls.push(acl);
+                self.acls.extend(self.kind.is_some().then_some(acl));
             }
             Err(mistake) => {
                 say(&mistake, &format!("error detected while parsing ACL '{name}' : "), line, 2, report);
