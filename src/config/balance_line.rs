@@ -1,6 +1,7 @@
 //! `balance` and `hash-type` lines (configuration manual, section 4.2).
 
 use super::arguments::Arguments;
+use super::keyword::Value;
 use super::model::{Balance, HashFunction, HashInput, HashType};
 
 /// What a `balance` line asks for.
@@ -35,7 +36,9 @@ pub(super) fn parse_balance(words: &mut Arguments<'_>) -> Option<Asked> {
         Some(word) if word == "random" || word.starts_with("random(") => {
             Balance::Random(parse_draws(word, words)?)
         }
-        Some(word) if is_http(word) => return Some(Asked::NeedsHttp),
+        Some("uri") => return check_uri(words),
+        Some("url_param") => return check_url_param(words),
+        Some(word) if word.starts_with("hdr(") => return check_header(word, words),
         Some(word) => {
             unknown_algorithm(word, words);
             return None;
@@ -45,8 +48,57 @@ pub(super) fn parse_balance(words: &mut Arguments<'_>) -> Option<Asked> {
     Some(Asked::Algorithm(algorithm))
 }
 
-fn is_http(word: &str) -> bool {
-    matches!(word, "uri" | "url_param") || word.starts_with("hdr(")
+/// `uri [len N] [depth N] [whole] [path-only]`
+fn check_uri(words: &mut Arguments<'_>) -> Option<Asked> {
+    while let Some(word) = words.next() {
+        match word {
+            "whole" | "path-only" => {}
+            "len" | "depth" => {
+                let number = words.next().unwrap_or("");
+                if !Value::Digits(1, i64::MAX).allows(number) {
+                    let text = format!("balance uri : '{word}' expects a positive integer (got '{number}').");
+                    words.alert_last(text, "as in: balance uri len 32");
+                    return None;
+                }
+            }
+            _ => {
+                let text = format!(
+                    "balance uri only accepts parameters 'len', 'depth', 'path-only', and 'whole' (got '{word}')."
+                );
+                words.alert_last(text, "remove it");
+                return None;
+            }
+        }
+    }
+    Some(Asked::NeedsHttp)
+}
+
+/// `url_param NAME [check_post]`
+fn check_url_param(words: &mut Arguments<'_>) -> Option<Asked> {
+    let help = "as in: balance url_param userid";
+    words.required("balance url_param requires an URL parameter name.", help)?;
+    check_modifier("url_param", "check_post", words)
+}
+
+/// `hdr(NAME) [use_domain_only]`
+fn check_header(word: &str, words: &mut Arguments<'_>) -> Option<Asked> {
+    let name = word.strip_prefix("hdr(").and_then(|rest| rest.split_once(')')).map(|(name, _)| name);
+    if name.is_none_or(str::is_empty) {
+        words.alert_last("balance hdr requires an http header field name.", "as in: balance hdr(Host)");
+        return None;
+    }
+    check_modifier(word, "use_domain_only", words)
+}
+
+/// The one word that may follow.
+fn check_modifier(algorithm: &str, modifier: &str, words: &mut Arguments<'_>) -> Option<Asked> {
+    if let Some(word) = words.next().filter(|word| *word != modifier) {
+        let text = format!("balance {algorithm} only accepts '{modifier}' modifier (got '{word}').");
+        words.alert_last(text, "remove it");
+        return None;
+    }
+    words.pass_over("balance");
+    Some(Asked::NeedsHttp)
 }
 
 fn unknown_algorithm(word: &str, words: &mut Arguments<'_>) {
