@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::diagnostic::Report;
-use super::keyword::{self, Arity, Ignored, Keyword, Places, Refusal, Support};
+use super::keyword::{self, Arity, Ignored, Keyword, Places, Refusal, Support, Value};
 use super::lexer::{Line, Modifier};
 use super::suggest::nearest;
 
@@ -70,14 +70,25 @@ pub(super) fn passed_over(keyword: &str, line: &Line, at: usize, report: &mut Re
 
 /// Whether these words after a keyword without effect are what HAProxy takes there; says so when not.
 pub(super) fn check_values(row: &Keyword, line: &Line, at: Range<usize>, report: &mut Report) -> bool {
-    let kinds = row.takes.iter().chain(row.takes.last().into_iter().cycle());
-    let odd = at.zip(kinds).find(|(at, kind)| !kind.allows(&line.words[*at].text));
-    if let Some((at, kind)) = odd {
-        let text = format!("'{}' : unexpected value '{}'.", row.words, line.words[at].text);
-        let help = format!("it has no effect here, but must be right: write {}", kind.expected());
-        report.alert(line, line.span(at), text).help(help);
+    let mut kinds = row.takes.iter().chain(row.takes.last().into_iter().cycle());
+    let mut behind: Option<&Value> = None;
+    let help = |kind: &Value| format!("it has no effect here, but must be right: write {}", kind.expected());
+    for at in at.clone() {
+        let word = line.words[at].text.as_str();
+        let Some(kind) = behind.take().or_else(|| kinds.next()) else { break };
+        if !kind.allows(word) {
+            let text = format!("'{}' : unexpected value '{word}'.", row.words);
+            report.alert(line, line.span(at), text).help(help(kind));
+            return false;
+        }
+        behind = kind.behind(word);
     }
-    odd.is_none()
+    if let Some(kind) = behind {
+        let last = &line.words[at.end - 1].text;
+        let text = format!("'{} {last}' expects an argument.", row.words);
+        report.alert(line, line.end(), text).help(help(kind));
+    }
+    behind.is_none()
 }
 
 /// Handles `no X` and `default X` of a keyword without effect here, which need nothing.

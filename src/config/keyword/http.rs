@@ -1,7 +1,7 @@
 //! HTTP rules in proxies: no effect in TCP mode, and refused where the stats page would have to obey them.
 
 use super::reasons::http;
-use super::value::{CONDITION, Value::*};
+use super::value::{CONDITION, TIME, Value, Value::*};
 use super::{DFL, DFLB, DLB, FL, FLB, Keyword, OPT, SOME, Support, row};
 
 /// The warning HAProxy gives when a TCP proxy has rules on requests.
@@ -20,6 +20,23 @@ const REDIRECT: &[&str] = &[
     "drop-query",
     "append-slash",
     "ignore-empty",
+];
+
+const COOKIE: &[(&str, Option<Value>)] = &[
+    ("rewrite", None),
+    ("insert", None),
+    ("prefix", None),
+    ("indirect", None),
+    ("nocache", None),
+    ("postonly", None),
+    ("preserve", None),
+    ("httponly", None),
+    ("secure", None),
+    ("dynamic", None),
+    ("domain", Some(Text)),
+    ("maxidle", Some(TIME)),
+    ("maxlife", Some(TIME)),
+    ("attr", Some(Text)),
 ];
 
 /// Its rows.
@@ -68,5 +85,6 @@ pub(super) const ROWS: &[Keyword] = &[
         SOME,
         "Keep a client on its server by cookie.",
         http(Some("cookie will be ignored for {proxy} (needs 'mode http')."), false),
-    ),
+    )
+    .taking(&[Text, Choice(COOKIE)]),
 ];

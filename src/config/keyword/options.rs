@@ -75,10 +75,10 @@ pub(super) const ROWS: &[Keyword] = &[
     row("option forwarded", DLB, ANY, "Add a Forwarded header.", NEEDS_HTTP),
     // HTTP only, with HAProxy's warning in TCP mode.
     row("option forwardfor", DFLB, ANY, "Add an X-Forwarded-For header.", NEEDS_HTTP)
-        .taking(&[Word(&["except", "header", "if-none"]), Text])
+        .taking(&[Choice(&[("except", Some(Text)), ("header", Some(Text)), ("if-none", None)])])
         .only_set(),
     row("option originalto", DFLB, ANY, "Add an X-Original-To header.", NEEDS_HTTP)
-        .taking(&[Word(&["except", "header"]), Text])
+        .taking(&[Choice(&[("except", Some(Text)), ("header", Some(Text))])])
         .only_set(),
     row("option prefer-last-server", DLB, NONE, "Keep to the last server.", NEEDS_HTTP),
     row("option checkcache", DLB, NONE, "Refuse cacheable cookies.", NEEDS_HTTP),

@@ -34,18 +34,8 @@ const RETRIED: &[&str] = &[
     "503",
     "504",
 ];
-const COMPRESSION: &[&str] = &[
-    "algo",
-    "algo-req",
-    "algo-res",
-    "type",
-    "type-req",
-    "type-res",
-    "offload",
-    "direction",
-    "minsize-req",
-    "minsize-res",
-];
+const COMPRESSION: &[&str] = &["type-req", "type-res", "offload", "direction", "minsize-req", "minsize-res"];
+const ALGORITHMS: &[&str] = &["identity", "gzip", "deflate", "raw-deflate"];
 const CAPTURE: Support =
     http(Some("'capture' statement ignored for {proxy} as it requires HTTP mode."), false);
 const MANY_THREE: Arity = Arity { min: 3, max: Arity::MANY };
@@ -162,6 +152,11 @@ pub(super) const ROWS: &[Keyword] = &[
     ])]),
     row("http-send-name-header", DLB, ONE, "Header with the server's name.", HTTP).spare(),
     row("compression", DFLB, SOME, "Compress responses.", HTTP).taking(&[Word(COMPRESSION), Text]),
+    row("compression algo", DFLB, SOME, "How responses are compressed.", HTTP).taking(&[Word(ALGORITHMS)]),
+    row("compression algo-req", DFLB, SOME, "How requests are compressed.", HTTP).taking(&[Word(ALGORITHMS)]),
+    row("compression algo-res", DFLB, SOME, "How responses are compressed.", HTTP)
+        .taking(&[Word(ALGORITHMS)]),
+    row("compression type", DFLB, SOME, "Which contents are compressed.", HTTP),
     row("capture cookie", FL, MANY_THREE, "Log a cookie.", CAPTURE),
     row("capture request header", FL, MANY_THREE, "Log a request header.", HTTP).taking(&[
         Text,

@@ -19,6 +19,8 @@ pub enum Value {
     Words(&'static [&'static str]),
     /// One of these words, or such a value.
     Or(&'static [&'static str], &'static Value),
+    /// One of these words, with such a value behind it.
+    Choice(&'static [(&'static str, Option<Value>)]),
 }
 
 /// Any time.
@@ -58,7 +60,14 @@ impl Value {
             Value::Word(words) => words.contains(&word),
             Value::Words(words) => word.split(',').all(|part| words.contains(&part)),
             Value::Or(words, other) => words.contains(&word) || other.allows(word),
+            Value::Choice(options) => options.iter().any(|(name, _)| *name == word),
         }
+    }
+
+    /// What must stand behind the word.
+    pub fn behind(&self, word: &str) -> Option<&'static Value> {
+        let Value::Choice(options) = self else { return None };
+        options.iter().find(|(name, _)| *name == word)?.1.as_ref()
     }
 
     /// What it is, after "expects".
@@ -76,11 +85,19 @@ impl Value {
                 let limits = limits.filter(|limit| limit.0).map(|(_, word, ms)| format!(", {word} {ms}ms"));
                 format!("a time, as in 5s{}", limits.collect::<String>())
             }
-            Value::Word(words) => format!("'{}'", words.join("', '")),
+            Value::Word(words) => named(words),
             Value::Words(words) => format!("some of '{}', with commas between them", words.join("', '")),
             Value::Or(words, other) => format!("'{}' or {}", words.join("', '"), other.expected()),
+            Value::Choice(options) => {
+                let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
+                named(&names)
+            }
         }
     }
+}
+
+fn named(words: &[&str]) -> String {
+    format!("'{}'", words.join("', '"))
 }
 
 /// The number that the digits at the start write, as `atoi` of the C library reads it.
@@ -109,6 +126,7 @@ mod tests {
             (ON_OFF, "on", "On"),
             (Value::Words(&["a", "b"]), "b,a", "a,"),
             (Value::Or(&["all"], &Value::Digits(1, 64)), "all", "none"),
+            (Value::Choice(&[("one", None), ("two", Some(TIME))]), "two", "5s"),
         ];
         for (value, good, bad) in cases {
             assert!(value.allows(good) && !value.allows(bad), "{value:?}");
