@@ -149,6 +149,11 @@ pub(super) fn parse_hash_type(words: &mut Arguments<'_>) -> Option<HashType> {
     let consistent = match method {
         "consistent" => true,
         "map-based" => false,
+        "avalanche" => {
+            let text = "experimental feature 'hash-type avalanche' is not supported anymore, please use 'hash-type map-based sdbm avalanche' instead.";
+            words.alert_last(text, "write what it says");
+            return None;
+        }
         _ => {
             let at = words.at.min(words.line.words.len()).saturating_sub(1);
             words.alert(at, "'hash-type' only supports 'consistent' and 'map-based'.", "choose one of them");

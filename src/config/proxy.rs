@@ -27,6 +27,7 @@ mod rule;
 mod setting;
 mod stats;
 
+use place::Standing;
 pub(super) use rule::UseBackendLine;
 
 /// What a proxy takes over from its defaults section, and what that section says itself.
@@ -158,11 +159,15 @@ impl Section {
         let Some(row) = support::find_at(places, line, 0) else {
             return support::unknown(line, self.line.keyword(), self.place(), around.report);
         };
-        if !option::may_be_negated(row, line, around.report)
-            || !place::allows(self, row, line, around.report)
-            || support::is_default_anyway(row, line)
-        {
+        if !option::may_be_negated(row, line, around.report) {
             return;
+        }
+        let standing = place::standing(self, row, line, around.report);
+        if standing == Standing::Refused || support::is_default_anyway(row, line) {
+            return;
+        }
+        if standing == Standing::InVain {
+            return self.line_in_vain(row, line, around);
         }
         if row.words == "log" && line.modifier == Modifier::No {
             return log_line::clear(line, &mut self.settings.logs, around.report);
@@ -181,6 +186,19 @@ impl Section {
         }
         if support::is_honoured(row, line, 0, around.report) {
             self.honoured(row, line, around);
+        }
+    }
+
+    /// Reads a line for the side that is missing. Nothing comes of it, but what HAProxy does not take there is a
+    /// mistake all the same.
+    fn line_in_vain(&self, row: &'static Keyword, line: &Line, around: &mut Surroundings<'_>) {
+        let refused = matches!(row.support, Support::Refused(_));
+        if refused || !support::check_arity(row, line, 0, around.report) {
+            return;
+        }
+        if matches!(row.support, Support::Honoured(_)) {
+            let mut other = Section { kind: Some(ProxyKind::Listen), ..self.clone() };
+            other.honoured(row, line, around);
         }
     }
 

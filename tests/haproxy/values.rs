@@ -1,5 +1,5 @@
-//! Words after keywords that have no effect: what haproxy does not take is refused on the same lines, and what it
-//! takes is taken.
+//! Words after keywords that have no effect, at all or where they stand: what haproxy does not take is refused on the
+//! same lines, and what it takes is taken.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -86,6 +86,42 @@ const PROXY: &[Row] = &[
     ("monitor fail", "if TRUE", "TRUE"),
 ];
 
+/// In a frontend.
+const BACKENDS: &[Row] = &[
+    ("timeout server", "1s", ""),
+    ("timeout connect", "1s", "x"),
+    ("timeout tunnel", "1s", "1x"),
+    ("hash-type", "consistent", "avalanche"),
+    ("hash-type", "map-based sdbm", "sdbm"),
+    ("balance", "source", "uri foo"),
+    ("cookie", "X insert", "X foo"),
+    ("fullconn", "10", ""),
+    ("retries", "3", ""),
+    ("source", "127.0.0.1", ""),
+    ("load-server-state-from-file", "none", "foo"),
+    ("http-reuse", "safe", "foo"),
+    ("http-send-name-header", "X", ""),
+    ("max-keep-alive-queue", "10", "x"),
+    ("option srvtcpka", "", "x"),
+];
+
+/// In a backend.
+const FRONTENDS: &[Row] = &[
+    ("timeout client", "1s", ""),
+    ("timeout client-fin", "1s", "x"),
+    ("maxconn", "10", ""),
+    ("backlog", "10", ""),
+    ("rate-limit sessions", "10", "x"),
+    ("default_backend", "x", ""),
+    ("use_backend", "x if TRUE", "x foo"),
+    ("use_backend", "x", "x if nosuch"),
+    ("monitor-uri", "/x", ""),
+    ("capture cookie", "a len 10", "a"),
+    ("unique-id-header", "X", ""),
+    ("option dontlognull", "", "x"),
+    ("bind", "127.0.0.1:1", ""),
+];
+
 const BIND: &[Row] = &[
     ("nice", "-1024", "1025"),
     ("shards", "by-thread", "0"),
@@ -151,6 +187,12 @@ fn words_after_keywords_of_global_that_have_no_effect() {
 #[test]
 fn words_after_keywords_of_proxies_that_have_no_effect() {
     judged_alike("defaults\n  mode tcp\nlisten x\n  bind 127.0.0.1:1\n", both(PROXY, ""));
+}
+
+#[test]
+fn words_after_keywords_of_the_side_that_is_missing() {
+    judged_alike("defaults\n  mode tcp\nfrontend x\n  bind 127.0.0.1:1\n", both(BACKENDS, ""));
+    judged_alike("defaults\n  mode tcp\nbackend x\n", both(FRONTENDS, ""));
 }
 
 #[test]

@@ -6,16 +6,27 @@ use crate::config::keyword::{Keyword, Places};
 use crate::config::lexer::Line;
 use crate::config::support;
 
-/// True when the line is to be read. HAProxy warns of and skips what lacks the other side, and refuses the rest.
-pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut Report) -> bool {
+/// What becomes of a line by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is read.
+    Fits,
+    /// It is for the side that is missing: only what is wrong with it is said.
+    InVain,
+    /// It was refused.
+    Refused,
+}
+
+/// HAProxy warns of what lacks the other side, and refuses what else does not belong there.
+pub(super) fn standing(section: &Section, row: &Keyword, line: &Line, report: &mut Report) -> Standing {
     let words = row.words;
     if section.kind.is_none() && section.name.is_empty() && NAMED_ONLY.contains(&words) {
         let text = format!("'{words}' not allowed in anonymous 'defaults' section.");
         report.alert(line, support::span(row, line, 0), text).help("write it in the proxies that need it");
-        return false;
+        return Standing::Refused;
     }
     if row.places.contains(section.place()) {
-        return true;
+        return Standing::Fits;
     }
     let Some(side) = missing_side(section, row) else {
         let keyword = section.line.keyword();
@@ -26,20 +37,20 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
                 format!("'{words}' not allowed in '{keyword}' section."),
             )
             .help("write it in the proxies that need it");
-        return false;
+        return Standing::Refused;
     };
     let shown = section.shown();
     if matches!(words, "retry-on" | "declare capture") {
         let name = words.split(' ').next().unwrap_or(words);
         let text = format!("'{name}' only available in {side} or listen section");
         report.alert(line, support::span(row, line, 0), text).help("write it there");
-        return false;
+        return Standing::Refused;
     }
     if matches!(words, "server" | "default-server") {
         report
             .alert(line, support::span(row, line, 0), format!("'{words}' not allowed because {shown} has no {side} capability."))
             .help("make it a 'listen' section, or write the servers into a 'backend' and name that as default_backend");
-        return false;
+        return Standing::Refused;
     }
     let (span, text) = (support::span(row, line, 0), warning(words, &shown, side));
     let said = match UNCHECKED.iter().any(|name| words.starts_with(name)) {
@@ -48,7 +59,7 @@ pub(super) fn allows(section: &Section, row: &Keyword, line: &Line, report: &mut
     };
     said.help(format!("remove it, or write it where there is a {side} side"));
     // HAProxy looks for that backend all the same.
-    words == "default_backend"
+    if words == "default_backend" { Standing::Fits } else { Standing::InVain }
 }
 
 /// What a defaults section must have a name for.
