@@ -11,7 +11,7 @@ use super::log_line;
 use super::model::{BusySpin, Global, LogTarget, LogTargetId};
 use super::supplies::Supplies;
 use super::support;
-use super::value::TimeUnit;
+use super::value::{self, TimeUnit};
 
 mod cpu_map;
 
@@ -241,14 +241,12 @@ fn on_off(words: &mut Arguments<'_>, wanted: &mut bool, help: &str) {
     }
 }
 
-/// A node has the name of a host.
 fn node(words: &mut Arguments<'_>) -> Option<String> {
     let name = words.next()?;
-    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+    if value::is_node_name(name) {
         return Some(name.to_owned());
     }
-    words
-        .alert_last(format!("'node' : '{name}' is no node name."), "write letters, digits, '-', '_' and '.'");
+    words.alert_last(format!("'node' : '{name}' is no node name."), value::NODE_HELP);
     None
 }
 

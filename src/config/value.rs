@@ -8,6 +8,14 @@ pub fn odd_in_name(name: &str) -> Option<char> {
     name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:".contains(*c)))
 }
 
+/// What the name of a node may hold.
+pub const NODE_HELP: &str = "write letters, digits, '-', '_' and '.'";
+
+/// Whether it may be the name of a node: that of a host.
+pub fn is_node_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
 /// The unit of a time without a suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {

@@ -8,7 +8,7 @@ use crate::config::diagnostic::{Form, Report};
 use crate::config::keyword::Keyword;
 use crate::config::lexer::Line;
 use crate::config::model::{Exporter, StatsPage};
-use crate::config::value::TimeUnit;
+use crate::config::value::{self, TimeUnit};
 
 const URI_DEFAULT: &str = "/haproxy?stats";
 
@@ -28,7 +28,7 @@ impl Section {
             }
             "stats hide-version" => page.hide_version = true,
             "stats show-legends" => page.show_legends = true,
-            "stats show-node" => page.show_node = Some(words.next().map(str::to_owned)),
+            "stats show-node" => page.show_node = node(words).or(page.show_node.take()),
             "stats show-desc" => {
                 let text = words.rest().join(" ");
                 page.show_desc = Some((!text.is_empty()).then_some(text));
@@ -108,6 +108,20 @@ fn default_page() -> StatsPage {
         scope: Vec::new(),
         admin: Vec::new(),
     }
+}
+
+/// A name to show, or none: the machine's.
+fn node(words: &mut Arguments<'_>) -> Option<Option<String>> {
+    let Some(name) = words.next() else { return Some(None) };
+    if value::is_node_name(name) {
+        return Some(Some(name.to_owned()));
+    }
+    words.form = Form::ParsingTight;
+    words.alert_last(
+        "'stats show-node' invalid node name - should be a stringwith digits(0-9), letters(A-Z, a-z), hyphen(-) or underscode(_).",
+        value::NODE_HELP,
+    );
+    None
 }
 
 /// Of two passwords of one user the first counts.
