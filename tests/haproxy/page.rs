@@ -188,6 +188,20 @@ scenario!(
 );
 
 scenario!(
+    page_accounts_without_passwords,
+    page("  option httplog", "  stats auth a\n  stats auth :b"),
+    Vec::new,
+    |world| {
+        // a: and :b and nothing but a colon and a without one.
+        for account in ["YTo=", "OmI=", "Og==", "YQ=="] {
+            let account = format!("Authorization: Basic {account}\r\n");
+            let (text, _) = talk(world, &request("GET", "/stats", &account), Then::Reads);
+            note_head(world, &text);
+        }
+    }
+);
+
+scenario!(
     page_accounts_of_one_user,
     page("  option httplog", "  stats auth a:b\n  stats auth a:c"),
     Vec::new,

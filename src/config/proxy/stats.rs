@@ -127,22 +127,23 @@ fn node(words: &mut Arguments<'_>) -> Option<Option<String>> {
 /// Of two passwords of one user the first counts.
 fn add_account(accounts: &mut Vec<(String, String)>, words: &mut Arguments<'_>) {
     let Some((user, password)) = parse_auth(words) else { return };
+    let span = words.line.span(words.at - 1);
     if accounts.iter().any(|(known, _)| *known == user) {
         let text = format!("uri auth: ignoring duplicated user '{user}'.");
         let help = "the password of the first line counts: remove this one";
-        let span = words.line.span(words.at - 1);
         words.report.warning(words.line, span, text).form(Form::Bare).help(help);
         return;
+    }
+    if password.is_empty() {
+        let text = format!("'stats auth' : '{user}' opens the page with an empty password.");
+        words.report.diag(words.line, span, text).help("as in: stats auth admin:secret");
     }
     accounts.push((user, password));
 }
 
-/// A password may contain colons, a user name may not (RFC 7617, section 2).
+/// A password may contain colons, a user name may not (RFC 7617, section 2). Without a colon the password is empty.
 fn parse_auth(words: &mut Arguments<'_>) -> Option<(String, String)> {
     let word = words.next()?;
-    let pair = word.split_once(':').filter(|(user, _)| !user.is_empty());
-    if pair.is_none() {
-        words.alert_last("'stats auth' expects 'user:password'.", "as in: stats auth admin:secret");
-    }
-    pair.map(|(user, password)| (user.to_owned(), password.to_owned()))
+    let (user, password) = word.split_once(':').unwrap_or((word, ""));
+    Some((user.to_owned(), password.to_owned()))
 }
