@@ -86,6 +86,7 @@ impl Draft {
         let Some(section) = sections.last_mut() else { return };
         let mut around = Surroundings {
             global_logs: &self.global.logs,
+            described: self.global.description.is_some(),
             logs: &mut self.logs,
             supplies: &mut self.supplies,
             lists: &mut self.lists,

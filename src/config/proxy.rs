@@ -106,6 +106,8 @@ pub(super) struct Section {
 pub(super) struct Surroundings<'a> {
     /// `log` lines of `global`, for `log global`.
     pub global_logs: &'a [LogTargetId],
+    /// Whether `global` has a `description` so far.
+    pub described: bool,
     pub logs: &'a mut LogTargets,
     pub supplies: &'a mut Supplies,
     pub lists: &'a mut Vec<Arc<List>>,
@@ -228,7 +230,7 @@ impl Section {
             "http-request" => stats::service(&mut self.settings.exporter, line, around.report),
             "stats" if row.words == "stats admin" => self.stats_admin(line, around),
             "monitor-uri" => stats::monitor_uri(&mut self.settings.monitor_uri, line, around.report),
-            "stats" => self.stats(row, line, around.report),
+            "stats" => self.stats(row, line, around),
             "log" => self.log(line, around),
             "acl" => self.acl(line, around),
             "use_backend" => self.use_backend(line, around),

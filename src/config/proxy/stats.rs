@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Section;
+use super::{Section, Surroundings};
 use crate::config::arguments::Arguments;
 use crate::config::diagnostic::{Form, Report};
 use crate::config::keyword::Keyword;
@@ -14,8 +14,12 @@ const URI_DEFAULT: &str = "/haproxy?stats";
 
 impl Section {
     /// Reads one line; any of them enables the page, as in HAProxy.
-    pub(super) fn stats(&mut self, row: &Keyword, line: &Line, report: &mut Report) {
-        let words = &mut Arguments::after(line, row.length(), report);
+    pub(super) fn stats(&mut self, row: &Keyword, line: &Line, around: &mut Surroundings<'_>) {
+        let words = &mut Arguments::after(line, row.length(), around.report);
+        if row.words == "stats show-desc" && words.peek().is_none() && !around.described {
+            self.forget_page_of_defaults();
+            return nothing_to_show(line, around.report);
+        }
         let page = self.page();
         match row.words {
             "stats enable" => {}
@@ -38,13 +42,17 @@ impl Section {
         }
     }
 
-    /// The page, which any of its lines enables. The first line of a proxy forgets the page of the defaults with its
-    /// accounts, as in HAProxy.
+    /// The page, which any of its lines enables.
     pub(super) fn page(&mut self) -> &mut StatsPage {
+        self.forget_page_of_defaults();
+        self.settings.stats.get_or_insert_with(default_page)
+    }
+
+    /// The first line of a proxy forgets the page of the defaults with its accounts, as in HAProxy.
+    fn forget_page_of_defaults(&mut self) {
         if !std::mem::replace(&mut self.has_own_page, true) {
             self.settings.stats = None;
         }
-        self.settings.stats.get_or_insert_with(default_page)
     }
 }
 
@@ -108,6 +116,15 @@ fn default_page() -> StatsPage {
         scope: Vec::new(),
         admin: Vec::new(),
     }
+}
+
+/// HAProxy looks for the description when it reads the line, and passes over the line without one.
+fn nothing_to_show(line: &Line, report: &mut Report) {
+    let text = "'show-desc' requires a parameter or 'desc' to be set in the global section.";
+    report
+        .warning(line, line.span(1), text)
+        .form(Form::ParsingTight)
+        .help("write a text after it, or a 'description' line in the global section above");
 }
 
 /// A name to show, or none: the machine's.

@@ -210,6 +210,19 @@ fn a_proxy_with_a_line_of_its_own_forgets_the_page_of_the_defaults() {
     assert_eq!((admin.hide_version, admin.admin.len()), (false, 1));
 }
 
+/// HAProxy takes the description that is there when it reads the line, or none at all.
+#[test]
+fn a_page_shows_the_description_that_stands_above_it() {
+    let listen = format!("listen s\n mode http\n bind :1\n {TIMEOUTS}\n stats enable\n stats show-desc");
+    let shown = |text: &str| config(text).proxies[0].stats.clone().expect("a page").show_desc;
+    assert_eq!(shown(&format!("global\n description d\n{listen}")), Some(None));
+    assert_eq!(shown(&format!("{listen} own words")), Some(Some("own words".to_owned())));
+    let late = format!("{listen}\nglobal\n description d");
+    assert_eq!((shown(&late), said(&late, Severity::Warning).len()), (None, 1));
+    let alone = late.replace(" stats enable\n", "").replace("mode http", "mode tcp");
+    assert_eq!(said(&alone, Severity::Warning).len(), 1, "no page is left for a TCP proxy to ignore");
+}
+
 #[test]
 fn of_two_passwords_of_one_user_the_first_counts() {
     let text = format!(
