@@ -9,7 +9,7 @@ use super::guid;
 use super::lexer::Line;
 use super::model::{
     Balance, Bind, BindId, Config, Global, LogStyle, LogTarget, Mode, Proxy, ProxyId, ProxyKind, Server,
-    Template, Timeouts, UseBackend,
+    StatsPage, Template, Timeouts, UseBackend,
 };
 use super::proxy::{LogStyleLine, Section};
 use super::server::ServerLine;
@@ -152,7 +152,8 @@ impl<'a> Resolver<'a> {
         rules
             .filter_map(|rule| {
                 let backend = self.backend(section, &rule.line, "use_backend")?;
-                Some(UseBackend { backend, condition: rule.condition.clone() })
+                let condition = rule.condition.clone().map(|it| it.with_all_of(&section.acls));
+                Some(UseBackend { backend, condition })
             })
             .collect()
     }
@@ -237,11 +238,17 @@ fn plain(section: &Section, kind: ProxyKind) -> Proxy {
         log_style: log_style(section),
         log_tag: settings.log_tag.clone(),
         source: settings.source,
-        stats: settings.stats.clone().filter(|_| served_here),
+        stats: settings.stats.clone().filter(|_| served_here).map(|page| with_all_acls(page, section)),
         exporter: settings.exporter.as_ref().filter(|_| served_here).map(|(exporter, _)| exporter.clone()),
         monitor_uri: settings.monitor_uri.as_ref().filter(|_| served_here).map(|(uri, _)| uri.clone()),
         ..Proxy::new(section.name.clone(), kind)
     }
+}
+
+/// Its conditions with every ACL that the section has.
+fn with_all_acls(page: StatsPage, section: &Section) -> StatsPage {
+    let admin = page.admin.into_iter().map(|condition| condition.with_all_of(&section.acls)).collect();
+    StatsPage { admin, ..page }
 }
 
 fn proxy_ids(sections: &[Section], report: &mut Report) -> Vec<u32> {

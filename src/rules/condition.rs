@@ -21,7 +21,7 @@ const PREDEFINED_ELSEWHERE: [&str; 14] = [
 ];
 
 /// Reads `if …` or `unless …`, the keyword included, against the section's ACLs so far, to which it adds the
-/// predefined ones that it names.
+/// predefined ones that it names. What later lines add to these, [`Condition::with_all_of`] fills in.
 pub fn parse_condition(
     words: &[&str],
     acls: &mut Vec<Acl>,

@@ -96,6 +96,17 @@ impl Condition {
         matched != self.unless
     }
 
+    /// With every ACL of the section that a term names: those of lines after the condition count too.
+    pub fn with_all_of(mut self, acls: &[Acl]) -> Condition {
+        for term in self.any_of.iter_mut().flatten() {
+            let name = term.acls.first().map_or("", |acl| acl.name.as_str());
+            if !name.is_empty() {
+                term.acls = acls.iter().filter(|acl| acl.name == name).cloned().collect();
+            }
+        }
+        self
+    }
+
     /// Whether the client's first bytes can change the answer.
     pub fn needs_bytes(&self) -> bool {
         self.any_of.iter().flatten().flat_map(|term| &term.acls).any(|acl| acl.fetch.needs_bytes())

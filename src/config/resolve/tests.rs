@@ -1,5 +1,6 @@
 use crate::config::model::*;
 use crate::config::{Diagnostic, Environment, Severity, Source, Supplies, parse};
+use crate::rules::{Condition, Facts};
 
 fn read(text: &str) -> (Option<Config>, Vec<Diagnostic>) {
     let source = Source { name: "t.cfg".to_owned(), text: format!("{text}\n").into_bytes() };
@@ -69,6 +70,35 @@ fn references_become_indices() {
     assert!(proxy.use_backends[0].condition.as_ref().is_some_and(|c| c.needs_bytes()));
     assert!(proxy.use_backends[1].condition.is_none());
     assert_eq!(proxy.default_backend, Some(ProxyId(3)));
+}
+
+/// A condition means the ACL, to which later lines add, predefined ones included.
+#[test]
+fn acl_lines_after_their_use_count() {
+    let text = "frontend f\n bind :1\n acl near src 10.0.0.0/8\n use_backend b if near\n use_backend b if !LOCALHOST\n\
+                acl near src 192.168.0.0/16\n acl LOCALHOST src 172.16.0.0/12\nbackend b\n\
+                frontend p\n mode http\n bind :2\n acl near src 10.0.0.0/8\n stats admin if near\n acl near dst_port 80";
+    let config = config(text);
+    let holds = |condition: &Condition, from: &str| {
+        let (src, dst) = (from.parse().ok(), "10.0.0.9:80".parse().ok());
+        condition.holds(&Facts { src, dst, bytes: b"" })
+    };
+    let rule = |at: usize| config.proxies[0].use_backends[at].condition.as_ref().expect("a condition");
+    assert!(holds(rule(0), "10.1.1.1:5") && holds(rule(0), "192.168.1.1:5") && !holds(rule(0), "11.1.1.1:5"));
+    assert!(
+        !holds(rule(1), "127.0.0.1:5") && !holds(rule(1), "172.16.1.1:5") && holds(rule(1), "11.1.1.1:5")
+    );
+    let admin = &config.proxies[2].stats.as_ref().expect("a page").admin;
+    assert!(holds(&admin[0], "11.1.1.1:5"));
+    let near = config.proxies[0].acls.iter().rfind(|acl| acl.name == "near").expect("an ACL").lists[0];
+    assert_eq!(crate::config::lists::users(&config, near).count(), 2);
+    let empty = |list: &mut crate::rules::List| {
+        list.clear(None);
+        Ok::<_, ()>(())
+    };
+    let (emptied, ()) = crate::config::lists::with(&config, near, empty).expect("emptied");
+    let condition = emptied.proxies[0].use_backends[0].condition.as_ref().expect("a condition");
+    assert!(holds(condition, "10.1.1.1:5") && !holds(condition, "192.168.1.1:5"));
 }
 
 #[test]
