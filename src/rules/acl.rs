@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::style::{Method, is_range, parse_range, range_text};
-use super::{Acl, Fetch, Matching, Mistake, Reading, Style};
+use super::{Acl, Fetch, Matching, Mistake, Reading, Style, elsewhere};
 
 /// The fetches that this proxy evaluates, for help texts.
 const FETCHES: &str = "src, src_port, dst, dst_port, path, path_beg, path_end, path_sub, path_len, \
@@ -52,11 +52,17 @@ pub fn acl_keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// The fetch, or an ACL keyword such as `path_beg` that stands for a fetch and its method.
 fn parse_keyword(word: &str) -> Result<(Fetch, Method), Mistake> {
-    if let Some((_, fetch, method, _)) = KEYWORDS.into_iter().find(|(name, ..)| *name == word) {
-        return Ok((fetch, method));
+    let at = word.find([',', '(']).unwrap_or(word.len());
+    let (name, rest) = word.split_at(at);
+    let known = KEYWORDS.into_iter().find(|(known, ..)| *known == name);
+    let found = known.map(|(_, fetch, method, _)| (fetch, method));
+    let found = found.or_else(|| Fetch::named(name).map(|fetch| (fetch, natural_method(fetch))));
+    let (fetch, method) = found.ok_or_else(|| unknown_fetch(name, word))?;
+    // No argument, and no converter after a comma, are none for HAProxy.
+    match rest.strip_prefix("()").unwrap_or(rest).trim_start_matches(',') {
+        "" => Ok((fetch, method)),
+        _ => Err(converted(name, rest, word)),
     }
-    let fetch = Fetch::named(word).ok_or_else(|| unknown_fetch(word))?;
-    Ok((fetch, natural_method(fetch)))
 }
 
 fn natural_method(fetch: Fetch) -> Method {
@@ -68,18 +74,46 @@ fn natural_method(fetch: Fetch) -> Method {
     }
 }
 
-fn unknown_fetch(word: &str) -> Mistake {
-    if word.is_empty() {
-        return Mistake::new(0, "missing fetch method in ACL expression ''.")
+fn unknown_fetch(name: &str, word: &str) -> Mistake {
+    if name.is_empty() {
+        return Mistake::new(0, format!("missing fetch method in ACL expression '{word}'."))
             .help(format!("name what to look at: {FETCHES}"));
     }
-    let name_end = word.find([',', '(']).unwrap_or(word.len());
-    if name_end < word.len() && Fetch::named(&word[..name_end]).is_some() {
-        return Mistake::new(0, format!("unknown converter in ACL expression '{word}'."))
-            .help("converters and fetch arguments are not supported here");
+    if elsewhere::is_fetch(name) {
+        return Mistake::new(0, format!("fetch method '{name}' is not supported here."))
+            .help(format!("remove the ACL and the rules that name it, or look at one of {FETCHES}"));
     }
-    Mistake::new(0, format!("unknown fetch method '{word}' in ACL expression '{word}'."))
+    Mistake::new(0, format!("unknown fetch method '{name}' in ACL expression '{word}'."))
         .help(format!("the fetches supported here are {FETCHES}"))
+}
+
+/// What is wrong with `rest`, which follows a fetch that is known: arguments and converters.
+fn converted(name: &str, rest: &str, word: &str) -> Mistake {
+    let Some(converters) = rest.strip_prefix("()").unwrap_or(rest).strip_prefix(',') else {
+        return Mistake::new(0, format!("arguments of '{name}' are not supported here."))
+            .help(format!("remove the ACL and the rules that name it, or write '{name}' alone"));
+    };
+    let names = outside_parentheses(converters).filter(|name| !name.is_empty());
+    let mut unknown = names.clone().filter(|name| !elsewhere::is_converter(name));
+    match (unknown.next(), { names }.next()) {
+        (None, Some(first)) => Mistake::new(0, format!("converter '{first}' is not supported here."))
+            .help("remove the ACL and the rules that name it, or compare what the fetch finds as it is"),
+        (unknown, _) => {
+            let unknown = unknown.unwrap_or("");
+            Mistake::new(0, format!("unknown converter '{unknown}' in ACL expression '{word}'."))
+                .help("converters are not supported here: compare what the fetch finds as it is")
+        }
+    }
+}
+
+/// The names of `name(arguments),name…`.
+fn outside_parentheses(text: &str) -> impl Iterator<Item = &str> + Clone {
+    let mut depth = 0;
+    let comma = move |c: char| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth == 0
+    };
+    text.split(comma).map(|part| part.split('(').next().unwrap_or(part))
 }
 
 /// The flags that precede the values.
@@ -285,8 +319,19 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_named() {
-        assert!(message("pathx /x").starts_with("unknown fetch method 'pathx'"));
-        assert!(message("path,lower /x").starts_with("unknown converter"));
+        assert_eq!(message("pathx /x"), "unknown fetch method 'pathx' in ACL expression 'pathx'.");
+        assert_eq!(message("foo(1),bar"), "unknown fetch method 'foo' in ACL expression 'foo(1),bar'.");
+        for (known, name) in
+            [("nbsrv(b) lt 1", "nbsrv"), ("hdr(host),lower x", "hdr"), ("path_reg x", "path_reg")]
+        {
+            assert_eq!(message(known), format!("fetch method '{name}' is not supported here."));
+        }
+        assert_eq!(message("path,lower /x"), "converter 'lower' is not supported here.");
+        assert_eq!(message("src,ipmask(24,64),lower 10.0.0.0"), "converter 'ipmask' is not supported here.");
+        let unknown = "unknown converter 'foo' in ACL expression 'src,ipmask(24,64),foo(1)'.";
+        assert_eq!(message("src,ipmask(24,64),foo(1)"), unknown);
+        assert_eq!(message("src(1)"), "arguments of 'src' are not supported here.");
+        assert_eq!(patterns("src() 10.0.0.0/8"), patterns("src,, 10.0.0.0/8"));
         assert!(message("path -m reg x").contains("'reg'"));
         assert!(message("src -m beg 10").contains("'beg'"));
         assert!(message("path -M -f /etc/list").contains("'-M'"));
@@ -297,5 +342,6 @@ mod tests {
         assert_eq!(message("src -m foo"), "unknown matching method 'foo' when parsing ACL expression.");
         assert!(message("src -q").starts_with("'-q' is not a valid ACL option."));
         assert_eq!(message(""), "missing fetch method in ACL expression ''.");
+        assert_eq!(message(",lower"), "missing fetch method in ACL expression ',lower'.");
     }
 }

@@ -1,24 +1,6 @@
 //! Reading `if …` and `unless …` (configuration manual, section 7.2).
 
-use super::{Acl, Condition, Mistake, Reading, Term, parse_acl};
-
-/// Predefined ACLs of HAProxy that need what is not evaluated here.
-const PREDEFINED_ELSEWHERE: [&str; 14] = [
-    "HTTP",
-    "HTTP_1.0",
-    "HTTP_1.1",
-    "HTTP_2.0",
-    "HTTP_3.0",
-    "HTTP_CONTENT",
-    "HTTP_URL_ABS",
-    "HTTP_URL_SLASH",
-    "HTTP_URL_STAR",
-    "METH_GET",
-    "METH_POST",
-    "RDP_COOKIE",
-    "REQ_CONTENT",
-    "WAIT_END",
-];
+use super::{Acl, Condition, Mistake, Reading, Term, elsewhere, parse_acl};
 
 /// Reads `if …` or `unless …`, the keyword included, against the section's ACLs so far, to which it adds the
 /// predefined ones that it names. What later lines add to these, [`Condition::with_all_of`] fills in.
@@ -93,10 +75,11 @@ fn parse_anonymous(
 }
 
 fn unknown_acl(name: &str, at: usize) -> Mistake {
-    let mistake = Mistake::new(at, format!("no such ACL : '{name}'."));
-    if PREDEFINED_ELSEWHERE.contains(&name) {
-        return mistake.help("this predefined ACL is not supported here: TRUE, FALSE and LOCALHOST are");
+    if elsewhere::is_acl(name) {
+        return Mistake::new(at, format!("predefined ACL '{name}' is not supported here."))
+            .help("remove it from the condition: of those without a line of their own, TRUE, FALSE and LOCALHOST are there");
     }
+    let mistake = Mistake::new(at, format!("no such ACL : '{name}'."));
     if name.starts_with('{') || name == "}" {
         return mistake.help("braces of an anonymous ACL stand alone: { src 10.0.0.0/8 }");
     }
@@ -138,6 +121,8 @@ mod tests {
     #[test]
     fn mistakes_name_their_word() {
         assert_eq!(message("if a"), (1, "no such ACL : 'a'.".to_owned()));
+        let known = "predefined ACL 'WAIT_END' is not supported here.";
+        assert_eq!(message("if TRUE !WAIT_END"), (2, known.to_owned()));
         assert_eq!(message("if TRUE { path /x"), (5, "missing closing '}' in condition.".to_owned()));
         assert_eq!(message("if { src x }").0, 3);
         assert_eq!(message("if TRUE { src 1.2.3.4 } }"), (6, "no such ACL : '}'.".to_owned()));

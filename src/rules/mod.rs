@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 mod acl;
 mod condition;
+mod elsewhere;
 mod fetch;
 mod list;
 mod pattern;
@@ -120,6 +121,18 @@ impl Term {
 }
 
 impl Acl {
+    /// Stands for a line that could not be read, so that what names the ACL is no further mistake.
+    pub fn unread(name: &str) -> Acl {
+        let style = Style::of_nothing();
+        Acl {
+            name: name.to_owned(),
+            fetch: Fetch::Always(false),
+            style,
+            lists: Vec::new(),
+            patterns: Arc::default(),
+        }
+    }
+
     /// Whether one of the values matches; a fetch that finds nothing matches none.
     pub fn matches(&self, facts: &Facts) -> bool {
         match self.fetch.sample(facts) {

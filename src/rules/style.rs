@@ -27,6 +27,11 @@ pub struct Style {
 }
 
 impl Style {
+    /// That of a fetch without values.
+    pub(super) fn of_nothing() -> Style {
+        Style { method: Method::Found, ignore_case: false, names: false }
+    }
+
     /// Reads one value; None: it says nothing, since the method looks at no value. The error is HAProxy's line
     /// without its full stop.
     pub fn read(self, text: &str) -> Result<Option<Pattern>, String> {

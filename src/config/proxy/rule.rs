@@ -29,7 +29,7 @@ impl Section {
     pub(super) fn acl(&mut self, line: &Line, around: &mut Surroundings<'_>) {
         let name = line.word(1).unwrap_or("");
         if !check_name(name, line, around.report) {
-            return;
+            return self.acls.push(Acl::unread(name));
         }
         let words = texts(line, 2);
         let acl = around.reading(line, |reading| rules::parse_acl(name, &words, reading));
@@ -41,6 +41,7 @@ impl Section {
             }
             Err(mistake) => {
                 say(&mistake, &format!("error detected while parsing ACL '{name}' : "), line, 2, report);
+                self.acls.push(Acl::unread(name));
             }
         }
     }
