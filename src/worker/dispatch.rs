@@ -143,6 +143,11 @@ impl Worker {
 
     fn choose_server(&mut self, slot: u32, avoid: Option<u16>) {
         let backend = self.backend_of(slot).expect("a server is chosen after its backend");
+        let proxy = &self.snapshot.config.proxies[usize::from(backend.0)];
+        // Rules lead there, and it serves nobody. Sessions of a backend of the past run on.
+        if proxy.disabled && !proxy.removed {
+            return self.drive(slot, |session, _, ops| session.unserved(ops));
+        }
         match self.ask(slot, backend, None, avoid) {
             Choice::Server(server) => self.assign(slot, backend, server),
             Choice::QueueServer(server) => self.enqueue(slot, backend, self.queue_of(backend, server)),

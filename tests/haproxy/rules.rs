@@ -120,3 +120,42 @@ scenario!(addresses_choose_the_backend, ADDRESSES, two, |world| {
         note_server(world, field, client);
     }
 });
+
+const DISABLED: &str = "global
+  nbthread 1
+  log 127.0.0.1:{log} local0
+defaults
+  mode tcp
+  log global
+  option tcplog
+  timeout connect 500
+  timeout client 20s
+  timeout server 20s
+frontend f
+  bind 127.0.0.1:{front}
+  RULE
+backend b
+  disabled
+  server s1 127.0.0.1:{s1}
+listen other
+  disabled
+  bind 127.0.0.1:1
+  server s2 127.0.0.1:{s2}
+backend last
+  server s2 127.0.0.1:{s2}
+";
+
+fn refused(world: &mut World) {
+    let client = world.connect();
+    world.note_client(client);
+    world.note("reached", world.next_accepted(GLANCE).is_some());
+}
+
+scenario!(a_disabled_backend_serves_nobody, DISABLED.replace("RULE", "default_backend b"), two, refused);
+
+scenario!(
+    a_rule_that_leads_to_a_disabled_section_is_taken,
+    DISABLED.replace("RULE", "use_backend other\n  default_backend last"),
+    two,
+    refused
+);
