@@ -29,7 +29,7 @@ pub async fn probe(address: &Address, timeout: Duration) -> Outcome {
 }
 
 fn connect_unix(server: &ServerAddress) -> io::Result<()> {
-    let to = socket::resolve_route(server, 0)?;
+    let to = socket::resolve_route(server, None)?;
     Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?.connect(&to)
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -142,18 +142,23 @@ pub struct Route {
     pub buffers: Buffers,
 }
 
-/// The socket address of a server for a client that came in on `port` (`server s 10.0.0.1` without a port
-/// uses the client's).
+/// The socket address of a server for a client that asked for `local`: a server without a port has its port, and one
+/// without an address (`server s *:22`) its address. A client of a Unix socket asked for none.
 ///
 /// # Errors
 /// InvalidInput when a mapped port leaves 1..65535 or a path is too long for a Unix address.
-pub fn resolve_route(address: &ServerAddress, port: u16) -> io::Result<SockAddr> {
+pub fn resolve_route(address: &ServerAddress, local: Option<SocketAddr>) -> io::Result<SockAddr> {
+    let reached = |ip: IpAddr, port| {
+        let asked = local.filter(|_| ip.is_unspecified()).map(|local| local.ip());
+        SockAddr::from(SocketAddr::new(asked.unwrap_or(ip), port))
+    };
     match address {
-        ServerAddress::Tcp(address) => Ok(SockAddr::from(*address)),
+        ServerAddress::Tcp(address) => Ok(reached(address.ip(), address.port())),
         ServerAddress::TcpMapped(ip, offset) => {
-            let mapped = u16::try_from(i32::from(port) + offset)
+            let port = local.map_or(0, |local| i32::from(local.port()));
+            let mapped = u16::try_from(port + offset)
                 .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "mapped port out of range"))?;
-            Ok(SockAddr::from(SocketAddr::new(*ip, mapped)))
+            Ok(reached(*ip, mapped))
         }
         ServerAddress::Unix(path) => SockAddr::unix(path),
         ServerAddress::Abstract(name) => {
@@ -402,10 +407,27 @@ mod tests {
         let path = line.rsplit(' ').next().expect("a path");
         assert_eq!((path.len(), path.trim_end_matches('@')), (108, format!("@{name}").as_str()));
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
-        let to = resolve_route(&ServerAddress::Abstract(padded.clone()), 0).expect("an address");
+        let to = resolve_route(&ServerAddress::Abstract(padded.clone()), None).expect("an address");
         socket.connect(&to).expect("a connection");
         let long = AbstractName { text: "x".repeat(108), ..padded };
-        assert!(resolve_route(&ServerAddress::Abstract(long), 0).is_err());
+        assert!(resolve_route(&ServerAddress::Abstract(long), None).is_err());
+    }
+
+    #[test]
+    fn what_a_server_lacks_is_taken_from_what_the_client_asked_for() {
+        let route = |address: &ServerAddress, local: &str| {
+            let route = resolve_route(address, local.parse().ok());
+            route.ok().and_then(|route| route.as_socket()).map(|address| address.to_string())
+        };
+        let any = ServerAddress::Tcp(([0, 0, 0, 0], 22).into());
+        assert_eq!(route(&any, "10.0.0.9:2222").as_deref(), Some("10.0.0.9:22"));
+        assert_eq!(route(&any, "[fe80::9]:2222").as_deref(), Some("[fe80::9]:22"));
+        assert_eq!(route(&any, "a Unix socket").as_deref(), Some("0.0.0.0:22"));
+        let six = ServerAddress::TcpMapped(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), -22);
+        assert_eq!(route(&six, "10.0.0.9:2222").as_deref(), Some("10.0.0.9:2200"));
+        let known = ServerAddress::TcpMapped([10, 0, 0, 1].into(), 0);
+        assert_eq!(route(&known, "10.0.0.9:2222").as_deref(), Some("10.0.0.1:2222"));
+        assert_eq!(route(&six, "10.0.0.9:21"), None);
     }
 
     #[test]

@@ -226,9 +226,8 @@ fn route_to(
     let (owner, entry) = snapshot.server(server);
     let proxy = &snapshot.config.proxies[usize::from(backend.unwrap_or(owner.proxy).0)];
     let tune = &snapshot.config.global.tune;
-    let port = addresses.unpack(record.local).map_or(0, |local| local.port());
     Ok(Route {
-        address: resolve_route(&entry.address, port)?,
+        address: resolve_route(&entry.address, addresses.unpack(record.local))?,
         source: entry.source.or(proxy.source),
         keepalive: proxy.options.server_keepalive,
         buffers: Buffers { receive: tune.rcvbuf_server, send: tune.sndbuf_server },

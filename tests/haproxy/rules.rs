@@ -1,10 +1,10 @@
 //! `use_backend` in mode tcp: rules see what has arrived when the session starts.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::scenario;
 use crate::support::peer::Peer;
-use crate::world::{GLANCE, SOON, World, two};
+use crate::world::{GLANCE, SOON, World, one, two};
 
 const CONFIG: &str = "global
   nbthread 1
@@ -159,3 +159,28 @@ scenario!(
     two,
     refused
 );
+
+const ASKED_FOR: &str = "global
+  nbthread 1
+  log 127.0.0.1:{log} local0
+defaults
+  mode tcp
+  log global
+  option tcplog
+  timeout connect 500
+  timeout client 20s
+  timeout server 20s
+listen fixed
+  bind 127.0.0.2:{front}
+  server s1 *:{s1}
+listen asked
+  bind 127.0.0.1:{front}
+  server s1 0.0.0.0:{s1}
+";
+
+// Server 1 listens on 127.0.0.1 alone.
+scenario!(a_server_without_an_address_has_the_one_that_the_client_asked_for, ASKED_FOR, one, |world| {
+    let client = Peer::connect(SocketAddr::from(([127, 0, 0, 2], world.front.number)));
+    world.note_client(client);
+    note_server(world, "asked for its address", world.connect());
+});

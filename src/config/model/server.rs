@@ -65,7 +65,7 @@ pub enum Origin {
 /// Where a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerAddress {
-    /// A fixed address.
+    /// A fixed address; no IP address (`*`) means the one that the client asked for.
     Tcp(SocketAddr),
     /// The port is the one the client connected to, plus this offset (`server s 10.0.0.1:+10`, or no port at all: 0).
     TcpMapped(std::net::IpAddr, i32),
