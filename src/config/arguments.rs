@@ -1,6 +1,6 @@
 //! Reading the words after a keyword: numbers, times and addresses, each with HAProxy's message.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use super::address::{self, Address, AddressError, Host, Port, Usage};
@@ -247,8 +247,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Takes what follows `source`; `*` and `0.0.0.0` without a port are None inside.
-    pub fn source(&mut self, supplies: &mut Supplies) -> Option<Option<SocketAddr>> {
+    /// Takes what follows `source`.
+    pub fn source(&mut self, supplies: &mut Supplies) -> Option<SocketAddr> {
         let source = self.source_address(supplies);
         while let Some(word @ ("usesrc" | "interface")) = self.peek() {
             self.at += 1;
@@ -264,7 +264,7 @@ impl<'a> Arguments<'a> {
         source
     }
 
-    fn source_address(&mut self, supplies: &mut Supplies) -> Option<Option<SocketAddr>> {
+    fn source_address(&mut self, supplies: &mut Supplies) -> Option<SocketAddr> {
         let word = self.required(
             "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",
             "write the local address to connect from",
@@ -283,7 +283,6 @@ impl<'a> Arguments<'a> {
         };
         let ip = self.resolve("source", &host, supplies)?;
         let port = if let Port::Fixed(port) = port { port } else { 0 };
-        let any = ip == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && port == 0;
-        Some((!any).then_some(SocketAddr::new(ip, port)))
+        Some(SocketAddr::new(ip, port))
     }
 }

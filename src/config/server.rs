@@ -241,7 +241,7 @@ impl ServerOptions {
             "weight" => self.weight = words.integer(option, 0..=256).unwrap_or(self.weight),
             "id" => self.id = words.count(option, 1).or(self.id),
             "guid" => self.guid = guid::parse(option, words),
-            "source" => self.source = words.source(supplies).unwrap_or(self.source),
+            "source" => self.source = words.source(supplies).or(self.source),
             "init-addr" => self.apply_init_addr(words),
             "maxconn" => self.maxconn = words.limit(option),
             "minconn" => self.minconn = words.limit(option),

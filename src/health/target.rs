@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::config::model::{Check, Config, Proxy, ProxyId, ServerAddress, Timeouts};
+use crate::config::model::{Check, Config, Proxy, ProxyId, ServerAddress, Timeouts, source_of};
 use crate::table::ServerEntry;
 
 use super::schedule::Pace;
@@ -39,7 +39,7 @@ pub struct Target {
 impl Target {
     /// Aims at where the server, and what `check-addr` and `check-port` say of it, are now.
     pub fn aim(&mut self, settings: &Proxy, entry: &ServerEntry) {
-        self.address = address(entry.source.or(settings.source), &entry.address, entry.check_at);
+        self.address = address(source_of(entry.source, settings.source), &entry.address, entry.check_at);
     }
 }
 
@@ -53,7 +53,8 @@ pub fn targets(config: &Config) -> (Vec<Target>, Vec<(ProxyId, u16)>) {
         for (at, server) in (0..).zip(&settings.servers) {
             let Some(check) = server.check else { continue };
             let check_at = (check.address, check.port);
-            let address = address(server.source.or(settings.source), &server.address, check_at);
+            let source = source_of(server.source, settings.source);
+            let address = address(source, &server.address, check_at);
             if address.is_none() {
                 unreachable.push((proxy, at));
             }

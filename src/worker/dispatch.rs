@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::balance::{Choice, Request, choose, resume};
-use crate::config::model::{Config, ProxyId};
+use crate::config::model::{Config, ProxyId, source_of};
 use crate::load::QueueId;
 use crate::ring::Ops;
 use crate::rules::Facts;
@@ -228,7 +228,7 @@ fn route_to(
     let tune = &snapshot.config.global.tune;
     Ok(Route {
         address: resolve_route(&entry.address, addresses.unpack(record.local))?,
-        source: entry.source.or(proxy.source),
+        source: source_of(entry.source, proxy.source),
         keepalive: proxy.options.server_keepalive,
         buffers: Buffers { receive: tune.rcvbuf_server, send: tune.sndbuf_server },
     })

@@ -20,7 +20,7 @@ pub use bind::{AbstractName, Bind, ListenAddress, SocketPermissions, TcpOptions}
 pub use global::{BusySpin, Global, Tune};
 pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
 pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Template, Timeouts, UseBackend};
-pub use server::{Check, Origin, Server, ServerAddress};
+pub use server::{Check, Origin, Server, ServerAddress, source_of};
 pub use stats::{CliLevel, Exporter, StatsPage, StatsSocket};
 
 /// Index into [`Config::proxies`]. Not HAProxy's numeric id, which is [`Proxy::id`].

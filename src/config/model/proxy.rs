@@ -134,7 +134,7 @@ pub struct Proxy {
     pub log_style: LogStyle,
     /// `log-tag` of the section.
     pub log_tag: Option<String>,
-    /// `source` address for connections to its servers.
+    /// `source` address for connections to its servers, see [`super::source_of`].
     pub source: Option<SocketAddr>,
     /// `stats enable` and what belongs to it; mode http only.
     pub stats: Option<StatsPage>,

@@ -44,7 +44,7 @@ pub struct Server {
     pub on_marked_down: bool,
     /// `on-marked-up shutdown-backup-sessions`.
     pub on_marked_up: bool,
-    /// `source`.
+    /// `source`, see [`source_of`].
     pub source: Option<SocketAddr>,
     /// `check` and its settings; None: not checked.
     pub check: Option<Check>,
@@ -73,6 +73,13 @@ pub enum ServerAddress {
     Unix(PathBuf),
     /// A Unix stream socket in the abstract namespace.
     Abstract(super::AbstractName),
+}
+
+/// The address to connect from, by the `source` of the server and of its backend; None: the kernel chooses. A server's
+/// own comes first, and `source 0.0.0.0` leaves the choice to the kernel.
+pub fn source_of(server: Option<SocketAddr>, backend: Option<SocketAddr>) -> Option<SocketAddr> {
+    let any = SocketAddr::from(([0, 0, 0, 0], 0));
+    server.or(backend).filter(|source| *source != any)
 }
 
 /// Health-check settings of one server.

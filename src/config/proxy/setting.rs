@@ -32,7 +32,7 @@ impl Settings {
                 self.hash_type = balance_line::parse_hash_type(words).unwrap_or_default();
             }
             "source" => {
-                self.source = words.source(around.supplies).unwrap_or(self.source);
+                self.source = words.source(around.supplies).or(self.source);
                 if words.next().is_some() {
                     words.alert_last(
                         "'source' only supports optional keywords 'interface' and 'usesrc'.",

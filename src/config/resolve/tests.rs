@@ -145,6 +145,21 @@ fn server_addresses_may_follow_the_clients_port() {
 }
 
 #[test]
+fn any_address_as_source_undoes_the_backends() {
+    let text = "defaults\n source 10.0.0.5\nbackend b\n server a 10.0.0.1:1\n server b 10.0.0.1:1 source 0.0.0.0\n\
+                server c 10.0.0.1:1 source *:7\n default-server source 10.0.0.6\n server d 10.0.0.1:1\n\
+                server e 10.0.0.1:1 source *\nbackend c\n source *\n server a 10.0.0.1:1";
+    let sources: Vec<Option<String>> = config(text)
+        .proxies
+        .iter()
+        .flat_map(|proxy| proxy.servers.iter().map(|server| source_of(server.source, proxy.source)))
+        .map(|source| source.map(|source| source.to_string()))
+        .collect();
+    let shown: Vec<&str> = sources.iter().map(|source| source.as_deref().unwrap_or("any")).collect();
+    assert_eq!(shown, ["10.0.0.5:0", "any", "0.0.0.0:7", "10.0.0.6:0", "any", "any"]);
+}
+
+#[test]
 fn variables_in_addresses_need_no_quotes() {
     let text = "global\n setenv IP 10.0.0.1\n setenv OTHER 10.0.0.2\nlisten l ${IP}:1\n bind /run/$IP.sock\n\
                 server a $IP:$NONE7 check port 9 addr $OTHER source ${OTHER}";
