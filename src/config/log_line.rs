@@ -8,7 +8,7 @@ use super::address::{self, Address, Port, Usage};
 use super::arguments::Arguments;
 use super::diagnostic::Report;
 use super::lexer::Line;
-use super::model::{LogAddress, LogFormat, LogSample, LogTarget, LogTargetId};
+use super::model::{LogAddress, LogFormat, LogSample, LogTarget};
 use super::suggest::nearest;
 use super::supplies::Supplies;
 
@@ -63,7 +63,7 @@ pub(super) fn parse(words: &mut Arguments<'_>, supplies: &mut Supplies) -> Optio
 }
 
 /// Reads `no log`, which removes the targets so far.
-pub(super) fn clear(line: &Line, targets: &mut Vec<LogTargetId>, report: &mut Report) {
+pub(super) fn clear<T>(line: &Line, targets: &mut Vec<T>, report: &mut Report) {
     if let Some(extra) = line.arguments().first() {
         report
             .alert(line, extra, "log : 'no log' does not expect arguments")

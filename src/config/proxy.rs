@@ -49,7 +49,7 @@ pub(super) struct Settings {
     /// Where each timeout was set, by its keyword.
     pub timeout_lines: BTreeMap<&'static str, Line>,
     pub options: Options,
-    pub logs: Vec<LogTargetId>,
+    pub logs: Vec<LogLine>,
     pub log_style: Option<LogStyleLine>,
     pub log_tag: Option<String>,
     pub source: Option<SocketAddr>,
@@ -62,6 +62,14 @@ pub(super) struct Settings {
     pub limits: BTreeMap<&'static str, String>,
     /// Lines that only HTTP proxies obey, each keyword once.
     pub http_only: Vec<(&'static Keyword, Line)>,
+}
+
+/// Where one `log` line leads, or one that `log global` copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogLine {
+    pub target: LogTargetId,
+    /// Which line of `global` it is: none of these is copied twice.
+    global: Option<usize>,
 }
 
 /// Which option decides the form of log lines, and where it stands.
@@ -311,15 +319,16 @@ impl Section {
         let mut words = Arguments::after(line, 1, around.report);
         if words.peek() != Some("global") {
             if let Some(target) = log_line::parse(&mut words, around.supplies) {
-                logs.push(around.logs.intern(target));
+                logs.push(LogLine { target: around.logs.intern(target), global: None });
             }
             return;
         }
         words.at += 1;
         words.end("log");
-        for id in around.global_logs {
-            if !logs.contains(id) {
-                logs.push(*id);
+        for (at, &target) in around.global_logs.iter().enumerate() {
+            let line = LogLine { target, global: Some(at) };
+            if !logs.contains(&line) {
+                logs.push(line);
             }
         }
     }

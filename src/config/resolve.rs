@@ -234,7 +234,7 @@ fn plain(section: &Section, kind: ProxyKind) -> Proxy {
         redispatch_every: settings.redispatch_every,
         timeouts: timeouts(settings.timeouts),
         options: settings.options,
-        logs: settings.logs.clone(),
+        logs: settings.logs.iter().map(|line| line.target).collect(),
         log_style: log_style(section),
         log_tag: settings.log_tag.clone(),
         source: settings.source,

@@ -108,12 +108,25 @@ fn equal_log_targets_are_one() {
     let config = config(text);
     assert_eq!(config.log_targets.len(), 3);
     assert_eq!(config.global.logs, [LogTargetId(0), LogTargetId(0), LogTargetId(1)]);
-    assert_eq!(config.proxies[0].logs, [LogTargetId(0), LogTargetId(1)]);
+    assert_eq!(config.proxies[0].logs, config.global.logs);
     assert_eq!(config.proxies[1].logs, [LogTargetId(2)]);
     let target = &config.log_targets[1];
     assert_eq!((target.facility, target.level, target.min_level), (17, 5, 3));
     assert_eq!(target.address, LogAddress::Udp("127.0.0.1:514".parse().unwrap()));
     assert_eq!(config.log_targets[2].address, LogAddress::Fd(1));
+}
+
+/// `log global` leaves out what it copied before, not what only looks like it.
+#[test]
+fn a_line_of_global_is_copied_once() {
+    let line = "log 127.0.0.1 local0";
+    let text = format!(
+        "global\n {line}\ndefaults\n {line}\n log global\n log global\nlisten a\n bind :1\n log global\n {line}\n\
+         listen b\n bind :2\n no log\n log global"
+    );
+    let config = config(&text);
+    assert_eq!(config.proxies[0].logs, [LogTargetId(0); 3]);
+    assert_eq!(config.proxies[1].logs, [LogTargetId(0)]);
 }
 
 #[test]
