@@ -28,7 +28,7 @@ pub enum Usage {
     Source,
     /// `log`: a datagram address, the port is 514 when left out.
     Log,
-    /// `addr` of a check: an address only.
+    /// `addr` of a check: an address and maybe a port.
     CheckAddress,
 }
 

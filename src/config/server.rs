@@ -40,6 +40,8 @@ pub(super) struct ServerOptions {
     source: Option<SocketAddr>,
     checked: bool,
     check: Check,
+    /// The port that `addr` names: the check's when `port` names none.
+    addr_port: Option<u16>,
     id: Option<u32>,
     guid: Option<String>,
     cookie: bool,
@@ -70,6 +72,7 @@ impl Default for ServerOptions {
             source: None,
             checked: false,
             check: Check::default(),
+            addr_port: None,
             id: None,
             guid: None,
             cookie: false,
@@ -137,7 +140,7 @@ pub(super) fn parse_dynamic_server(
     let mut options = ServerOptions::default();
     parse_options(&mut options, Places::SERVER, &mut words, &mut supplies);
     let Place { address, .. } = server_address(address, written, &options, &mut words, &mut supplies)?;
-    if options.checked && matches!(address, ServerAddress::TcpMapped(..)) && options.check.port.is_none() {
+    if options.checked && matches!(address, ServerAddress::TcpMapped(..)) && options.check_port().is_none() {
         let text = format!(
             "config: backend '{proxy}': server '{name}' has neither service port nor check port nor tcp_check \
              rule 'connect' with port information."
@@ -223,7 +226,7 @@ fn server_address(
 
 fn check_port_known(options: &ServerOptions, address: &ServerAddress, name: &str, words: &mut Arguments<'_>) {
     let mapped = matches!(address, ServerAddress::TcpMapped(..));
-    if options.checked && mapped && options.check.port.is_none() {
+    if options.checked && mapped && options.check_port().is_none() {
         let text = format!("server {name} has neither service port nor check port.");
         words.alert(2, text, "its port is the client's: name the one to check with 'port N'");
     }
@@ -268,7 +271,10 @@ impl ServerOptions {
             return;
         };
         match address::address(word, Usage::CheckAddress) {
-            Ok(Address::Ip(host, _)) => self.check.address = words.resolve("addr", &host, supplies),
+            Ok(Address::Ip(host, port)) => {
+                self.check.address = words.resolve("addr", &host, supplies);
+                self.addr_port = if let Port::Fixed(port) = port { Some(port) } else { None };
+            }
             Ok(_) => words.alert_last(
                 format!("'addr' : '{word}' is not an IP address."),
                 "write the IP address to check",
@@ -372,8 +378,13 @@ impl ServerOptions {
             on_marked_down: self.on_marked_down,
             on_marked_up: self.on_marked_up,
             source: self.source,
-            check: self.checked.then_some(self.check),
+            check: self.checked.then_some(Check { port: self.check_port(), ..self.check }),
         }
+    }
+
+    /// The port to check, where it is not the server's.
+    fn check_port(&self) -> Option<u16> {
+        self.check.port.or(self.addr_port)
     }
 }
 

@@ -25,10 +25,6 @@ pub(super) fn parse(port: Option<&str>, text: &str, usage: Usage) -> Result<Port
         )),
         None | Some("") => Ok(Port::None),
         Some(port) if port.starts_with(['+', '-']) => offset(port, text, usage),
-        Some(port) if usage == Usage::CheckAddress => Err(AddressError::new(
-            format!("port specification not permitted here in '{text}'"),
-            format!("write the port of the check as 'port {port}'"),
-        )),
         Some(port) if port.contains('-') => range(port, text, usage),
         Some("0") if !listening => Ok(Port::None),
         Some(port) => number(port, text).map(Port::Fixed),

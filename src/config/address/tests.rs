@@ -121,7 +121,11 @@ fn servers_take_ports_offsets_and_none() {
         Err("unsupported address family 'sockpair@' in 'sockpair@3'".to_owned())
     );
     assert!(one("::1", Usage::Server).is_err(), "the last colon separates the port");
-    assert!(one("1.2.3.4:5", Usage::CheckAddress).is_err());
+    assert_eq!(one("127.0.0.1:80", Usage::CheckAddress), at(Port::Fixed(80)));
+    assert_eq!(
+        one("127.0.0.1:+5", Usage::CheckAddress),
+        Err("port offset not permitted here in '127.0.0.1:+5'".to_owned())
+    );
 }
 
 #[test]

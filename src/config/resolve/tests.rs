@@ -141,6 +141,26 @@ fn a_default_server_serves_the_lines_after_it() {
 }
 
 #[test]
+fn the_port_of_addr_is_checked_unless_port_names_one() {
+    let text = "backend b\n server a 10.0.0.1:1 check addr 10.0.0.9:25000\n server b 10.0.0.1 check addr 10.0.0.9:25000\n\
+                server c 10.0.0.1:1 check port 7 addr 10.0.0.9:25000\n server d 10.0.0.1:1 check addr 10.0.0.9:25000 addr 10.0.0.8\n\
+                server e 10.0.0.1:1 check addr 10.0.0.9:0";
+    let checks = config(text).proxies.remove(0).servers.into_iter().filter_map(|server| server.check);
+    let shown: Vec<(String, Option<u16>)> =
+        checks.map(|check| (check.address.expect("an address").to_string(), check.port)).collect();
+    let (nine, eight) = ("10.0.0.9".to_owned(), "10.0.0.8".to_owned());
+    let at = |address: &String, port| (address.clone(), port);
+    let meant = [
+        at(&nine, Some(25_000)),
+        at(&nine, Some(25_000)),
+        at(&nine, Some(7)),
+        at(&eight, None),
+        at(&nine, None),
+    ];
+    assert_eq!(shown, meant);
+}
+
+#[test]
 fn server_addresses_may_follow_the_clients_port() {
     let text = "backend b\n server a 10.0.0.1\n server b 10.0.0.1:-10\n server c [::1]:7\n server d abns@x";
     let ip = "10.0.0.1".parse().unwrap();
