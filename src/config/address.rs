@@ -13,6 +13,7 @@ pub(super) mod variables;
 pub use port::Port;
 
 use super::model::AbstractName;
+use crate::rules::parse_address;
 use family::{Family, Transport};
 
 /// The keyword that takes the address: it decides what is allowed.
@@ -235,21 +236,22 @@ fn host(host: &str, text: &str, family: HostFamily, usage: Usage) -> Result<Host
         return Ok(Host::Ip(any));
     }
     let invalid = |help: &str| Err(AddressError::new(format!("invalid address: '{host}' in '{text}'"), help));
-    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    match bare.unwrap_or(host).parse::<IpAddr>() {
-        Ok(IpAddr::V6(_)) if family == HostFamily::V4 => {
+    // Brackets may enclose any address or name, but not a single character.
+    let enclosed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).filter(|h| h.len() > 1);
+    let bare = enclosed.unwrap_or(host);
+    match parse_address(bare) {
+        Some(IpAddr::V6(_)) if family == HostFamily::V4 => {
             invalid("the prefix asks for IPv4: write ipv6@ or no prefix")
         }
-        Ok(IpAddr::V4(_)) if family == HostFamily::V6 => {
+        Some(IpAddr::V4(_)) if family == HostFamily::V6 => {
             invalid("the prefix asks for IPv6: write ipv4@ or no prefix")
         }
-        Ok(IpAddr::V4(_)) if bare.is_some() => invalid("brackets enclose IPv6 addresses only"),
-        Ok(address) => Ok(Host::Ip(address)),
-        Err(_) if is_host_name(host) => Ok(Host::Name(HostName { name: host.to_owned(), family })),
-        Err(_) if usage == Usage::Server && host.contains(',') => {
+        Some(address) => Ok(Host::Ip(address)),
+        None if is_host_name(bare) => Ok(Host::Name(HostName { name: bare.to_owned(), family })),
+        None if usage == Usage::Server && host.contains(',') => {
             invalid("a server has one address: write a line for each")
         }
-        Err(_) => invalid("write an IPv4 address, an IPv6 address in brackets, * or a host name"),
+        None => invalid("write an IPv4 address, an IPv6 address in brackets, * or a host name"),
     }
 }
 

@@ -22,7 +22,7 @@ pub use fetch::{Fetch, Sample, fetch_names};
 pub use list::{Entry, List, ListId, Origin, Place, number};
 pub use pattern::{Matching, Pattern};
 pub use reading::Reading;
-pub use style::Style;
+pub use style::{Style, parse_address};
 
 /// What a condition may look at.
 #[derive(Clone, Copy, Debug)]

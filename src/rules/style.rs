@@ -157,9 +157,9 @@ fn parse_network(word: &str, mut parse_address: impl FnMut(&str) -> Option<IpAdd
     }
 }
 
-/// An address as HAProxy reads it in a pattern: also in the short and octal forms of inet_aton(3), where the
+/// An address as HAProxy reads it in the configuration: also in the short and octal forms of inet_aton(3), where the
 /// last number fills what is left: `10.1` is 10.0.0.1 and `010.0.0.1` is 8.0.0.1.
-fn parse_address(word: &str) -> Option<IpAddr> {
+pub fn parse_address(word: &str) -> Option<IpAddr> {
     word.parse().ok().or_else(|| short_address(word).map(IpAddr::V4))
 }
 

@@ -38,6 +38,29 @@ fn every_way_to_write_an_ip_listener() {
     }
 }
 
+/// As haproxy 2.6 reads them, which asks inet_aton(3).
+#[test]
+fn old_spellings_of_ipv4_addresses() {
+    let cases = [
+        ("127.1:80", "127.0.0.1"),
+        ("0:80", "0.0.0.0"),
+        ("192.168.001.010:80", "192.168.1.8"),
+        ("[10.0.0.1]:80", "10.0.0.1"),
+        ("ipv4@[127.1]:80", "127.0.0.1"),
+        ("4294967295:80", "255.255.255.255"),
+    ];
+    for (text, host) in cases {
+        assert_eq!(bind(text), Ok(vec![Address::Ip(ip(host), Port::Fixed(80))]), "{text}");
+    }
+    let named = HostName { name: "localhost".to_owned(), family: HostFamily::Any };
+    assert_eq!(bind("[localhost]:80"), Ok(vec![Address::Ip(Host::Name(named), Port::Fixed(80))]));
+    for wrong in
+        ["09.1:80", "[0]:80", "[]:80", "[*]:80", "256.1:80", "1.:80", "[::1:80", "::1]:80", "ipv6@127.1:80"]
+    {
+        assert!(bind(wrong).is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn sockets_by_path_name_and_number() {
     let unix = |path: &str| Address::Unix(PathBuf::from(path));
