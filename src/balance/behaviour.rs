@@ -377,7 +377,7 @@ fn minconn_follows_the_default_fullconn() {
     let servers = ["minconn 1 maxconn 4", "maxconn 100"];
     let mut world = World::of(Balance::First, &servers, |proxy| {
         proxy.kind = crate::config::model::ProxyKind::Listen;
-        proxy.maxconn = Some(41);
+        (proxy.maxconn, proxy.default_backend) = (Some(41), Some(BACKEND));
     });
     assert_eq!(world.backend().fullconn, 5);
     assert_eq!(world.arrivals(8), "0 1 0 0 0 1 1 1");

@@ -33,6 +33,7 @@ pub(super) fn config() -> Config {
     for (id, proxy) in (2..).zip(&mut config.proxies) {
         proxy.id = id;
     }
+    config.proxies[0].default_backend = Some(ProxyId(0));
     let bind = |id, address| Bind::new(ProxyId(0), id, address);
     config.binds = vec![
         Bind { name: Some("one".to_owned()), maxconn: Some(2), ..bind(1, ListenAddress::Tcp(local)) },

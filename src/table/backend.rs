@@ -263,17 +263,17 @@ impl Backend {
     }
 }
 
-/// A tenth of the maxconn of all frontends that may send to `proxy`, rounded up, at least 1
+/// A tenth of the maxconn of all frontends in use that may send to `proxy`, rounded up, at least 1
 /// (configuration manual, `fullconn`).
 fn default_fullconn(config: &Config, proxy: ProxyId) -> u32 {
-    let reaches = |at: usize, frontend: &Proxy| {
+    let reaches = |frontend: &&Proxy| {
         frontend.kind.is_frontend()
-            && (at == usize::from(proxy.0)
-                || frontend.default_backend == Some(proxy)
+            && !frontend.disabled
+            && (frontend.default_backend == Some(proxy)
                 || frontend.use_backends.iter().any(|rule| rule.backend == proxy))
     };
-    let frontends = config.proxies.iter().enumerate().filter(|&(at, frontend)| reaches(at, frontend));
+    let frontends = config.proxies.iter().filter(reaches);
     let global = u64::from(config.global.maxconn.unwrap_or(0));
-    let total: u64 = frontends.map(|(_, frontend)| frontend.maxconn.map_or(global, u64::from)).sum();
+    let total: u64 = frontends.map(|frontend| frontend.maxconn.map_or(global, u64::from)).sum();
     total.div_ceil(10).clamp(1, u64::from(u32::MAX)) as u32
 }

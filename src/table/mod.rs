@@ -273,6 +273,15 @@ mod tests {
             config.proxies.push(frontend);
         }
         config.global.maxconn = Some(1_000);
-        assert_eq!(Backend::new(&config, ProxyId(0), ServerId(0)).fullconn, 302);
+        let fullconn = |config: &Config| Backend::new(config, ProxyId(0), ServerId(0)).fullconn;
+        assert_eq!(fullconn(&config), 302);
+        config.proxies[1].disabled = true;
+        assert_eq!(fullconn(&config), 102);
+        // A listen section that sends its sessions elsewhere sends none to its own servers.
+        config.proxies[0].kind = crate::config::model::ProxyKind::Listen;
+        (config.proxies[0].maxconn, config.proxies[0].default_backend) = (Some(500), Some(ProxyId(2)));
+        assert_eq!(fullconn(&config), 102);
+        config.proxies[0].default_backend = Some(ProxyId(0));
+        assert_eq!(fullconn(&config), 152);
     }
 }

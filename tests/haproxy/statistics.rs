@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::scenario;
-use crate::support::stats::ask;
+use crate::support::stats::{ask, column};
 use crate::support::{PATIENCE, wait_for};
 use crate::world::{World, two};
 
@@ -294,3 +294,45 @@ fn await_check(world: &World) {
     });
     assert!(done.is_some(), "s1 was checked");
 }
+
+/// The column `slim` of a backend is its fullconn.
+const FULLCONN: &str = "global
+  nbthread 1
+  maxconn 100
+  stats socket unix@stats.sock level admin
+defaults
+  mode tcp
+  timeout connect 500
+  timeout client 20s
+  timeout server 20s
+frontend f
+  bind 127.0.0.1:{front}
+  maxconn 70
+  use_backend b if { src 10.0.0.1 }
+  default_backend b
+frontend off
+  disabled
+  bind 127.0.0.1:1
+  maxconn 1000
+  default_backend b
+listen elsewhere
+  bind 127.0.0.2:{front}
+  maxconn 300
+  default_backend b
+  server s1 127.0.0.1:{s1}
+listen here
+  bind 127.0.0.3:{front}
+  maxconn 200
+  server s1 127.0.0.1:{s1}
+backend b
+  server s1 127.0.0.1:{s1}
+";
+
+scenario!(the_default_fullconn_counts_frontends_in_use, FULLCONN, two, |world| {
+    let socket = world.proxy.directory().join("stats.sock");
+    let answer = ask(&socket, "show stat\n").expect("the stats socket answers");
+    for proxy in ["b", "elsewhere", "here"] {
+        let slim = column(&answer, [proxy, "BACKEND"], "slim").unwrap_or("none");
+        world.note("fullconn", format!("{proxy} {slim}"));
+    }
+});
