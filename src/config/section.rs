@@ -24,6 +24,9 @@ mod setenv;
 
 use names::Names;
 
+/// How many words a line may have.
+const WORDS_MAX: usize = 64;
+
 /// What a line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
@@ -143,6 +146,7 @@ impl<'r> Walker<'r> {
         let here = Here { file, line: raw.number, section: &self.section };
         match lexer::words(raw, here, &self.environment) {
             Ok(words) if words.is_empty() => {}
+            Ok(words) if words.len() > WORDS_MAX => self.too_many(file, raw, &words),
             Ok(words) => {
                 let line = Line {
                     file: file.clone(),
@@ -159,6 +163,20 @@ impl<'r> Walker<'r> {
                 self.lex_alert(file, raw, error.at..error.at, text).help(error.kind.help());
             }
         }
+    }
+
+    /// HAProxy counts the position in the words as they were cut, with a blank after each.
+    fn too_many(&mut self, file: &Arc<str>, raw: &RawLine, words: &[Word]) {
+        let last = &words[WORDS_MAX - 1];
+        let before: usize = words[..WORDS_MAX - 1].iter().map(|word| word.text.len() + 1).sum();
+        let text = format!(
+            "too many words, truncating after word {WORDS_MAX}, position {}: <{}>.",
+            before + 1,
+            last.text
+        );
+        let first_too_many = words[WORDS_MAX].span.clone();
+        self.lex_alert(file, raw, first_too_many, text)
+            .help("write a second line, as of an ACL of the same name, or values into a file for '-f'");
     }
 
     fn line(&mut self, line: Line, blocks: &mut Blocks) {
