@@ -73,8 +73,8 @@ impl<'a> Cutter<'a> {
     fn step(&mut self) -> Result<bool, LexError> {
         let Some(byte) = self.rest().first().copied() else { return Ok(false) };
         match (byte, self.quote.map(|(quote, _)| quote)) {
-            (b' ' | b'\t' | b'\n' | b'\r', None) if self.whole => self.blanks()?,
-            (b' ' | b'\t' | b'\n' | b'\r', None) => self.end_word(),
+            (_, None) if is_blank(byte) && self.whole => self.blanks()?,
+            (_, None) if is_blank(byte) => self.end_word(),
             (b'#', None) if !self.whole => return Ok(false),
             (b'\\', None | Some(b'"')) => self.escape()?,
             (b'"' | b'\'', None) => self.open_quote(byte),
@@ -123,7 +123,7 @@ impl<'a> Cutter<'a> {
     }
 
     fn blanks(&mut self) -> Result<(), LexError> {
-        let run = self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let run = self.rest().iter().take_while(|byte| is_blank(**byte)).count();
         self.replace(b' ', run)
     }
 
@@ -189,7 +189,7 @@ impl<'a> Cutter<'a> {
         let start = self.partial().start;
         self.partial().list = true;
         for byte in value.bytes() {
-            if byte.is_ascii_whitespace() {
+            if is_blank(byte) {
                 self.cut();
                 self.word = Some(Partial { start, list: true, bytes: Vec::new() });
             } else {
@@ -206,6 +206,11 @@ impl<'a> Cutter<'a> {
         self.cut();
         self.done.into_iter().map(|(word, end)| finished(word, end, lossy)).collect()
     }
+}
+
+/// As isspace(3) has it: vertical tabs and form feeds too.
+fn is_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == b'\x0b'
 }
 
 fn finished(word: Partial, end: usize, lossy: bool) -> Result<Word, LexError> {

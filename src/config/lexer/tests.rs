@@ -23,6 +23,7 @@ fn ok(text: &str) -> Vec<String> {
 #[test]
 fn blanks_separate_and_a_hash_ends() {
     assert_eq!(ok("  bind\t :80  # comment"), ["bind", ":80"]);
+    assert_eq!(ok("\x0cbind\x0b:80\x0b\x0c name\x0ca"), ["bind", ":80", "name", "a"]);
     assert_eq!(ok("global#this is one"), ["global"]);
     assert_eq!(ok("# _version=3"), [""; 0]);
     assert_eq!(ok("a\\#b c"), ["a#b", "c"]);
