@@ -51,7 +51,10 @@ pub(super) fn parse(words: &mut Arguments<'_>, supplies: &mut Supplies) -> Optio
     };
     parse_options(words, &mut target)?;
     let facility = words.required(EXPECTS, "name a facility after the address, such as local0")?;
-    target.facility = choice(words, facility, &FACILITIES, "log facility")?;
+    target.facility = match facility {
+        "len" | "format" | "sample" => return out_of_order(words, facility),
+        _ => choice(words, facility, &FACILITIES, "log facility")?,
+    };
     if let Some(level) = words.next() {
         target.level = choice(words, level, &LEVELS, "optional log level")?;
     }
@@ -70,6 +73,12 @@ pub(super) fn clear<T>(line: &Line, targets: &mut Vec<T>, report: &mut Report) {
             .help("it removes every target: name the ones to keep after it");
     }
     targets.clear();
+}
+
+fn out_of_order<T>(words: &mut Arguments<'_>, option: &str) -> Option<T> {
+    let text = format!("log : unknown log facility '{option}'");
+    words.alert_last(text, "options come in this order: len, format, sample; the facility follows them");
+    None
 }
 
 const EXPECTS: &str = "log : expects <address> and <facility>  as arguments";
@@ -129,29 +138,28 @@ fn log_address(parsed: Address, words: &mut Arguments<'_>, supplies: &mut Suppli
     }
 }
 
+/// Options come in one order: what is out of it is taken for the facility, as by HAProxy.
 fn parse_options(words: &mut Arguments<'_>, target: &mut LogTarget) -> Option<()> {
-    loop {
-        match words.peek() {
-            Some("len") => {
-                words.at += 1;
-                target.max_len = parse_len(words)?;
-            }
-            Some("format") => {
-                words.at += 1;
-                target.format = parse_format(words)?;
-            }
-            Some("sample") => {
-                words.at += 1;
-                target.sample = Some(parse_sample(words)?);
-            }
-            Some("profile") => {
-                words.at += 1;
-                words.alert_last("log : 'profile' is not supported here.", "remove it and name a 'format'");
-                return None;
-            }
-            _ => return Some(()),
-        }
+    if takes("len", words) {
+        target.max_len = parse_len(words)?;
     }
+    if takes("format", words) {
+        target.format = parse_format(words)?;
+    }
+    if takes("sample", words) {
+        target.sample = Some(parse_sample(words)?);
+    }
+    if takes("profile", words) {
+        words.alert_last("log : 'profile' is not supported here.", "remove it and name a 'format'");
+        return None;
+    }
+    Some(())
+}
+
+fn takes(option: &str, words: &mut Arguments<'_>) -> bool {
+    let here = words.peek() == Some(option);
+    words.at += usize::from(here);
+    here
 }
 
 fn parse_len(words: &mut Arguments<'_>) -> Option<u32> {
