@@ -321,7 +321,14 @@ impl<'r> Walker<'r> {
         self.draft.open_proxy(kind, &Opening { line, name: Some(name), defaults });
         match line.words.get(2) {
             Some(address) if !from => self.old_form(kind, address, line),
-            _ => self.nothing_after(line, 4),
+            _ => {
+                if let Some(extra) = line.words.get(4) {
+                    let text = format!("'{keyword}' cannot handle unexpected argument '{}'.", extra.text);
+                    self.report
+                        .alert(line, extra, text)
+                        .help("a section line is KEYWORD NAME [from DEFAULTS]");
+                }
+            }
         }
     }
 
@@ -337,18 +344,14 @@ impl<'r> Walker<'r> {
         self.report
             .diag(line, address, format!("address on the '{keyword}' line; current HAProxy refuses it"))
             .help(format!("write '{keyword} {}' and 'bind {}' below it", line.words[1].text, address.text));
-        self.nothing_after(line, 3);
+        // HAProxy passed over words there when it took this form.
+        if let Some(extra) = line.words.get(3) {
+            let text = format!("'{keyword}' : the word '{}' has no effect here.", extra.text);
+            self.report.warning(line, extra, text).help("a section line is KEYWORD NAME [from DEFAULTS]");
+        }
         let bind = Word { text: "bind".to_owned(), span: line.words[0].span.clone() };
         let line = Line { words: vec![bind, address.clone()], ..line.clone() };
         self.draft.proxy_line(&line, self.report);
-    }
-
-    /// HAProxy passes over words there; they are worth a word.
-    fn nothing_after(&mut self, line: &Line, count: usize) {
-        if let Some(extra) = line.words.get(count) {
-            let text = format!("'{}' : the word '{}' has no effect here.", line.keyword(), extra.text);
-            self.report.warning(line, extra, text).help("a section line is KEYWORD NAME [from DEFAULTS]");
-        }
     }
 
     /// A section that is no proxy: refused, or without effect as long as nothing refers to it.
