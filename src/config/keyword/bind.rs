@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Keyword] = &[
     row("nice", BS, ONE, "Priority of its sessions.", told("sessions have no priorities"))
         .taking(&[Digits(-1_024, 1_024)]),
     row("process", BS, ONE, "Threads that serve it (old name).", WORKERS),
-    row("thread", BS, ONE, "Threads that serve it.", WORKERS),
+    row("thread", BS, ONE, "Threads that serve it.", WORKERS).taking(&[Threads]),
     row("shards", B, ONE, "Number of sockets.", WORKERS)
         .taking(&[Or(&["by-thread", "by-group"], &Digits(1, 64))]),
     row("label", BS, ONE, "Name for rules of other sections.", SILENT),

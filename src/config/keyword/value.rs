@@ -17,6 +17,8 @@ pub enum Value {
     Word(&'static [&'static str]),
     /// Some of these words, with commas between them.
     Words(&'static [&'static str]),
+    /// Sets of threads, with commas between them: `[GROUP/]all|odd|even|N[-[M]]`.
+    Threads,
     /// One of these words, or such a value.
     Or(&'static [&'static str], &'static Value),
     /// One of these words, with such a value behind it.
@@ -47,6 +49,9 @@ pub(super) const STATUS: Value = Value::Word(&[
     "431", "500", "501", "502", "503", "504",
 ]);
 
+const THREADS_MAX: u16 = 64;
+const GROUPS_MAX: u16 = 16;
+
 impl Value {
     /// Whether the word is one.
     pub fn allows(&self, word: &str) -> bool {
@@ -59,6 +64,7 @@ impl Value {
             }
             Value::Word(words) => words.contains(&word),
             Value::Words(words) => word.split(',').all(|part| words.contains(&part)),
+            Value::Threads => word.split(',').all(is_set_of_threads),
             Value::Or(words, other) => words.contains(&word) || other.allows(word),
             Value::Choice(options) => options.iter().any(|(name, _)| *name == word),
         }
@@ -87,6 +93,7 @@ impl Value {
             }
             Value::Word(words) => named(words),
             Value::Words(words) => format!("some of '{}', with commas between them", words.join("', '")),
+            Value::Threads => "all, odd, even, or numbers from 1 to 64 as in 1-4".to_owned(),
             Value::Or(words, other) => format!("'{}' or {}", words.join("', '"), other.expected()),
             Value::Choice(options) => {
                 let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
@@ -98,6 +105,16 @@ impl Value {
 
 fn named(words: &[&str]) -> String {
     format!("'{}'", words.join("', '"))
+}
+
+fn is_set_of_threads(text: &str) -> bool {
+    let number = |text: &str, most: u16| {
+        text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse().is_ok_and(|n| (1..=most).contains(&n))
+    };
+    let (group, set) = text.split_once('/').unwrap_or(("1", text));
+    let (first, last) = set.split_once('-').unwrap_or((set, ""));
+    let is_range = number(first, THREADS_MAX) && (last.is_empty() || number(last, THREADS_MAX));
+    number(group, GROUPS_MAX) && (matches!(set, "all" | "odd" | "even") || is_range)
 }
 
 /// The number that the digits at the start write, as `atoi` of the C library reads it.
@@ -127,6 +144,12 @@ mod tests {
             (Value::Words(&["a", "b"]), "b,a", "a,"),
             (Value::Or(&["all"], &Value::Digits(1, 64)), "all", "none"),
             (Value::Choice(&[("one", None), ("two", Some(TIME))]), "two", "5s"),
+            (Value::Threads, "1-64", "1-65"),
+            (Value::Threads, "1/odd,2/3-", "17/1"),
+            (Value::Threads, "3-1", "-1"),
+            (Value::Threads, "even", "all/1"),
+            (Value::Threads, "64", "99"),
+            (Value::Threads, "1/all", "1,"),
         ];
         for (value, good, bad) in cases {
             assert!(value.allows(good) && !value.allows(bad), "{value:?}");
