@@ -18,8 +18,10 @@ mod cpu_map;
 /// Most workers of one process; the tokens of ring operations have room for more.
 pub(super) const WORKERS_MAX: u16 = 256;
 
-/// Limits of `tune.bufsize`: a buffer holds at least a page, and buffers are registered as a whole.
-const BUFSIZE: (u64, u64) = (4_096, 1 << 24);
+/// Limits of a receive buffer: it holds at least a page, and buffers are registered as a whole.
+const BUFSIZE: (u32, u32) = (4_096, 1 << 24);
+/// What `tune.bufsize` may be written as; beyond the limits above they are meant.
+const BUFSIZE_WRITTEN: (u64, u64) = (1_024, i32::MAX as u64);
 /// Whoever wants to spin for longer wants `busy-polling`.
 const BUSY_SPIN_MAX_US: u32 = 100_000;
 /// Limit of `tune.pipesize` and the socket buffers: what `F_SETPIPE_SZ` and `SO_RCVBUF` take.
@@ -173,10 +175,21 @@ fn number(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     }
 }
 
+fn bufsize(words: &mut Arguments<'_>) -> Option<u32> {
+    let written = words.size("tune.bufsize", BUFSIZE_WRITTEN.0, BUFSIZE_WRITTEN.1)?;
+    let used = written.clamp(BUFSIZE.0, BUFSIZE.1);
+    if used != written {
+        let text = format!("'tune.bufsize' : receive buffers have {used} bytes here.");
+        let help = format!("write a size from {} to {} bytes; 16384 is the default", BUFSIZE.0, BUFSIZE.1);
+        words.report.diag(words.line, words.line.span(words.at - 1), text).help(help);
+    }
+    Some(used)
+}
+
 fn tune(global: &mut Global, keyword: &str, words: &mut Arguments<'_>) {
     let tune = &mut global.tune;
     match keyword {
-        "tune.bufsize" => tune.bufsize = words.size(keyword, BUFSIZE.0, BUFSIZE.1).unwrap_or(tune.bufsize),
+        "tune.bufsize" => tune.bufsize = bufsize(words).unwrap_or(tune.bufsize),
         "tune.pipesize" => tune.pipesize = kernel_buffer(keyword, words),
         "maxpipes" => tune.maxpipes = words.limit(keyword),
         "tune.napi-busy-poll" => {

@@ -130,6 +130,16 @@ fn a_line_of_global_is_copied_once() {
 }
 
 #[test]
+fn receive_buffers_have_a_size_that_the_ring_takes() {
+    let size = |written: &str| config(&format!("global\n tune.bufsize {written}")).global.tune.bufsize;
+    assert_eq!([size("2048"), size("5000"), size("33554432")], [4_096, 5_000, 1 << 24]);
+    let told = said("global\n tune.bufsize 2048", Severity::Diag);
+    assert!(told[0].contains("'tune.bufsize' : receive buffers have 4096 bytes here."), "{told:?}");
+    assert!(said("global\n tune.bufsize 32768", Severity::Diag).is_empty());
+    assert!(!said("global\n tune.bufsize 0", Severity::Alert).is_empty());
+}
+
+#[test]
 fn a_default_server_serves_the_lines_after_it() {
     let text = "backend b\n server a 10.0.0.1:1\n default-server inter 5s weight 7 check\n server b 10.0.0.1:1\n\
                 server c 10.0.0.1:1 inter 1s no-check\n server d 10.0.0.1:1 minconn 9 maxconn 4";
