@@ -30,6 +30,8 @@ pub(super) struct Listener {
     maxconn: Option<u32>,
     /// Connections that may wait in the kernel.
     pub(super) backlog: u32,
+    /// It also gets connections to addresses that are not its own.
+    transparent: bool,
     pub(super) socket: Option<OwnedFd>,
     /// Its address, when every client connects to the same one: no system call for each of them.
     pub(super) address: Option<SocketAddr>,
@@ -77,6 +79,7 @@ impl Listener {
             proxy: bind.proxy,
             maxconn: bind.maxconn,
             backlog: config.backlog(bind),
+            transparent: bind.tcp.transparent,
             socket: None,
             address: None,
             armed: false,
@@ -101,7 +104,9 @@ impl Listener {
     }
 
     pub(super) fn take(&mut self, socket: OwnedFd) {
-        self.address = local_address(socket.as_fd()).filter(|address| !address.ip().is_unspecified());
+        // Where clients connected to, if that is the same for all.
+        let one = |address: &SocketAddr| !address.ip().is_unspecified() && !self.transparent;
+        self.address = local_address(socket.as_fd()).filter(one);
         self.socket = Some(socket);
         self.paused = false;
     }
