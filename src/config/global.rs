@@ -21,7 +21,7 @@ pub(super) const WORKERS_MAX: u16 = 256;
 /// Limits of a receive buffer: it holds at least a page, and buffers are registered as a whole.
 const BUFSIZE: (u32, u32) = (4_096, 1 << 24);
 /// What `tune.bufsize` may be written as; beyond the limits above they are meant.
-const BUFSIZE_WRITTEN: (u64, u64) = (1_024, i32::MAX as u64);
+const BUFSIZE_WRITTEN: (u64, u64) = (1, i32::MAX as u64);
 /// Whoever wants to spin for longer wants `busy-polling`.
 const BUSY_SPIN_MAX_US: u32 = 100_000;
 /// Limit of `tune.pipesize` and the socket buffers: what `F_SETPIPE_SZ` and `SO_RCVBUF` take.

@@ -122,6 +122,9 @@ pub(super) struct Surroundings<'a> {
     pub report: &'a mut Report,
 }
 
+/// Lines that may say what only HAProxy can do: where nothing comes of them, that is no mistake.
+const SAY_MORE_ELSEWHERE: [&str; 5] = ["balance", "bind", "http-request", "source", "use_backend"];
+
 impl Section {
     /// An empty one that starts from these settings.
     pub fn new(kind: Option<ProxyKind>, name: &str, line: &Line, mut settings: Settings) -> Section {
@@ -206,7 +209,8 @@ impl Section {
         if refused || !support::check_arity(row, line, 0, around.report) {
             return;
         }
-        if matches!(row.support, Support::Honoured(_)) {
+        let first = row.words.split(' ').next().unwrap_or("");
+        if matches!(row.support, Support::Honoured(_)) && !SAY_MORE_ELSEWHERE.contains(&first) {
             let mut other = Section { kind: Some(ProxyKind::Listen), ..self.clone() };
             other.honoured(row, line, around);
         }

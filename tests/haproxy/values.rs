@@ -93,11 +93,9 @@ const BACKENDS: &[Row] = &[
     ("timeout tunnel", "1s", "1x"),
     ("hash-type", "consistent", "avalanche"),
     ("hash-type", "map-based sdbm", "sdbm"),
-    ("balance", "source", "uri foo"),
     ("cookie", "X insert", "X foo"),
     ("fullconn", "10", ""),
     ("retries", "3", ""),
-    ("source", "127.0.0.1", ""),
     ("load-server-state-from-file", "none", "foo"),
     ("http-reuse", "safe", "foo"),
     ("http-send-name-header", "X", ""),
@@ -113,13 +111,10 @@ const FRONTENDS: &[Row] = &[
     ("backlog", "10", ""),
     ("rate-limit sessions", "10", "x"),
     ("default_backend", "x", ""),
-    ("use_backend", "x if TRUE", "x foo"),
-    ("use_backend", "x", "x if nosuch"),
     ("monitor-uri", "/x", ""),
     ("capture cookie", "a len 10", "a"),
     ("unique-id-header", "X", ""),
     ("option dontlognull", "", "x"),
-    ("bind", "127.0.0.1:1", ""),
 ];
 
 const BIND: &[Row] = &[

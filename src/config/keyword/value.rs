@@ -49,7 +49,9 @@ pub(super) const STATUS: Value = Value::Word(&[
     "431", "500", "501", "502", "503", "504",
 ]);
 
-const THREADS_MAX: u16 = 64;
+/// Threads of a process, threads of a group, and groups, of HAProxy.
+const THREADS_MAX: u16 = 256;
+const GROUP_MAX: u16 = 64;
 const GROUPS_MAX: u16 = 16;
 
 impl Value {
@@ -64,7 +66,7 @@ impl Value {
             }
             Value::Word(words) => words.contains(&word),
             Value::Words(words) => word.split(',').all(|part| words.contains(&part)),
-            Value::Threads => word.split(',').all(is_set_of_threads),
+            Value::Threads => is_list_of_threads(word),
             Value::Or(words, other) => words.contains(&word) || other.allows(word),
             Value::Choice(options) => options.iter().any(|(name, _)| *name == word),
         }
@@ -93,7 +95,7 @@ impl Value {
             }
             Value::Word(words) => named(words),
             Value::Words(words) => format!("some of '{}', with commas between them", words.join("', '")),
-            Value::Threads => "all, odd, even, or numbers from 1 to 64 as in 1-4".to_owned(),
+            Value::Threads => "all, odd, even, or numbers from 1 to 256 as in 1-4".to_owned(),
             Value::Or(words, other) => format!("'{}' or {}", words.join("', '"), other.expected()),
             Value::Choice(options) => {
                 let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
@@ -107,14 +109,24 @@ fn named(words: &[&str]) -> String {
     format!("'{}'", words.join("', '"))
 }
 
+/// All of the process, or those of a group: `1-4,7`, `2/odd`; either end of a range may be left out.
+fn is_list_of_threads(text: &str) -> bool {
+    let grouped = text.contains('/');
+    text.split(',').all(|part| part.contains('/') == grouped && is_set_of_threads(part))
+}
+
 fn is_set_of_threads(text: &str) -> bool {
     let number = |text: &str, most: u16| {
         text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse().is_ok_and(|n| (1..=most).contains(&n))
     };
-    let (group, set) = text.split_once('/').unwrap_or(("1", text));
-    let (first, last) = set.split_once('-').unwrap_or((set, ""));
-    let is_range = number(first, THREADS_MAX) && (last.is_empty() || number(last, THREADS_MAX));
-    number(group, GROUPS_MAX) && (matches!(set, "all" | "odd" | "even") || is_range)
+    let (group, set) = text.split_once('/').map_or((None, text), |(group, set)| (Some(group), set));
+    let most = if group.is_some() { GROUP_MAX } else { THREADS_MAX };
+    let end = |text: &str| text.is_empty() || number(text, most);
+    let is_range = match set.split_once('-') {
+        Some((first, last)) => end(first) && end(last),
+        None => number(set, most),
+    };
+    group.is_none_or(|group| number(group, GROUPS_MAX)) && (matches!(set, "all" | "odd" | "even") || is_range)
 }
 
 /// The number that the digits at the start write, as `atoi` of the C library reads it.
@@ -144,12 +156,13 @@ mod tests {
             (Value::Words(&["a", "b"]), "b,a", "a,"),
             (Value::Or(&["all"], &Value::Digits(1, 64)), "all", "none"),
             (Value::Choice(&[("one", None), ("two", Some(TIME))]), "two", "5s"),
-            (Value::Threads, "1-64", "1-65"),
+            (Value::Threads, "1-256", "1-257"),
             (Value::Threads, "1/odd,2/3-", "17/1"),
-            (Value::Threads, "3-1", "-1"),
-            (Value::Threads, "even", "all/1"),
-            (Value::Threads, "64", "99"),
+            (Value::Threads, "3-1", "x-1"),
+            (Value::Threads, "-8", "all/1"),
+            (Value::Threads, "65", "1/65"),
             (Value::Threads, "1/all", "1,"),
+            (Value::Threads, "even", "1/1-4,2"),
         ];
         for (value, good, bad) in cases {
             assert!(value.allows(good) && !value.allows(bad), "{value:?}");
