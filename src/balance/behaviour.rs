@@ -300,7 +300,7 @@ fn who_waits_for_any_server_is_not_overtaken_in_the_queue_of_one() {
     assert_eq!(world.ask("127.0.0.1", None, Some(queue)), Choice::Server(0));
     world.cell(0).leave_queue();
     assert_eq!(world.arrivals(1), "Q");
-    assert_eq!(world.ask("127.0.0.1", None, Some(QueueId::Backend(BACKEND))), Choice::QueueServer(0));
+    assert_eq!(world.ask("127.0.0.1", None, Some(QueueId::Backend(BACKEND))), Choice::QueueBackend);
 }
 
 #[test]

@@ -73,12 +73,13 @@ impl<'a> Slots<'a> {
         !self.owed(at) && self.limit(at).is_none_or(|limit| self.cell(at).live() < limit)
     }
 
-    /// Whether a session may still join the server's queue, on the grounds of its maxqueue.
+    /// Whether this session may still join the server's queue, on the grounds of its maxqueue. One that waits for any server
+    /// goes on doing so.
     pub(super) fn queue_open(&self, at: u16) -> bool {
         let sessions = self.cell(at).live().saturating_add(self.cell(at).waiting());
         let most =
             self.server(at).maxqueue.zip(self.limit(at)).map(|(queue, limit)| limit.saturating_add(queue));
-        most.is_some_and(|most| sessions < most)
+        !self.waiter && most.is_some_and(|most| sessions < most)
     }
 
     fn owed(&self, at: u16) -> bool {
