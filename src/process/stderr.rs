@@ -4,7 +4,7 @@
 //! ```text
 //! before: whoever says something writes it      behind `serve`: try_send -> thread `stderr` -> write
 //! ```
-//! What finds the queue full is lost and counted; the next line that is written tells how many were.
+//! What finds the queue full is lost and counted; in its place stands how many there were.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -57,25 +57,35 @@ pub fn finish() {
 
 impl Writer {
     fn put(&self, text: &[u8]) {
-        self.waiting.fetch_add(1, AcqRel);
-        if self.texts.try_send(text.to_vec()).is_err() {
-            self.waiting.fetch_sub(1, AcqRel);
+        let lost = self.lost.swap(0, AcqRel);
+        if !(lost == 0 || self.send(notice(lost).into_bytes())) {
+            self.lost.fetch_add(lost + 1, AcqRel);
+        } else if !self.send(text.to_vec()) {
             self.lost.fetch_add(1, AcqRel);
         }
     }
+
+    fn send(&self, text: Vec<u8>) -> bool {
+        self.waiting.fetch_add(1, AcqRel);
+        let sent = self.texts.try_send(text).is_ok();
+        if !sent {
+            self.waiting.fetch_sub(1, AcqRel);
+        }
+        sent
+    }
+}
+
+fn notice(lost: u64) -> String {
+    let pid = std::process::id();
+    format!("[WARNING]  ({pid}) : {lost} messages are lost here: nobody read standard error.\n")
 }
 
 fn write_all(queue: Receiver<Vec<u8>>) {
     for text in queue {
         let _ = io::stderr().lock().write_all(&text);
-        let Some(writer) = WRITER.get() else { continue };
-        let lost = writer.lost.swap(0, AcqRel);
-        if lost > 0 {
-            let (pid, why) = (std::process::id(), "nobody read standard error");
-            let text = format!("[WARNING]  ({pid}) : {lost} messages before this line are lost: {why}.\n");
-            let _ = io::stderr().lock().write_all(text.as_bytes());
+        if let Some(writer) = WRITER.get() {
+            writer.waiting.fetch_sub(1, AcqRel);
         }
-        writer.waiting.fetch_sub(1, AcqRel);
     }
 }
 

@@ -86,7 +86,7 @@ fn is_at(socket: BorrowedFd<'_>, path: &Path) -> bool {
     suffix.is_some_and(temporary) && path.exists()
 }
 
-/// The same socket. It is not told to listen: one that its owner has made deaf stays so until nothing can fail any more.
+/// The same socket. It is not told to listen: one that its owner has made deaf stays so until everything is bound.
 fn reopen(socket: &OwnedFd) -> io::Result<OwnedFd> {
     let copy = socket.try_clone()?;
     rustix::io::ioctl_fionbio(&copy, true)?;

@@ -84,6 +84,8 @@ struct Master {
     promise: Option<Promise>,
     /// The status to leave with when the last worker has ended.
     leaving: Option<u8>,
+    /// The status of the first worker that ended while it served, though nobody had told it to.
+    crashed: Option<u8>,
 }
 
 /// Runs as a master until the end. `global` is the configuration's.
@@ -186,6 +188,7 @@ impl Master {
             wishes: VecDeque::new(),
             promise,
             leaving: None,
+            crashed: None,
         }
     }
 
@@ -386,23 +389,18 @@ impl Master {
                 false
             }
         });
-        let last = gone.last().map(|(.., status)| code(*status).0);
         for (pid, standing, status) in gone {
             self.on_gone(pid, standing, status);
         }
-        self.leave_the_deserted(last);
+        self.leave_the_deserted();
     }
 
     /// A master whose last worker has ended serves nobody, whatever `no-exit-on-failure` says: whoever started it is to see
     /// that, as with HAProxy.
-    fn leave_the_deserted(&mut self, last: Option<u8>) {
+    fn leave_the_deserted(&mut self) {
         let deserted = self.shared.borrow().workers.is_empty() && self.under_way.is_none();
-        if let Some(code) = last
-            && deserted
-            && self.wishes.is_empty()
-            && self.leaving.is_none()
-        {
-            self.leave(Signal::TERM, code);
+        if deserted && self.wishes.is_empty() && self.leaving.is_none() {
+            self.leave(Signal::TERM, self.crashed.unwrap_or(0));
         }
     }
 
@@ -412,6 +410,9 @@ impl Master {
         let bad = code != 0 && standing != Standing::Former;
         let severity = if bad { Severity::Alert } else { Severity::Warning };
         report::event(severity, &format!("{kind} worker ({pid}) exited with code {code} ({word})"));
+        if bad && standing == Standing::Current {
+            self.crashed.get_or_insert(code);
+        }
         match standing {
             _ if self.leaving.is_some() => {}
             Standing::Starting => self.on_failed_start(code.max(1)),
