@@ -85,8 +85,8 @@ impl Listener {
         Gate { bind, turns }
     }
 
-    /// Accepts until the task is aborted; at most as many clients at once as there are `places`.
-    /// Others wait in the kernel's queue.
+    /// Accepts until the task is aborted; as many clients at once are served as there are `places`. One more of each socket
+    /// is accepted and waits, others wait in the kernel's queue.
     pub async fn serve<F>(self, places: Arc<Semaphore>, mut client: impl FnMut(Stream) -> F)
     where
         F: Future<Output = ()> + 'static,

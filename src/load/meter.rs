@@ -18,8 +18,9 @@ const COUNT_BITS: u32 = 22;
 const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 /// Seconds are known up to this number of them: twelve days.
 const SECONDS: u64 = 1 << (64 - 2 * COUNT_BITS);
-/// By so many seconds a worker's clock may be behind another's: by a turn, however long it took.
-const LATE: u64 = 60;
+/// By so many seconds a worker's clock may be behind another's: by a turn, however long it took. Once in twelve days without
+/// events an old second may count as the present one for as long.
+const LATE: u64 = 5;
 
 /// Events in the present second of the clock, and in the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -245,7 +245,9 @@ impl Worker {
         self.ring.wait(limit)?;
         let elapsed = self.clock.start.elapsed();
         let before = std::mem::replace(&mut self.now, elapsed.as_millis() as u64);
-        if self.now - before > STALL_MS {
+        // One that follows soon adds nothing: a host that takes the core away again and again must not hold up timers for ever.
+        let over = self.catching_up_until.is_none_or(|until| self.now >= until + CATCHING_UP_MS);
+        if over && self.now - before > STALL_MS {
             self.catching_up_until = Some(self.now + CATCHING_UP_MS);
         }
         Ok(elapsed)
