@@ -62,7 +62,9 @@ async fn show(console: &Console, arguments: &[String]) -> Answer {
     };
     let mut out = String::new();
     let mut add = |row: &SessionRow| {
-        let sources = console.powers().shared.borrow();
+        let mut sources = console.powers().shared.borrow_mut();
+        // Its proxy may have come with a reload that is not over.
+        sources.follow_table();
         if wanted.takes(row, sources.now_ms()) {
             out.push_str(&if wanted.in_full { in_full(row, &sources) } else { on_one_line(row, &sources) });
         }

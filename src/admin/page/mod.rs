@@ -227,10 +227,12 @@ fn listing(format: Format, rows: Vec<Row>) -> Response {
 
 /// The rows within `stats scope` and the request's own scope.
 fn rows(site: &Site, page: &StatsPage, view: &View) -> Vec<Row> {
-    let sources = site.shared.borrow();
+    let mut sources = site.shared.borrow_mut();
     // What users of the stats socket do not see, a page shows with its legends.
     let level = if page.show_legends { CliLevel::Operator } else { CliLevel::User };
     let mut rows = Filter::of_page(view.up, view.no_maint).apply(stats::rows(&sources), level);
+    // A proxy may have come with a reload that is not over.
+    sources.follow_table();
     rows.retain(|row| {
         let name = &sources.config.proxies[usize::from(row.proxy.0)].name;
         in_scope(&sources.config, site.proxy, page, name) && name.contains(&view.scope)
