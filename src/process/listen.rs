@@ -15,7 +15,7 @@ use super::steward::Steward;
 use super::takeover::Inheritance;
 use crate::admin::handover::Held;
 use crate::config::model::{
-    Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket, TcpOptions,
+    Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
 use crate::sys::socket::{self, Buffers, ListenOptions, is_pair, listen_again};
 
@@ -133,7 +133,7 @@ impl Sockets {
         }
         if proxy.mode == Mode::Http {
             for socket in sockets {
-                self.hold(&socket, Some(id), options.interface.as_deref(), None)?;
+                self.hold(&socket, Some(id), options.tcp.interface.as_deref(), None)?;
                 self.pages.push((id, socket));
             }
             return Ok(());
@@ -145,7 +145,7 @@ impl Sockets {
         let shared = sockets.len() < workers;
         for (number, socket) in sockets.into_iter().enumerate() {
             let worker = number % workers;
-            self.hold(&socket, Some(id), options.interface.as_deref(), (!shared).then_some(worker))?;
+            self.hold(&socket, Some(id), options.tcp.interface.as_deref(), (!shared).then_some(worker))?;
             self.workers[worker].push((id, socket));
         }
         Ok(())
@@ -158,12 +158,12 @@ impl Sockets {
         reuseport: bool,
         inheritance: &Inheritance,
     ) -> io::Result<()> {
-        let options = ListenOptions { backlog: STATS_BACKLOG, reuseport, ..tcp_options(&socket.tcp) };
+        let options = stats_options(socket, reuseport);
         let claimed = inheritance.claim(&socket.address, &options)?;
         let open = || open(&socket.address, &socket.permissions, &options, &mut self.hidden);
         for opened in complete(claimed, 1, open)? {
             if !matches!(socket.address, ListenAddress::SocketPair(_)) {
-                self.hold(&opened, None, options.interface.as_deref(), None)?;
+                self.hold(&opened, None, options.tcp.interface.as_deref(), None)?;
             }
             self.stats.push((index, opened));
         }
@@ -224,7 +224,7 @@ pub fn open_bind(config: &Config, bind: &Bind, hidden: &mut Vec<Hidden>) -> io::
 
 /// The master's own socket, in its place at once.
 pub fn console(socket: &StatsSocket) -> Result<OwnedFd, StartError> {
-    let options = ListenOptions { backlog: STATS_BACKLOG, reuseport: true, ..tcp_options(&socket.tcp) };
+    let options = stats_options(socket, true);
     let mut hidden = Vec::new();
     let opened = open(&socket.address, &socket.permissions, &options, &mut hidden)
         .and_then(|opened| listen_again(opened.as_fd(), STATS_BACKLOG).map(|()| opened))
@@ -267,26 +267,18 @@ fn complete(
     Ok(sockets)
 }
 
+fn stats_options(socket: &StatsSocket, reuseport: bool) -> ListenOptions {
+    let tcp = socket.tcp.clone();
+    ListenOptions { backlog: STATS_BACKLOG, reuseport, tcp, buffers: Buffers::default() }
+}
+
 fn options(config: &Config, bind: &Bind) -> ListenOptions {
     let tune = &config.global.tune;
     ListenOptions {
         backlog: config.backlog(bind),
         reuseport: tune.reuseport,
         buffers: Buffers { receive: tune.rcvbuf_client, send: tune.sndbuf_client },
-        ..tcp_options(&bind.tcp)
-    }
-}
-
-fn tcp_options(given: &TcpOptions) -> ListenOptions {
-    ListenOptions {
-        interface: given.interface.clone(),
-        transparent: given.transparent,
-        v6only: given.v6only,
-        mss: given.mss,
-        tfo: given.tfo,
-        defer_accept: given.defer_accept,
-        user_timeout_ms: given.user_timeout_ms,
-        ..ListenOptions::default()
+        tcp: bind.tcp.clone(),
     }
 }
 
@@ -493,7 +485,7 @@ fn reason(errno: Option<i32>, is_tcp: bool) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::model::CliLevel;
+    use crate::config::model::{CliLevel, TcpOptions};
     use crate::sys::socket::local_address;
 
     #[test]

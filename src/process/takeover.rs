@@ -68,7 +68,7 @@ impl Inherited {
         };
         same_place
             && self.namespace.is_empty()
-            && self.interface == options.interface.as_deref().unwrap_or("")
+            && self.interface == options.tcp.interface.as_deref().unwrap_or("")
     }
 }
 
@@ -147,7 +147,7 @@ fn take<'a>(records: &mut &'a [u8], length: usize) -> io::Result<&'a [u8]> {
 mod tests {
     use super::*;
     use crate::admin::handover::{Held, give};
-    use crate::config::model::AbstractName;
+    use crate::config::model::{AbstractName, TcpOptions};
     use crate::sys::socket::listen;
     use std::sync::Arc;
 
@@ -181,7 +181,10 @@ mod tests {
         let held = |socket| Held { socket: Arc::new(socket), interface: None, bind: None, worker: None };
         let inheritance = passed(sockets.into_iter().map(held).collect());
         let claimed = |address: &ListenAddress, interface: Option<&str>| {
-            let options = ListenOptions { interface: interface.map(str::to_owned), ..Default::default() };
+            let options = ListenOptions {
+                tcp: TcpOptions { interface: interface.map(str::to_owned), ..TcpOptions::default() },
+                ..ListenOptions::default()
+            };
             inheritance.claim(address, &options).expect("claimed").len()
         };
         assert_eq!(claimed(&ListenAddress::Tcp(address), None), 2);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 
-use crate::config::model::{AbstractName, ListenAddress, ServerAddress};
+use crate::config::model::{AbstractName, ListenAddress, ServerAddress, TcpOptions};
 
 /// Options of a listening socket (configuration manual, section 5.1).
 #[derive(Clone, Debug, Default)]
@@ -22,20 +22,8 @@ pub struct ListenOptions {
     pub backlog: u32,
     /// SO_REUSEPORT: each worker has its own socket for the address.
     pub reuseport: bool,
-    /// `interface`.
-    pub interface: Option<String>,
-    /// `transparent`.
-    pub transparent: bool,
-    /// `v6only` / `v4v6`; None: the system's default.
-    pub v6only: Option<bool>,
-    /// `mss`.
-    pub mss: Option<u16>,
-    /// `tfo`: the length of the fast-open queue is the backlog.
-    pub tfo: bool,
-    /// `defer-accept`.
-    pub defer_accept: bool,
-    /// `tcp-ut`.
-    pub user_timeout_ms: Option<u32>,
+    /// Of a TCP socket; the length of the fast-open queue is the backlog.
+    pub tcp: TcpOptions,
     /// SO_RCVBUF and SO_SNDBUF, bytes, inherited by accepted sockets.
     pub buffers: Buffers,
 }
@@ -85,31 +73,31 @@ fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> 
         socket.set_reuse_port(true)?;
     }
     if address.is_ipv6()
-        && let Some(only) = options.v6only
+        && let Some(only) = options.tcp.v6only
     {
         socket.set_only_v6(only)?;
     }
-    if let Some(interface) = &options.interface {
+    if let Some(interface) = &options.tcp.interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
-    if options.transparent {
+    if options.tcp.transparent {
         set_transparent(&socket, address)?;
     }
-    if let Some(mss) = options.mss {
+    if let Some(mss) = options.tcp.mss {
         socket.set_tcp_mss(u32::from(mss))?;
     }
-    if let Some(ms) = options.user_timeout_ms {
+    if let Some(ms) = options.tcp.user_timeout_ms {
         socket.set_tcp_user_timeout(Some(Duration::from_millis(u64::from(ms))))?;
     }
     // Inherited by every accepted socket, so that none needs a system call of its own.
     socket.set_tcp_nodelay(true)?;
     set_buffers(&socket, options.buffers)?;
     socket.bind(&SockAddr::from(address))?;
-    if options.tfo {
+    if options.tcp.tfo {
         let backlog = i32::try_from(options.backlog.max(1)).unwrap_or(i32::MAX);
         super::option::set_fast_open(socket.as_fd(), backlog)?;
     }
-    if options.defer_accept {
+    if options.tcp.defer_accept {
         super::option::set_defer_accept(socket.as_fd())?;
     }
     Ok(socket)
