@@ -250,6 +250,24 @@ mod tests {
         assert!(answer.len() > 1000 && answer.ends_with(b"\n\n"));
     }
 
+    /// A successor reads its configuration before it speaks; behind its first line it is a client as others.
+    #[test]
+    fn who_is_awaited_is_given_up_only_behind_its_first_line() {
+        local(async {
+            let (mut client, mut server) = tokio::io::duplex(64);
+            let mut console = impatient(20).awaited();
+            let served = tokio::task::spawn_local(async move { converse(&mut server, &mut console).await });
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            client.write_all(b"prompt\n").await.expect("it is still there");
+            let mut answer = Vec::new();
+            let end = timeout(Duration::from_secs(10), client.read_to_end(&mut answer)).await;
+            end.expect("in time").expect("read");
+            assert_eq!(answer, b"\n> ");
+            let given_up = served.await.expect("the task").expect_err("it was silent");
+            assert_eq!(given_up.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
     #[test]
     fn lines_sent_at_once_are_all_answered() {
         let (_, answer) = talk(b"show cli level\nshow cli level\n");

@@ -32,9 +32,9 @@ pub fn serve() {
     if WRITER.get().is_some() {
         return;
     }
-    let (texts, queue) = sync_channel(PLACES);
+    let (writer, queue) = Writer::with(PLACES);
     if thread::Builder::new().name("stderr".to_owned()).spawn(|| write_all(queue)).is_ok() {
-        let _ = WRITER.set(Writer { texts, waiting: AtomicUsize::new(0), lost: AtomicU64::new(0) });
+        let _ = WRITER.set(writer);
     }
 }
 
@@ -56,6 +56,11 @@ pub fn finish() {
 }
 
 impl Writer {
+    fn with(places: usize) -> (Writer, Receiver<Vec<u8>>) {
+        let (texts, queue) = sync_channel(places);
+        (Writer { texts, waiting: AtomicUsize::new(0), lost: AtomicU64::new(0) }, queue)
+    }
+
     fn put(&self, text: &[u8]) {
         let lost = self.lost.swap(0, AcqRel);
         if !(lost == 0 || self.send(notice(lost).into_bytes())) {
@@ -101,5 +106,26 @@ impl Write for Stream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_stands_where_it_was() {
+        let (writer, queue) = Writer::with(3);
+        ["a", "b", "c", "lost", "too"].iter().for_each(|text| writer.put(text.as_bytes()));
+        assert_eq!(queue.try_iter().map(|text| text[0]).collect::<Vec<u8>>(), b"abc");
+        ["d", "e"].iter().for_each(|text| writer.put(text.as_bytes()));
+        let behind: Vec<String> =
+            queue.try_iter().map(|text| String::from_utf8_lossy(&text).into_owned()).collect();
+        assert_eq!(behind, [notice(2).as_str(), "d", "e"]);
+        assert_eq!(
+            (writer.lost.load(Acquire), writer.waiting.load(Acquire)),
+            (0, 6),
+            "nobody has written them"
+        );
     }
 }

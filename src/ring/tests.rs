@@ -11,6 +11,7 @@ use super::lines::Flags;
 use super::token::{Kind, Token};
 use super::{Event, Ring, Settings, Spinning};
 use crate::session::op::{CloseHow, Completion, Direction, Errno, Op, Outcome, Side, Submit};
+use crate::sys::socket::{Buffers, Route};
 
 fn ring() -> Ring {
     ring_that_spins(Spinning::Never)
@@ -207,6 +208,21 @@ fn streams_that_become_readable_together_share_a_turn() {
         turns.push(std::iter::from_fn(|| ring.next_event()).count());
     }
     assert_eq!(turns, [8, 8, 4]);
+}
+
+/// The entry points to the address: it must still be there when the entry is handed over, with the next ones or alone.
+#[test]
+fn a_connect_that_finds_the_queue_full_keeps_its_address() {
+    let mut ring = ring();
+    let (client, _peer) = pair();
+    ring.open(0, client);
+    let idle = || io_uring::opcode::Nop::new().build().user_data(Token::plain(Kind::Cancel, 0).pack());
+    (0..super::SQ_ENTRIES).for_each(|_| ring.push(idle()));
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 9)).into();
+    ring.connect(0, Ok(Route { address, source: None, keepalive: false, buffers: Buffers::default() }));
+    assert_eq!((ring.uring.submission().len(), ring.addresses.len()), (1, 1));
+    ring.wait(Some(Duration::ZERO)).expect("it is handed over");
+    assert!(ring.addresses.is_empty());
 }
 
 #[test]
