@@ -23,11 +23,20 @@ use super::target::Targets;
 /// Records taken from one ring before the next ring has its turn.
 const TURN: usize = 256;
 
-/// Pause after work, in which workers need not wake anybody: bounds wake-ups to a thousand a second.
-const GATHER: Duration = Duration::from_millis(1);
+/// Pause after work, in which workers need not wake anybody: bounds wake-ups to a hundred a second.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// The thread looks by itself at least this often.
 const HEARTBEAT: Duration = Duration::from_millis(100);
+
+/// What one turn over every source found.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    Nothing,
+    Everything,
+    /// A source had a whole [`TURN`], and may have more.
+    More,
+}
 
 struct LogThread {
     rings: Vec<Consumer<SessionRecord>>,
@@ -76,18 +85,30 @@ fn no_thread(errno: io::Error) -> StartError {
         .with_remedy("raise the limit with `ulimit -u`, or TasksMax= of the systemd unit")
 }
 
+impl Found {
+    /// With what one more source gave.
+    fn and(self, taken: usize) -> Found {
+        self.max(match taken {
+            0 => Found::Nothing,
+            TURN => Found::More,
+            _ => Found::Everything,
+        })
+    }
+}
+
 impl LogThread {
     fn run(mut self) {
         self.shared.bell.install(thread::current());
         loop {
             // Read before draining: what was handed over before the call to close is then seen.
             let closing = self.shared.closing.load(Acquire);
-            let worked = self.drain();
+            let found = self.drain();
             self.router.flush();
-            match (closing, worked) {
-                (true, _) => return self.finish(),
-                (false, true) => thread::sleep(GATHER),
-                (false, false) => self.sleep(),
+            match found {
+                _ if closing => return self.finish(),
+                Found::More => {}
+                Found::Everything => thread::sleep(GATHER),
+                Found::Nothing => self.sleep(),
             }
         }
     }
@@ -102,11 +123,12 @@ impl LogThread {
         self.shared.bell.sleep(idle, || thread::park_timeout(HEARTBEAT));
     }
 
-    /// One turn over every source. Answers whether anything was there.
-    fn drain(&mut self) -> bool {
-        let mut taken = 0;
+    /// One turn over every source.
+    fn drain(&mut self) -> Found {
+        let mut found = Found::Nothing;
         let mut lost = follow(&mut self.router, &self.shared);
         for ring in &mut self.rings {
+            let mut taken = 0;
             for record in std::iter::from_fn(|| ring.pop().ok()).take(TURN) {
                 taken += 1;
                 // Its configuration came between the look above and this record.
@@ -115,7 +137,9 @@ impl LogThread {
                 }
                 lost += self.router.session(&record);
             }
+            found = found.and(taken);
         }
+        let mut taken = 0;
         for notice in self.notices.try_iter().take(TURN) {
             self.shared.queued.fetch_sub(1, AcqRel);
             taken += 1;
@@ -124,13 +148,13 @@ impl LogThread {
         if lost > 0 {
             self.shared.dropped.fetch_add(lost, Relaxed);
         }
-        taken > 0
+        found.and(taken)
     }
 
     /// Everything that was handed over, within [`FLUSH`]; what is left then is counted.
     fn finish(mut self) {
         let deadline = Instant::now() + FLUSH;
-        while self.drain() && Instant::now() < deadline {}
+        while self.drain() != Found::Nothing && Instant::now() < deadline {}
         while !self.router.flush() && Instant::now() < deadline {
             thread::sleep(GATHER);
         }
