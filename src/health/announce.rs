@@ -61,7 +61,7 @@ impl Announcer {
             let quiet = turn == Turn::Up || judged.was_stopping || subject.drained;
             let level = if quiet { Level::Notice } else { Level::Alert };
             self.warn(target.proxy, level, lines::state_change(subject, turn, &reason, left));
-            if turn == Turn::Down && left.active + left.backup == 0 {
+            if left.last {
                 self.mourn(target.proxy);
             }
         }

@@ -172,11 +172,19 @@ impl Engine {
         }
     }
 
+    /// After `inter` where nothing is checked for the time being: what was down has been taken out of service to be
+    /// seen to, and is new when it comes back.
     fn schedule_next(&mut self, target: u32) {
         let Target { pace, standing, .. } = self.targets[target as usize];
+        let interval_ms =
+            if self.is_checked(target) { pace.interval_ms(standing) } else { pace.inter_ms.max(1) };
         let percent = self.announcer.config.global.spread_checks_percent;
-        let interval_ms = spread_ms(pace.interval_ms(standing), percent, fastrand::f64());
+        let interval_ms = spread_ms(interval_ms, percent, fastrand::f64());
         self.schedule.set(target, self.now_ms() + u64::from(interval_ms));
+    }
+
+    fn is_checked(&self, target: u32) -> bool {
+        self.entry(&self.targets[target as usize]).state.is_checked()
     }
 
     fn begin_due(&mut self, results: &UnboundedSender<Done>) {
@@ -188,7 +196,7 @@ impl Engine {
             }
             self.note_delay(now_ms - due_ms);
             // A server in maintenance is not checked, and keeps its place in the schedule.
-            if self.entry(&self.targets[target as usize]).state.is_checked() {
+            if self.is_checked(target) {
                 self.begin(target, results.clone());
             } else {
                 self.schedule_next(target);
@@ -249,7 +257,7 @@ impl Engine {
         }
         self.unreported.insert(target);
         let state = &self.entry(&self.targets[target as usize]).state;
-        let (checked, was_stopping) = (state.is_checked(), state.health == Health::Stopping);
+        let (checked, health) = (state.is_checked(), state.health);
         let report = &mut self.reports[target as usize];
         report.running = false;
         if !checked {
@@ -257,18 +265,17 @@ impl Engine {
             return None;
         }
         let standing = &mut self.targets[target as usize].standing;
-        let mut change = if outcome.passed() { standing.pass() } else { standing.fail() };
-        if was_stopping && outcome.passed() {
-            change.turn = Some(Turn::Up);
-        }
-        let news = change.moved || report.status != outcome.status();
-        report.fails += u64::from(!outcome.passed() && change.moved);
-        report.downs += u64::from(change.turn == Some(Turn::Down));
+        let passed = outcome.passed();
+        let moved = if passed { standing.pass() } else { standing.fail() };
+        let turn = standing.turn(passed, health);
+        let news = moved || report.status != outcome.status();
+        report.fails += u64::from(!passed && moved);
+        report.downs += u64::from(turn == Some(Turn::Down));
         report.status = outcome.status();
         report.duration_ms = Some(duration_ms);
         report.desc = outcome.info();
         report.health = standing.health;
-        let (standing, turn) = (*standing, change.turn);
+        let (standing, was_stopping) = (*standing, health == Health::Stopping);
         Some(Judged { target, outcome, duration_ms, standing, turn, was_stopping, news })
     }
 
@@ -639,6 +646,66 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert!(runtime.block_on(rig.thread.remote().order(stale)).is_err());
         rig.thread.stop();
+    }
+
+    impl Rig {
+        fn change(&self, at: u16, change: crate::health::ServerChange) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let server = self.entry(usize::from(at)).id;
+            let order = crate::health::Order::Server { server, change };
+            runtime.block_on(self.thread.remote().order(order)).unwrap();
+        }
+    }
+
+    /// Its checks were off while it came back from maintenance, where the counter stands at the bottom.
+    #[test]
+    fn a_dead_server_whose_checks_are_switched_on_goes_down() {
+        use crate::health::{ServerChange, Service};
+        let (_socket, dead) = refusing();
+        let mut backend = fixture::backend("b", 0);
+        backend.servers = vec![server(1, ServerAddress::Tcp(dead), check(20, 2, 3))];
+        let rig = rig(backend);
+        rig.until("down", |rig| rig.entry(0).state.health == Health::Down);
+        rig.change(0, ServerChange::Checks(false));
+        rig.change(0, ServerChange::State(Service::Maint));
+        rig.change(0, ServerChange::State(Service::Ready));
+        assert_eq!(rig.entry(0).state.health, Health::Up);
+        rig.change(0, ServerChange::Checks(true));
+        rig.until("down again", |rig| rig.entry(0).state.health == Health::Down);
+        rig.thread.stop();
+    }
+
+    #[test]
+    fn a_dead_server_that_a_configuration_takes_out_of_maintenance_goes_down() {
+        let (_socket, dead) = refusing();
+        let mut backend = fixture::backend("b", 0);
+        backend.servers =
+            vec![Server { disabled: true, ..server(1, ServerAddress::Tcp(dead), check(20, 2, 3)) }];
+        let rig = rig(backend);
+        assert_eq!(rig.entry(0).state.check.downs, 0);
+        rig.replace(|proxy| proxy.servers[0].disabled = false).unwrap();
+        rig.until("down", |rig| rig.entry(0).state.check.downs == 1);
+        assert_eq!(rig.entry(0).state.health, Health::Down);
+        rig.thread.stop();
+    }
+
+    /// Once drained it has no server; what then happens to the drained one is no news of the backend.
+    #[test]
+    fn a_backend_is_mourned_once() {
+        let (port, address) = placeholder();
+        let listening = listen_at(address);
+        drop(port);
+        let mut backend = fixture::backend("b", 0);
+        backend.servers = vec![server(1, ServerAddress::Tcp(address), check(20, 1, 1))];
+        let rig = rig(backend);
+        rig.until("a passed check", |rig| rig.entry(0).state.check.status == "L4OK");
+        rig.change(0, crate::health::ServerChange::Draining(true));
+        assert!(rig.line().starts_with("Server b/s1 enters drain state"));
+        assert_eq!(rig.line(), "backend 'b' has no server available!");
+        drop(listening);
+        assert!(rig.line().contains("Server b/s1 is DOWN"));
+        rig.thread.stop();
+        assert_eq!(rig.lines.try_iter().collect::<Vec<_>>(), [""; 0], "nothing more");
     }
 
     #[test]

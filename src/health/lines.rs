@@ -41,6 +41,8 @@ pub struct Left {
     pub active: u32,
     /// Usable backup servers.
     pub backup: u32,
+    /// It was the last usable one.
+    pub last: bool,
     /// Sessions on the server.
     pub sessions: u32,
     /// Sessions that leave this server's queue (down), or the backend's queue for this server (up).
@@ -64,7 +66,7 @@ impl Subject<'_> {
 impl Left {
     /// Behind the change of a server that is down now.
     fn of_down(&self) -> String {
-        let Left { active, backup, sessions, requeued, queued } = self;
+        let Left { active, backup, sessions, requeued, queued, .. } = self;
         let running = self.running_on_backup();
         format!(
             "{active} active and {backup} backup servers left.{running} {sessions} sessions active, \
@@ -150,7 +152,7 @@ mod tests {
              active, 0 requeued, 0 remaining in queue."
         );
         let seen = Seen { outcome: &Outcome::TimedOut, duration_ms: 403 };
-        let left = Left { backup: 1, sessions: 2, requeued: 3, queued: 4, active: 0 };
+        let left = Left { backup: 1, sessions: 2, requeued: 3, queued: 4, ..Left::default() };
         assert_eq!(
             state_change(subject(false), Turn::Down, &reason(seen), left),
             "Server l1/a is DOWN, reason: Layer4 timeout, check duration: 403ms. 0 active and 1 backup servers \

@@ -27,12 +27,14 @@ impl Tally {
         let entry = &new.servers[usize::from(server)];
         let was_usable = old.servers[usize::from(server)].usable();
         let (active, backup) = self.0.entry(proxy).or_insert((old.active, old.backup));
+        let before = *active + *backup;
         let count = if entry.backup { &mut *backup } else { &mut *active };
         *count = (*count + u32::from(entry.usable())).saturating_sub(u32::from(was_usable));
         let redispatch = after.config.proxies[usize::from(proxy.0)].redispatch_every != 0;
         let (requeued, queued) = queues(new, entry, turn, load, redispatch);
         let sessions = load.server(entry.id).live();
-        Left { active: *active, backup: *backup, sessions, requeued, queued }
+        let last = before > 0 && *active + *backup == 0;
+        Left { active: *active, backup: *backup, last, sessions, requeued, queued }
     }
 }
 

@@ -3,6 +3,8 @@
 //! A counter from 0 to rise + fall - 1: down below `rise`, up from `rise` on. It starts at `rise`: one
 //! failed check takes a new server down, one passed check confirms it.
 
+use crate::table::Health;
+
 /// Where a server stands between down and up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -19,15 +21,6 @@ pub enum Turn {
     Up,
     /// The last of `fall` failed ones.
     Down,
-}
-
-/// What one check did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The counter moved: what `option log-health-checks` reports.
-    pub moved: bool,
-    /// The server changed sides.
-    pub turn: Option<Turn>,
 }
 
 impl Standing {
@@ -57,26 +50,36 @@ impl Standing {
         if self.is_up() { (self.health - self.rise + 1, self.fall) } else { (self.health, self.rise) }
     }
 
-    /// A check passed.
-    pub fn pass(&mut self) -> Change {
-        let (was_up, moved) = (self.is_up(), !self.is_steady());
+    /// A check passed. Whether the counter moved: what `option log-health-checks` reports.
+    pub fn pass(&mut self) -> bool {
+        let moved = !self.is_steady();
         if moved {
             self.health += 1;
         }
         if self.is_up() {
             self.health = self.best();
         }
-        Change { moved, turn: (!was_up && self.is_up()).then_some(Turn::Up) }
+        moved
     }
 
-    /// A check failed.
-    pub fn fail(&mut self) -> Change {
-        let (was_up, moved) = (self.is_up(), !self.is_at_bottom());
+    /// A check failed. Whether the counter moved.
+    pub fn fail(&mut self) -> bool {
+        let moved = !self.is_at_bottom();
         self.health = self.health.saturating_sub(1);
         if !self.is_up() {
             self.health = 0;
         }
-        Change { moved, turn: (was_up && !self.is_up()).then_some(Turn::Down) }
+        moved
+    }
+
+    /// The side to which a check that has just passed or failed takes a server of this health. It goes by where the
+    /// server is, not by where the counter was: an operator's word may have put the two apart.
+    pub fn turn(self, passed: bool, health: Health) -> Option<Turn> {
+        match (passed, self.is_up()) {
+            (true, true) => (health != Health::Up).then_some(Turn::Up),
+            (false, false) => (health != Health::Down).then_some(Turn::Down),
+            _ => None,
+        }
     }
 
     /// The operator says where it stands; no more than steady.
@@ -120,8 +123,29 @@ mod tests {
     #[test]
     fn a_new_server_falls_at_its_first_failure() {
         let mut standing = Standing::new(2, 3);
-        assert_eq!(standing.fail(), Change { moved: true, turn: Some(Turn::Down) });
-        assert_eq!(standing.fail(), Change { moved: false, turn: None });
+        assert!(standing.fail());
+        assert_eq!(standing.turn(false, Health::Up), Some(Turn::Down));
+        assert!(!standing.fail());
+        assert_eq!(standing.turn(false, Health::Down), None);
+    }
+
+    #[test]
+    fn a_server_said_to_be_up_falls_though_its_counter_was_at_the_bottom() {
+        let mut standing = Standing::new(2, 3);
+        standing.force(0);
+        assert!(!standing.fail());
+        assert_eq!(standing.turn(false, Health::Up), Some(Turn::Down));
+        assert!(standing.pass());
+        assert_eq!(standing.turn(true, Health::Up), None);
+    }
+
+    #[test]
+    fn a_stopping_server_is_up_again_with_a_passed_check() {
+        let mut standing = Standing::new(2, 3);
+        standing.force(u16::MAX);
+        assert!(!standing.pass());
+        assert_eq!(standing.turn(true, Health::Stopping), Some(Turn::Up));
+        assert_eq!(standing.turn(false, Health::Stopping), None, "failures to afford");
     }
 
     #[test]
@@ -145,9 +169,9 @@ mod tests {
             let mut standing = Standing::new(rise, fall);
             let (mut up, mut since_pass, mut since_fail, mut first) = (true, 0u16, 0u16, true);
             for passed in checks {
-                let change = if passed { standing.pass() } else { standing.fail() };
+                if passed { standing.pass() } else { standing.fail() };
                 (since_pass, since_fail) = if passed { (0, since_fail + 1) } else { (since_pass + 1, 0) };
-                match change.turn {
+                match standing.turn(passed, if up { Health::Up } else { Health::Down }) {
                     Some(Turn::Up) => prop_assert!(!up && since_fail >= rise.max(1)),
                     Some(Turn::Down) => prop_assert!(up && (first || since_pass >= 1)),
                     None => {}

@@ -9,7 +9,7 @@ use crate::load::Load;
 use crate::session::op::ServerId;
 
 use super::backend::{Backend, ServerEntry};
-use super::state::{Admin, CheckReport, Health, ServerState};
+use super::state::{Admin, CheckReport, Checks, Health, ServerState};
 use super::{Place, Snapshot};
 
 /// The cell of a server that is gone is given to another one this long after its last session at the
@@ -174,13 +174,17 @@ impl ServerState {
         let unresolved =
             if same_address(written, server) { self.admin.unresolved } else { server.unresolved };
         let admin = Admin { unresolved, ..admin };
-        let same_kind = written.check.is_some() == server.check.is_some();
+        // A command's server that the file has taken over is checked as any other.
+        let same_kind = written.check.is_some() == server.check.is_some() && written.origin == server.origin;
         let checks = if same_kind { self.checks } else { initial.checks };
-        let (health, check) = match admin.is_out() == self.admin.is_out() {
+        let (health, mut check) = match admin.is_out() == self.admin.is_out() {
             true => self.health_following(written, server, initial),
             false => (initial.health, initial.check),
         };
         let health = if admin.is_out() { Health::Down } else { health };
+        if checks == Checks::On && self.checks == Checks::Off && health != Health::Down {
+            check.health = check.health.max(check.rise);
+        }
         let changed = (self.health, self.admin) != (health, admin);
         let (since_ms, aged_ms) = if changed { (now_ms, 0) } else { (self.since_ms, self.aged_ms) };
         ServerState { health, admin, checks, since_ms, aged_ms, check }
@@ -216,7 +220,7 @@ mod tests {
     use super::*;
     use crate::config::model::{Proxy, ProxyKind};
     use crate::stats::counters::WorkerCounters;
-    use crate::table::{Checks, TablePublisher, fixture};
+    use crate::table::{TablePublisher, fixture};
 
     fn config(proxies: Vec<Proxy>) -> Arc<Config> {
         Arc::new(Config { proxies, ..Config::default() })

@@ -52,6 +52,11 @@ impl Engine {
                 Some((at, Some(before))) if same_check(before, &target) => {
                     let running = &mut self.targets[at as usize];
                     (running.proxy, running.server) = (target.proxy, target.server);
+                    // Back in service, or at another address, by this configuration: as new.
+                    if running.standing.is_up() != (health != Health::Down) {
+                        running.standing.force(entry.state.check.health);
+                        self.reports[at as usize].health = entry.state.check.health;
+                    }
                 }
                 before => {
                     let was_aimless =

@@ -61,7 +61,7 @@ mod tests {
 
     const S1: Subject<'_> = Subject { proxy: "b", server: "s1", backup: false, drained: false };
     const S4: Subject<'_> = Subject { proxy: "b", server: "s4", backup: true, drained: false };
-    const LEFT: Left = Left { active: 0, backup: 1, sessions: 2, requeued: 3, queued: 4 };
+    const LEFT: Left = Left { active: 0, backup: 1, last: false, sessions: 2, requeued: 3, queued: 4 };
 
     #[test]
     fn maintenance_reads_as_in_haproxy() {
