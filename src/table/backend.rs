@@ -30,6 +30,8 @@ pub struct Backend {
     pub backup: u32,
     /// Sessions from which on every server may use its whole maxconn.
     pub fullconn: u32,
+    /// `option redispatch`: who waits for a server that is out of service goes on to another one.
+    pub redispatches: bool,
     /// When it could serve.
     pub outages: Outages,
 }
@@ -51,7 +53,7 @@ pub struct ServerEntry {
     pub check_at: (Option<IpAddr>, Option<u16>),
     /// `maxconn`; None: unlimited.
     pub maxconn: Option<u32>,
-    /// `minconn`, if it is below maxconn: the limit then moves with the backend's load.
+    /// `minconn`, if it is not maxconn: the limit then moves with the backend's load.
     pub minconn: Option<u32>,
     /// `maxqueue`; None: unlimited.
     pub maxqueue: Option<u32>,
@@ -120,10 +122,11 @@ impl ServerEntry {
         entry
     }
 
-    /// `set maxconn server`; 0: unlimited. A limit that moves with the load keeps its minconn.
+    /// `set maxconn server`; 0: unlimited. A limit that moves with the load keeps its minconn, below which it does not
+    /// go; one that was set to just that is fixed from then on, as in HAProxy.
     pub fn set_maxconn(&mut self, maxconn: u32) {
         self.maxconn = (maxconn > 0).then_some(maxconn);
-        self.minconn = self.minconn.filter(|&minconn| minconn < maxconn);
+        self.minconn = self.minconn.filter(|&minconn| minconn != maxconn);
     }
 
     /// Effective weight in sixteenths: what the algorithms work with.
@@ -200,7 +203,10 @@ impl Backend {
         let selector = Selector::new(settings, &servers);
         let fullconn = settings.fullconn.unwrap_or_else(|| default_fullconn(config, proxy));
         let outages = Outages::default();
-        let mut backend = Backend { proxy, servers, selector, active: 0, backup: 0, fullconn, outages };
+        let redispatches = settings.redispatch_every != 0;
+        let (active, backup) = (0, 0);
+        let mut backend =
+            Backend { proxy, servers, selector, active, backup, fullconn, redispatches, outages };
         backend.count();
         backend.outages = Outages::begin(backend.is_down());
         backend

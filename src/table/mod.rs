@@ -214,6 +214,24 @@ mod tests {
     }
 
     #[test]
+    fn minconn_outlasts_a_maxconn_below_it() {
+        let (minconn, maxconn) = (Some(10), Some(60));
+        let server = crate::config::model::Server { minconn, maxconn, ..fixture::server(1) };
+        let mut entry = ServerEntry::new(crate::session::op::ServerId(0), &server);
+        let limits = |entry: &ServerEntry| [0, 50, 100].map(|live| entry.limit(|| live, 100));
+        assert_eq!(limits(&entry), [Some(10), Some(30), Some(60)]);
+        entry.set_maxconn(5);
+        assert_eq!(limits(&entry), [Some(10), Some(10), Some(5)]);
+        entry.set_maxconn(0);
+        assert_eq!(limits(&entry), [None; 3]);
+        entry.set_maxconn(60);
+        assert_eq!(limits(&entry), [Some(10), Some(30), Some(60)]);
+        entry.set_maxconn(10);
+        entry.set_maxconn(60);
+        assert_eq!(limits(&entry), [Some(60); 3], "fixed");
+    }
+
+    #[test]
     fn minconn_alone_or_not_below_maxconn_is_a_fixed_limit() {
         let limits = |minconn, maxconn| {
             let server = crate::config::model::Server { minconn, maxconn, ..fixture::server(1) };

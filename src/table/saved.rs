@@ -254,7 +254,11 @@ impl Row {
         let status = number(10, "srv_check_status", 255) as u8;
         let check_health = number(12, "srv_check_health", u64::from(u16::MAX)) as u16;
         let check_state = number(13, "srv_check_state", 0x1f) as u8;
-        let port = number(18, "srv_port", u64::from(u16::MAX)) as u16;
+        // Of a server whose port is the client's it is the offset, which may be negative and is the configuration's.
+        let port = match server.address {
+            ServerAddress::TcpMapped(..) => 0,
+            _ => number(18, "srv_port", u64::from(u16::MAX)) as u16,
+        };
         if admin & FORCED_MAINT != 0 && admin & FORCED_DRAIN != 0 {
             let _ = write!(wrong, ", invalid srv_admin_state value '{admin}'");
         }
@@ -262,7 +266,7 @@ impl Row {
             return Err(wrong);
         }
         let ip: Option<IpAddr> = self.field(4).parse().ok().filter(|_| server.takes_last);
-        let known = admin_of(server, admin);
+        let known = admin_of(server, admin, iweight);
         let admin = Admin { unresolved: known.unresolved && ip.is_none(), ..known };
         let was = health_of(operation);
         Ok(Restored {
@@ -283,11 +287,11 @@ impl Row {
 }
 
 /// The file's maintenance counts unless it came from the configuration of then; the configuration's of now
-/// counts unless the operator had ended it.
-fn admin_of(server: &Server, bits: u8) -> Admin {
+/// counts unless the operator had ended it. A drain counts unless it was that of the weight 0 of then.
+fn admin_of(server: &Server, bits: u8, iweight: u16) -> Admin {
     let (forced, configured) = (bits & FORCED_MAINT != 0, bits & CONFIG_MAINT != 0);
     let maint = if server.disabled { forced || !configured } else { forced && !configured };
-    let drain = bits & FORCED_DRAIN != 0 && !maint;
+    let drain = bits & FORCED_DRAIN != 0 && !maint && (iweight > 0 || server.weight == 0);
     Admin { maint, disabled: server.disabled, drain, unresolved: server.unresolved }
 }
 
@@ -465,6 +469,29 @@ mod tests {
             let restored = restored(&server, &format!("127.0.0.1 2 {bits} 1 1 9 1 0 2 0")).expect("valid");
             assert_eq!(restored.admin.maint, maint, "disabled {disabled}, bits {bits}");
         }
+    }
+
+    #[test]
+    fn a_drain_counts_unless_it_was_a_weight_that_is_no_more() {
+        for (weight, iweight, drain) in [(0, 0, true), (5, 5, true), (5, 0, false), (0, 5, true)] {
+            let server = Server { weight, ..fixture::server(1) };
+            let restored = restored(&server, &format!("127.0.0.1 2 8 0 {iweight} 9 1 0 2 0")).expect("valid");
+            assert_eq!(restored.admin.drain, drain, "{iweight} then, {weight} now");
+        }
+    }
+
+    #[test]
+    fn the_offset_of_a_mapped_port_is_the_configurations() {
+        let address = ServerAddress::TcpMapped([127, 0, 0, 1].into(), -10_000);
+        let server = Server { address, ..fixture::server(1) };
+        let mut proxy = fixture::backend("b", 0);
+        proxy.servers = vec![server.clone()];
+        let config = Config { proxies: vec![proxy], ..Config::default() };
+        let backend = Backend::new(&config, ProxyId(0), ServerId(0));
+        let line = lines(&config.proxies[0], &backend, 0);
+        assert_eq!(line.split(' ').nth(18), Some("-10000"));
+        let [line] = &read(&format!("1\n# x\n{line}")).expect("a file")[..] else { panic!("one line") };
+        assert_eq!(line.restored(&server).expect("valid").port, None);
     }
 
     #[test]
