@@ -330,15 +330,18 @@ fn a_newcomer_goes_ahead_when_nobody_is_left_to_wake_those_who_wait() {
 }
 
 #[test]
-fn who_waits_for_one_server_gets_that_one_or_is_sent_elsewhere() {
-    let mut world = World::new(Balance::Source, &["maxconn 1", "maxconn 1"]);
-    assert_eq!(world.arrivals(2), "1 q1");
-    let queue = QueueId::Server(ServerId(1));
-    assert_eq!(world.ask("127.0.0.1", None, Some(queue)), Choice::QueueServer(1));
-    world.leave(1);
-    assert_eq!(world.ask("127.0.0.1", None, Some(queue)), Choice::Server(1));
-    world.down(1);
-    assert_eq!(world.ask("127.0.0.1", None, Some(queue)), Choice::Server(0));
+fn who_waits_for_one_server_gets_that_one_or_with_redispatch_is_sent_elsewhere() {
+    let servers = ["maxconn 1", "maxconn 1"];
+    for (redispatch_every, then) in [(0, Choice::QueueServer(1)), (-1, Choice::Server(0))] {
+        let mut world = World::of(Balance::Source, &servers, |p| p.redispatch_every = redispatch_every);
+        assert_eq!(world.arrivals(2), "1 q1");
+        let queue = QueueId::Server(ServerId(1));
+        assert_eq!(world.ask("127.0.0.1", None, Some(queue)), Choice::QueueServer(1));
+        world.leave(1);
+        assert_eq!(world.ask("127.0.0.1", None, Some(queue)), Choice::Server(1));
+        world.down(1);
+        assert_eq!(world.ask("127.0.0.1", None, Some(queue)), then);
+    }
 }
 
 #[test]

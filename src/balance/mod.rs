@@ -153,15 +153,15 @@ pub fn choose(backend: &Backend, load: &Load, request: Request<'_>) -> Choice {
 }
 
 /// The server for a session that waits in `queue`. Any answer but [`Choice::Server`] and the queue it is
-/// in already means that it has to move: its server is no longer usable.
+/// in already means that it has to move: its server is out of service, and `option redispatch` lets it go.
 pub fn resume(backend: &Backend, load: &Load, queue: QueueId, request: Request<'_>) -> Choice {
     let slots = Slots::new(backend, load).of_waiter();
     let QueueId::Server(id) = queue else { return slots.choose(request) };
-    let waited_for = (0..).zip(&backend.servers).find(|(_, server)| server.id == id && server.usable());
+    let waited_for = (0..).zip(&backend.servers).find(|(_, server)| server.id == id);
     match waited_for {
-        Some((server, _)) if slots.take(server) => Choice::Server(server),
-        Some((server, _)) => Choice::QueueServer(server),
-        None => choose(backend, load, request),
+        Some((at, server)) if server.usable() && slots.take(at) => Choice::Server(at),
+        Some((at, server)) if server.usable() || !backend.redispatches => Choice::QueueServer(at),
+        _ => choose(backend, load, request),
     }
 }
 

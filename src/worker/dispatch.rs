@@ -152,12 +152,20 @@ impl Worker {
             Choice::Server(server) => self.assign(slot, backend, server),
             Choice::QueueServer(server) => self.enqueue(slot, backend, self.queue_of(backend, server)),
             Choice::QueueBackend => self.enqueue(slot, backend, QueueId::Backend(backend)),
-            Choice::QueueFull(server) => {
-                let id = self.server_id(backend, server);
-                self.drive(slot, |session, _, ops| session.turned_away(id, ops));
-            }
-            Choice::Nobody => self.drive(slot, |session, _, ops| session.unserved(ops)),
+            choice => self.turn_away(slot, backend, choice),
         }
+    }
+
+    /// Ends a session that no server takes: the queue of the one that would is full, or there is none.
+    pub(super) fn turn_away(&mut self, slot: u32, backend: ProxyId, choice: Choice) {
+        let full = match choice {
+            Choice::QueueFull(server) => Some(self.server_id(backend, server)),
+            _ => None,
+        };
+        self.drive(slot, |session, _, ops| match full {
+            Some(server) => session.turned_away(server, ops),
+            None => session.unserved(ops),
+        });
     }
 
     /// Asks the balancing algorithm; a server it names has been taken already.

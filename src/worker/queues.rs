@@ -140,7 +140,7 @@ impl Worker {
                     self.assign(slot, backend, server);
                 }
                 Choice::QueueServer(server) if queue == self.queue_of(backend, server) => return,
-                // The server it waited for is no longer usable: it waits elsewhere, behind those who are there.
+                // The server it waited for is out of service: it waits elsewhere, behind those who are there.
                 Choice::QueueServer(server) => {
                     self.leave_head(queue, false);
                     self.enqueue(slot, backend, self.queue_of(backend, server));
@@ -150,8 +150,12 @@ impl Worker {
                     self.leave_head(queue, false);
                     self.enqueue(slot, backend, QueueId::Backend(backend));
                 }
-                // It waits on: a server may come up before `timeout queue` ends.
-                Choice::QueueFull(_) | Choice::Nobody => return,
+                // It waits on for any server: one may come up before `timeout queue` ends.
+                Choice::QueueFull(_) | Choice::Nobody if queue == QueueId::Backend(backend) => return,
+                choice => {
+                    self.leave_head(queue, false);
+                    self.turn_away(slot, backend, choice);
+                }
             }
         }
     }

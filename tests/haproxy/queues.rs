@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
+    runtime::ask,
     scenario,
-    world::{GLANCE, SOON, config, one, two},
+    world::{GLANCE, SOON, World, config, one, two},
 };
 
 const S1_MAX: &str = "  server s1 127.0.0.1:{s1} maxconn 1";
@@ -280,3 +281,65 @@ scenario!(
         world.note_log_letters();
     }
 );
+
+/// Of two servers clients of one address get always the same.
+fn by_source(more: &str, servers: usize) -> String {
+    let places: String =
+        (1..=servers).map(|at| format!("\n  server s{at} 127.0.0.1:{{s{at}}} maxconn 1")).collect();
+    config(&format!("  timeout queue 2s\n{more}"), &format!("  balance source{places}"))
+        .replace("stats.sock", "stats.sock level admin")
+}
+
+/// A client waits in the queue of the server that serves another one; then it is out of service.
+fn its_server_leaves(world: &mut World) {
+    let _first = world.connect();
+    let (number, _server) = world.next_accepted(SOON).expect("a server");
+    let mut second = world.connect();
+    second.send(b"waiting");
+    world.await_stat(&format!("s{number}"), "qcur", 1);
+    ask(world, &format!("set server b/s{number} state maint"));
+    match world.next_accepted(Duration::from_millis(1000)) {
+        Some((_, mut other)) => {
+            let text = other.receive_text(7);
+            world.note("the other server gets", text);
+            second.close();
+            other.close();
+        }
+        None => world.note_end("client", &mut second, SOON),
+    }
+    world.note_log_letters();
+}
+
+scenario!(the_only_server_leaves_a_queue, by_source("", 1), one, its_server_leaves);
+scenario!(
+    the_only_server_leaves_a_queue_with_redispatch,
+    by_source("  option redispatch\n", 1),
+    one,
+    its_server_leaves
+);
+scenario!(a_server_leaves_its_queue, by_source("", 2), two, its_server_leaves);
+scenario!(
+    a_server_leaves_its_queue_with_redispatch,
+    by_source("  option redispatch\n", 2),
+    two,
+    its_server_leaves
+);
+
+scenario!(a_server_comes_back_to_its_queue, by_source("", 2), two, |world| {
+    let first = world.connect();
+    let (number, server) = world.next_accepted(SOON).expect("a server");
+    let mut second = world.connect();
+    second.send(b"waiting");
+    world.await_stat(&format!("s{number}"), "qcur", 1);
+    ask(world, &format!("set server b/s{number} state maint"));
+    drop((first, server));
+    world.note_log_letters();
+    ask(world, &format!("set server b/s{number} state ready"));
+    let (again, mut server) = world.next_accepted(SOON).expect("a server");
+    let text = server.receive_text(7);
+    world.note("server gets", text);
+    world.note("the same", again == number);
+    second.close();
+    server.close();
+    world.note_log_letters();
+});
