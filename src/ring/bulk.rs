@@ -98,6 +98,12 @@ impl Ring {
 
     /// The pipe is held only while bytes may be in it: a session that waits holds none.
     fn splice_in(&mut self, slot: u32, direction: Direction, told: bool) -> Answer {
+        let line = self.lines[slot as usize].line_mut(direction);
+        if line.error != 0 {
+            // Whoever handed the session over had it from the socket, which says it once.
+            line.flags.clear(Flags::FILL);
+            return Some((Completion::Filled(direction), Err(Errno(line.error))));
+        }
         if self.lines[slot as usize].line(direction).pipe == pipes::NONE {
             let Some(pipe) = self.pipes.take() else { return self.copy_on(slot, direction) };
             self.lines[slot as usize].line_mut(direction).pipe = pipe;

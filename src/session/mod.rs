@@ -236,7 +236,10 @@ impl Session {
                 step
             }
             Completion::Watched => return self.on_watched(outcome, policy, ops),
-            Completion::Drained(d) => self.relay_mut(d).on_drain(outcome),
+            Completion::Drained(d) => match outcome {
+                Ok(written) => self.relay_mut(d).on_drain(written),
+                Err(errno) => return self.on_refused(d, errno, ops),
+            },
             Completion::ShutDown(d) => self.relay_mut(d).on_shutdown(),
             Completion::Aborted(_) => Step::Park,
         };
@@ -361,13 +364,30 @@ impl Session {
             Step::Park => Verdict::Live,
             Step::Finished if self.relays.iter().all(Relay::finished) => self.finish(ops),
             Step::Finished => Verdict::Live,
-            Step::Broken(Side::Client) => {
-                // The server learns at once that nobody waits for the rest.
-                self.reset_on_close[Side::Server.index()] = true;
-                self.end(Cause::ClientAbort, Stage::Data, ops)
-            }
-            Step::Broken(Side::Server) => self.end(Cause::ServerAbort, Stage::Data, ops),
+            Step::Broken(side) => self.on_broken(side, ops),
         }
+    }
+
+    fn on_broken(&mut self, side: Side, ops: &mut impl Submit) -> Verdict {
+        // The server learns at once that nobody waits for the rest.
+        self.reset_on_close[Side::Server.index()] |= side == Side::Client;
+        let cause = match side {
+            Side::Client => Cause::ClientAbort,
+            Side::Server => Cause::ServerAbort,
+        };
+        self.end(cause, Stage::Data, ops)
+    }
+
+    /// A server that hears no more may have answered before: what it sent still goes to the client. Its socket is
+    /// dead, and says so when all of that was taken.
+    fn on_refused(&mut self, direction: Direction, errno: Errno, ops: &mut impl Submit) -> Verdict {
+        let is_dead = matches!(errno, Errno::EPIPE | Errno::ECONNRESET | Errno::ETIMEDOUT);
+        if direction == Direction::ToClient || !is_dead || self.relay(direction.other()).finished() {
+            return self.on_broken(direction.sink(), ops);
+        }
+        self.record(Cause::ServerAbort, Stage::Data);
+        self.relay_mut(direction).give_up();
+        Verdict::Live
     }
 
     fn connect(&mut self, ops: &mut impl Submit) {

@@ -5,7 +5,7 @@
 //!   Idle ----------> Filling -----> Full ----------> Draining ----------> Filling ...
 //!                       | Ok(0)                         | short: Drain the rest
 //!                       v         Shutdown              v Err
-//!                      Eof -----------------> Closing   Broken(sink)
+//!                      Eof -----------------> Closing   given up: Done
 //!                       |                        |
 //!                       +----(nobody listens)----+--> Done
 //! ```
@@ -33,7 +33,7 @@ enum State {
 pub(super) struct Relay {
     state: State,
     direction: Direction,
-    /// The source's time is over: nothing more is taken from it.
+    /// The source's time is over, or its sink is gone: nothing more is taken from it.
     expired: bool,
     /// Bytes taken and not yet written.
     rest: u32,
@@ -123,27 +123,24 @@ impl Relay {
         }
     }
 
-    /// The answer to Drain.
-    pub(super) fn on_drain(&mut self, outcome: Outcome) -> Step {
+    /// The answer to Drain: so many bytes were written.
+    pub(super) fn on_drain(&mut self, written: u32) -> Step {
         debug_assert_eq!(self.state, State::Draining);
-        match outcome {
-            Ok(n) if n < self.rest => {
-                self.rest -= n;
-                Step::Next(Op::Drain(self.direction, self.rest))
-            }
-            Ok(_) if self.expired => {
-                self.state = State::Eof;
-                self.proceed()
-            }
-            Ok(_) => {
-                self.state = State::Filling;
-                Step::Next(Op::Fill(self.direction))
-            }
-            Err(_) => {
-                self.state = State::Broken;
-                Step::Broken(self.direction.sink())
-            }
+        if written < self.rest {
+            self.rest -= written;
+            return Step::Next(Op::Drain(self.direction, self.rest));
         }
+        if self.expired {
+            self.state = State::Eof;
+            return self.proceed();
+        }
+        self.state = State::Filling;
+        Step::Next(Op::Fill(self.direction))
+    }
+
+    /// Nobody is there any more to whom its bytes could go: nothing more is taken from the source.
+    pub(super) fn give_up(&mut self) {
+        (self.state, self.expired, self.rest) = (State::Done, true, 0);
     }
 
     /// The source's timeout struck: the direction ends as if the source had. Returns what stops a Fill.
@@ -152,7 +149,7 @@ impl Relay {
         (self.state == State::Filling).then_some(Op::Stop(self.direction))
     }
 
-    /// It ended by its source's timeout, not by EOF.
+    /// It did not end by its source's EOF.
     pub(super) fn expired(&self) -> bool {
         self.expired
     }

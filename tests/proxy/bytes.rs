@@ -1,12 +1,14 @@
 //! Every byte arrives, in order, once, whatever the rhythm of reader and writer.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::gateway::Gateway;
 use crate::spread::of_workers;
@@ -299,4 +301,52 @@ fn bytes_before_the_end_are_not_lost() {
     }
     drop(clients);
     gateway.assert_descriptors_return();
+}
+
+/// The server answers and closes, the client still says something and reads late: that the server hears it no more
+/// ends nothing but what goes to it.
+#[test]
+fn an_answer_outlives_what_its_server_no_longer_hears() {
+    const ANSWER: usize = 200_000;
+    for global in ["", "  nosplice"] {
+        let server = Server::listening();
+        let global = format!("{global}\n  tune.sndbuf.client 4096");
+        let gateway = Gateway::start(&global, "", &format!("  server s1 127.0.0.1:{}", server.port()));
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("SO_RCVBUF");
+        socket.connect(&gateway.address().into()).expect("the gateway accepts");
+        let mut client = Peer::over(socket.into());
+        client.send(b"q");
+        let mut session = server.accept();
+        assert_eq!(session.receive_text(1), "q");
+        SockRef::from(&session.stream).set_send_buffer_size(ANSWER).expect("SO_SNDBUF");
+        assert!(session.send(&[b'x'; ANSWER]));
+        let here = session.stream.local_addr().expect("connected");
+        let there = session.stream.peer_addr().expect("connected");
+        let passed_on = wait_for(PATIENCE, || (unacknowledged(here, there) == Some(0)).then_some(()));
+        assert!(passed_on.is_some(), "the proxy's kernel takes all of it");
+        session.close();
+        // The first is answered by a reset, the second meets it.
+        for _ in 0..2 {
+            thread::sleep(Duration::from_millis(100));
+            client.send(b"w");
+        }
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(client.end(PATIENCE), (ANSWER, End::Fin), "{global}");
+        drop(client);
+        gateway.assert_descriptors_return();
+    }
+}
+
+/// Bytes that the kernel has sent from `here` to `there`, or is to send, and that are not acknowledged yet.
+fn unacknowledged(here: SocketAddr, there: SocketAddr) -> Option<u64> {
+    let hex = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => format!("{:08X}:{:04X}", u32::from_le_bytes(ip.octets()), address.port()),
+        IpAddr::V6(_) => panic!("an IPv4 address"),
+    };
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's sockets");
+    let pair = format!("{} {} ", hex(here), hex(there));
+    let (_, behind) = table.split_once(&pair)?;
+    let queued = behind.split_whitespace().nth(1)?.split(':').next()?;
+    u64::from_str_radix(queued, 16).ok()
 }
