@@ -18,6 +18,9 @@ const REPORT_USAGE: u16 = 1 << 3;
 /// They were (IORING_NOTIF_USAGE_ZC_COPIED).
 const COPIED: u32 = 1 << 31;
 
+/// All of it, and no signal where nobody reads.
+const FLAGS: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+
 /// Which sends are zero-copy, and what became of them.
 #[derive(Debug)]
 pub(super) struct ZeroCopy {
@@ -28,11 +31,13 @@ pub(super) struct ZeroCopy {
     pinning: bool,
     /// Batches registered so far.
     pinned: u16,
+    /// The kernel had no memory left to pin for a send from others (RLIMIT_MEMLOCK): those are copied.
+    exhausted: bool,
 }
 
 impl ZeroCopy {
     /// No send is one, whatever its length.
-    pub(super) const OFF: ZeroCopy = ZeroCopy { from: u32::MAX, pinning: false, pinned: 0 };
+    pub(super) const OFF: ZeroCopy = ZeroCopy { from: u32::MAX, pinning: false, pinned: 0, exhausted: false };
 }
 
 impl Ring {
@@ -48,7 +53,7 @@ impl Ring {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let registered = self.uring.submitter().register_buffers_sparse(self.buffers.batches().into());
-        self.zero_copy = ZeroCopy { from, pinning: registered.is_ok(), pinned: 0 };
+        self.zero_copy = ZeroCopy { from, pinning: registered.is_ok(), ..ZeroCopy::OFF };
         self.pin();
         Ok(self.zero_copy.pinning)
     }
@@ -76,19 +81,32 @@ impl Ring {
         start: *const u8,
         len: u32,
     ) -> (squeue::Entry, Token) {
-        let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
         let lines = &self.lines[slot as usize];
         if len >= self.zero_copy.from {
             let buffer = lines.line(direction).queue.head;
             let batch = buffer / super::buffers::BATCH;
             let pinned = (batch < self.zero_copy.pinned).then_some(batch);
-            if let Some(token) = Token::lending(direction, lines.generation, slot, buffer) {
-                let entry = opcode::SendZc::new(fd, start, len).flags(flags);
+            if (pinned.is_some() || !self.zero_copy.exhausted)
+                && let Some(token) = Token::lending(direction, lines.generation, slot, buffer)
+            {
+                let entry = opcode::SendZc::new(fd, start, len).flags(FLAGS);
                 return (entry.zc_flags(REPORT_USAGE).buf_index(pinned).build(), token);
             }
         }
         let token = Token::of_direction(Kind::Send, direction, lines.generation, slot);
-        (opcode::Send::new(fd, start, len).flags(flags).build(), token)
+        (copying(fd, start, len), token)
+    }
+
+    /// The same bytes once more, copied: the kernel does not send them otherwise.
+    #[cold]
+    fn send_by_copy(&mut self, slot: u32, direction: Direction) {
+        let line = self.lines[slot as usize].line(direction);
+        let rest = &self.buffers.head(&line.queue)[line.offset as usize..];
+        let (start, len) = (rest.as_ptr(), rest.len() as u32);
+        let (side, generation) = (direction.sink(), self.lines[slot as usize].generation);
+        let Some(fd) = self.fd(slot, side) else { return };
+        let token = Token::of_direction(Kind::Send, direction, generation, slot);
+        self.push_on(slot, side, copying(fd, start, len), token);
     }
 
     /// The first answer to a zero-copy send is that of any send; the second gives the buffer back.
@@ -102,6 +120,20 @@ impl Ring {
         if cqueue::more(flags) {
             self.buffers.lend(token.buffer());
         }
-        self.on_session(token.of_sender(), result, 0)
+        let (token, memory) = (token.of_sender(), [-libc::ENOMEM, -libc::ENOBUFS].contains(&result));
+        self.zero_copy.exhausted |= memory;
+        // A Unix socket has no such send.
+        let refused = memory || result == -libc::EOPNOTSUPP;
+        let lines = &mut self.lines[token.slot as usize];
+        if refused && !lines.aborting[token.side().index()] {
+            lines.pending[token.side().index()] -= 1;
+            self.send_by_copy(token.slot, token.direction());
+            return None;
+        }
+        self.on_session(token, result, 0)
     }
+}
+
+fn copying(fd: Fd, start: *const u8, len: u32) -> squeue::Entry {
+    opcode::Send::new(fd, start, len).flags(FLAGS).build()
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -59,6 +60,27 @@ fn two_hundred_transfers_by_zero_copy_from_huge_pages() {
     let advised =
         |line: &&str| line.starts_with("VmFlags:") && line.split_whitespace().any(|flag| flag == "hg");
     assert_eq!(maps.lines().filter(advised).count(), 2, "one mapping for each worker");
+}
+
+/// Unix sockets have no zero-copy send: the kernel refuses each, and the bytes are sent as others are.
+#[test]
+fn unix_sockets_are_served_where_others_send_by_zero_copy() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("server");
+    let listener = UnixListener::bind(&path).expect("a socket");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || std::io::copy(&mut stream.try_clone()?, &mut stream));
+        }
+    });
+    let backend = format!("  server s1 unix@{}", path.display());
+    let gateway = Gateway::start("  nosplice\n  tune.send-zc 1", "", &backend);
+    let mut client = gateway.connect();
+    let text = vec![b'x'; 100_000];
+    assert!(client.send(&text));
+    client.finish();
+    assert_eq!(client.end(PATIENCE), (text.len(), End::Fin));
+    gateway.assert_descriptors_return();
 }
 
 fn assert_transfers_arrive(global: &str) -> Gateway {
