@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -46,11 +47,44 @@ impl Host {
         for (path, text) in
             files.iter().chain(&[("run/nothing", ""), ("sys/devices/system/cpu/online", "0-3")])
         {
-            let path = host.0.path().join(path);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-            fs::write(path, format!("{text}\n")).expect("a file");
+            host.write(path, text);
         }
         host
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        fs::write(path, format!("{text}\n")).expect("a file");
+    }
+
+    /// eth0, up, with two queues; `device` is its folder below /sys/devices, and interrupts from 40 on, of
+    /// the device in the folder `owner`, have these names.
+    fn with_card(device: &str, owner: &str, interrupts: &[&str]) -> Host {
+        let host = Host::new(&[]);
+        for queue in ["rx-0/rps_cpus", "rx-1/rps_cpus", "tx-0/xps_cpus", "tx-1/xps_cpus"] {
+            host.write(&format!("sys/class/net/eth0/queues/{queue}"), "0");
+        }
+        let mut table =
+            "           CPU0       CPU1\n 39:          1          0  IO-APIC  4-edge  ttyS0\n".to_owned();
+        for (number, name) in (40..).zip(interrupts) {
+            host.write(&format!("sys/devices/{owner}/msi_irqs/{number}"), "msix");
+            host.write(&format!("proc/irq/{number}/smp_affinity_list"), "0-3");
+            table += &format!(" {number}:      17          4  PCI-MSIX-0000:00:05.0   1-edge      {name}\n");
+        }
+        table += "NMI:          0          0   Non-maskable interrupts";
+        host.write("proc/interrupts", &table);
+        host.write(&format!("sys/devices/{device}/vendor"), "0x1af4");
+        symlink(format!("../../../devices/{device}"), host.0.path().join("sys/class/net/eth0/device"))
+            .expect("a link");
+        host
+    }
+
+    /// The cores of the interrupts from 40 on.
+    fn cores(&self, interrupts: usize) -> Vec<String> {
+        (40..40 + interrupts)
+            .map(|number| self.text(&format!("proc/irq/{number}/smp_affinity_list")))
+            .collect()
     }
 
     fn steer(&self, arguments: &[&str]) -> Output {
@@ -68,8 +102,7 @@ const MANY: &[(&str, &str)] = &[
     ("sys/class/net/eth0/queues/rx-1/rps_cpus", "0"),
     ("sys/class/net/eth0/queues/tx-0/xps_cpus", "00000000"),
     ("sys/class/net/eth0/queues/tx-1/xps_cpus", "00000000"),
-    ("sys/class/net/eth0/device/msi_irqs/31", ""),
-    ("sys/class/net/eth0/device/msi_irqs/32", ""),
+    ("proc/interrupts", "31:  5  7  PCI-MSI 1-edge  eth0-TxRx-0\n 32:  5  7  PCI-MSI 2-edge  eth0-TxRx-1"),
     ("proc/irq/31/smp_affinity_list", "0-3"),
     ("proc/irq/32/smp_affinity_list", "0-3"),
 ];
@@ -91,6 +124,77 @@ fn a_card_with_queues_gives_each_a_core_and_takes_it_back() {
         assert_eq!(host.text(path), *text, "{path}");
     }
     assert!(!host.steer(&["--undo", "eth0"]).status.success(), "nothing is left to undo");
+}
+
+/// What a kind of card calls its interrupts, and where they belong with cores 0-3.
+const CARDS: &[(&str, &[(&str, &str)])] = &[
+    ("igb", &[("eth0", "0-3"), ("eth0-TxRx-0", "0"), ("eth0-TxRx-1", "1")]),
+    ("ena", &[("ena-mgmnt@pci:0000:00:05.0", "0-3"), ("eth0-Tx-Rx-0", "0"), ("eth0-Tx-Rx-1", "1")]),
+    ("ice", &[("ice-0000:00:05.0:misc", "0-3"), ("ice-eth0-TxRx-0", "0"), ("ice-eth0-TxRx-1", "1")]),
+    (
+        "i40e with a director of flows",
+        &[
+            ("i40e-0000:00:05.0:misc", "0-3"),
+            ("i40e-eth0-TxRx-0", "0"),
+            ("i40e-eth0-TxRx-1", "1"),
+            ("i40e-0000:00:05.0:fdir-TxRx-0", "0-3"),
+        ],
+    ),
+    (
+        "mlx5",
+        &[
+            ("mlx5_async0@pci:0000:00:05.0", "0-3"),
+            ("mlx5_comp0@pci:0000:00:05.0", "0"),
+            ("mlx5_comp1@pci:0000:00:05.0", "1"),
+        ],
+    ),
+    ("e1000e", &[("eth0-rx-0", "0"), ("eth0-tx-0", "0"), ("eth0", "0-3"), ("eth0-rx-1", "1")]),
+    ("tg3", &[("eth0-tx-0", "0"), ("eth0-rx-1", "0"), ("eth0-rx-2", "1")]),
+    ("sfc, and another card that starts alike", &[("eth01-0", "0-3"), ("eth0-0", "0"), ("eth0-1", "1")]),
+    ("a card of another name when it was set up", &[("eth7-TxRx-0", "0"), ("eth7-TxRx-1", "1")]),
+    (
+        "more than nine queues",
+        &[("eth0-rx-10", "2"), ("eth0-rx-9", "1"), ("eth0-rx-0", "0"), ("eth0-rx-11", "3")],
+    ),
+];
+
+#[test]
+fn interrupts_of_queues_are_found_by_their_names() {
+    for (card, interrupts) in CARDS {
+        let (names, cores): (Vec<_>, Vec<_>) = interrupts.iter().copied().unzip();
+        let host = Host::with_card("pci0000:00/0000:00:05.0", "pci0000:00/0000:00:05.0", &names);
+        let said = host.steer(&["eth0"]);
+        assert!(said.status.success(), "{card}: {said:?}");
+        assert_eq!(host.cores(names.len()), cores, "{card}: {said:?}");
+        assert_eq!(host.text("sys/class/net/eth0/queues/tx-1/xps_cpus"), "00000002", "{card}");
+    }
+}
+
+#[test]
+fn a_virtio_card_has_its_interrupts_in_the_pci_device() {
+    let names =
+        ["virtio2-config", "virtio2-input.0", "virtio2-output.0", "virtio2-input.1", "virtio2-output.1"];
+    let host = Host::with_card("pci0000:00/0000:00:03.0/virtio2", "pci0000:00/0000:00:03.0", &names);
+    let said = host.steer(&["eth0", "2-3"]);
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(host.cores(names.len()), ["0-3", "2", "2", "3", "3"]);
+}
+
+#[test]
+fn a_card_without_interrupts_of_queues_is_left_alone() {
+    for names in [&["virtio2-config", "virtio2-virtqueues"][..], &[]] {
+        let host = Host::with_card("pci0000:00/0000:00:03.0/virtio2", "pci0000:00/0000:00:03.0", names);
+        // Another card's.
+        host.write("proc/irq/50/smp_affinity_list", "0-3");
+        let table = host.text("proc/interrupts") + "\n 50:  5  7  PCI-MSIX  1-edge  eth1-TxRx-0";
+        host.write("proc/interrupts", &table);
+        let said = host.steer(&["eth0"]);
+        let text = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(!said.status.success(), "{said:?}");
+        assert!(text.contains("no interrupt in /proc/interrupts is named after a queue of 'eth0'"), "{text}");
+        assert_eq!(host.text("proc/irq/50/smp_affinity_list"), "0-3");
+        assert_eq!(host.text("sys/class/net/eth0/queues/tx-1/xps_cpus"), "0");
+    }
 }
 
 #[test]
