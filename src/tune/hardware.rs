@@ -118,25 +118,8 @@ pub(super) fn numa_balancing(host: &Host) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::Fake;
     use super::*;
-
-    struct Fake(tempfile::TempDir);
-
-    impl Fake {
-        fn new(files: &[(&str, &str)]) -> Fake {
-            let root = tempfile::tempdir().expect("a folder");
-            for (path, text) in files {
-                let path = root.path().join(path.trim_start_matches('/'));
-                std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-                std::fs::write(path, format!("{text}\n")).expect("a file");
-            }
-            Fake(root)
-        }
-
-        fn host(&self) -> Host {
-            Host::at(self.0.path())
-        }
-    }
 
     fn value(verdict: Option<Verdict>) -> (bool, String) {
         match verdict.expect("a verdict") {

@@ -4,6 +4,8 @@
 //! matter, and the commands that set it and undo it. Nothing is changed: the operator runs what he agrees with.
 
 mod finding;
+#[cfg(test)]
+mod fixture;
 mod hardware;
 mod host;
 mod run;

@@ -263,23 +263,11 @@ fn locked_memory(host: &Host) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::Fake;
     use super::*;
 
-    /// A host of files.
-    fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
-        let root = tempfile::tempdir().expect("a folder");
-        for (path, text) in files {
-            let path = root.path().join(path.trim_start_matches('/'));
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-            std::fs::write(path, format!("{text}\n")).expect("a file");
-        }
-        let host = Host::at(root.path());
-        (root, host)
-    }
-
     fn said(files: &[(&str, &str)]) -> Vec<String> {
-        let (_root, host) = host(files);
-        check(&host).iter().map(ToString::to_string).collect()
+        check(&Fake::new(files).host()).iter().map(ToString::to_string).collect()
     }
 
     #[test]

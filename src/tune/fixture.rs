@@ -1,0 +1,29 @@
+//! A host of files, for tests.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::host::Host;
+
+pub(super) struct Fake(tempfile::TempDir);
+
+impl Fake {
+    pub(super) fn new(files: &[(&str, &str)]) -> Fake {
+        let fake = Fake(tempfile::tempdir().expect("a folder"));
+        for (path, text) in files {
+            fs::write(fake.place(path), format!("{text}\n")).expect("a file");
+        }
+        fake
+    }
+
+    pub(super) fn host(&self) -> Host {
+        Host::at(self.0.path())
+    }
+
+    /// Where the file is, or can be made.
+    fn place(&self, path: &str) -> PathBuf {
+        let place = self.0.path().join(path.trim_start_matches('/'));
+        fs::create_dir_all(place.parent().expect("a folder")).expect("folders");
+        place
+    }
+}
