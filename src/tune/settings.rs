@@ -23,6 +23,8 @@ enum Source {
 /// Which values of a sysctl will do.
 enum Want {
     AtLeast(u64),
+    /// As many, or 0, with which the kernel sets no limit.
+    NoneOrAtLeast(u64),
     Is(&'static str),
     /// All but `unwanted`; `better` is the one that is recommended.
     Not {
@@ -92,13 +94,13 @@ const SETTINGS: &[Setting] = &[
     sysctl(
         "net.netfilter.nf_conntrack_max",
         Weight::Needed,
-        Want::AtLeast(1_048_576),
+        Want::NoneOrAtLeast(1_048_576),
         "a full table of tracked connections drops packets; two entries a session (better: notrack for these ports)",
     ),
     sysctl(
         "fs.pipe-user-pages-soft",
         Weight::Needed,
-        Want::AtLeast(262_144),
+        Want::NoneOrAtLeast(262_144),
         "64 pages for each bulk transfer under way of an unprivileged user; beyond it bulk is copied, not spliced",
     ),
     sysctl(
@@ -186,8 +188,10 @@ impl Want {
     }
 
     fn accepts(&self, value: &str) -> bool {
+        let number = value.parse::<u64>();
         match *self {
-            Want::AtLeast(least) => value.parse::<u64>().is_ok_and(|value| value >= least),
+            Want::AtLeast(least) => number.is_ok_and(|number| number >= least),
+            Want::NoneOrAtLeast(least) => number.is_ok_and(|number| number == 0 || number >= least),
             Want::Is(wanted) => value == wanted,
             Want::Not { unwanted, .. } => value != unwanted,
             Want::Span(_, least) => {
@@ -200,7 +204,7 @@ impl Want {
 
     fn recommended(&self) -> String {
         match *self {
-            Want::AtLeast(least) => least.to_string(),
+            Want::AtLeast(least) | Want::NoneOrAtLeast(least) => least.to_string(),
             Want::Is(value) | Want::Not { better: value, .. } | Want::Span(value, _) => value.to_owned(),
         }
     }
@@ -210,6 +214,7 @@ impl std::fmt::Display for Want {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Want::AtLeast(least) => write!(f, "at least {least}"),
+            Want::NoneOrAtLeast(least) => write!(f, "at least {least}, or 0 for no limit"),
             Want::Is(value) => f.write_str(value),
             Want::Not { unwanted, better } => write!(f, "not {unwanted}, but {better}"),
             Want::Span(_, least) => write!(f, "{least} ports or more"),
@@ -299,6 +304,25 @@ mod tests {
         ));
         assert!(finding.contains("set:  sysctl -w net.ipv4.ip_local_port_range='1024 65535'\n"));
         assert!(finding.contains("undo: sysctl -w net.ipv4.ip_local_port_range='32768 60999'\n"));
+    }
+
+    #[test]
+    fn zero_is_no_limit_where_the_kernel_takes_it_so() {
+        let of = |value| {
+            said(&[
+                ("/proc/sys/net/core/somaxconn", value),
+                ("/proc/sys/net/netfilter/nf_conntrack_max", value),
+                ("/proc/sys/fs/pipe-user-pages-soft", value),
+            ])
+        };
+        let unlimited = of("0");
+        assert!(unlimited[0].starts_with("differs  net.core.somaxconn = 0, wanted: at least 65535\n"));
+        assert_eq!(
+            unlimited[1..],
+            ["fits     net.netfilter.nf_conntrack_max = 0\n", "fits     fs.pipe-user-pages-soft = 0\n"]
+        );
+        let few = "differs  fs.pipe-user-pages-soft = 1, wanted: at least 262144, or 0 for no limit\n";
+        assert!(of("1")[2].starts_with(few));
     }
 
     #[test]
