@@ -1,6 +1,7 @@
 //! A host of files, for tests.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use super::host::Host;
@@ -14,6 +15,11 @@ impl Fake {
             fs::write(fake.place(path), format!("{text}\n")).expect("a file");
         }
         fake
+    }
+
+    pub(super) fn with_link(self, path: &str, to: &str) -> Fake {
+        symlink(to, self.place(path)).expect("a link");
+        self
     }
 
     pub(super) fn host(&self) -> Host {

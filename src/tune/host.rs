@@ -24,6 +24,12 @@ impl Host {
         self.text(path)?.parse().ok()
     }
 
+    /// What a symbolic link says; None when it is none, or hidden.
+    pub(super) fn link(&self, path: &str) -> Option<String> {
+        let target = fs::read_link(self.root.join(path.trim_start_matches('/'))).ok()?;
+        target.into_os_string().into_string().ok()
+    }
+
     /// The names in a folder that are `prefix` and a number, in the order of the numbers.
     pub(super) fn numbered(&self, folder: &str, prefix: &str) -> Vec<String> {
         let number = |name: &String| name.strip_prefix(prefix)?.parse::<u32>().ok();

@@ -8,6 +8,7 @@ mod finding;
 mod fixture;
 mod hardware;
 mod host;
+mod limits;
 mod run;
 mod settings;
 

@@ -3,6 +3,7 @@
 use super::finding::{Finding, Verdict, Weight};
 use super::hardware;
 use super::host::Host;
+use super::limits;
 
 struct Setting {
     name: &'static str,
@@ -58,20 +59,20 @@ const SETTINGS: &[Setting] = &[
     reading(
         "RLIMIT_NOFILE (hard)",
         Weight::Needed,
-        descriptors,
+        limits::descriptors,
         "two descriptors a session, four with bulk: maxconn is lowered to what the limit allows",
     ),
     reading(
         "RLIMIT_MEMLOCK",
         Weight::Needed,
-        locked_memory,
+        limits::locked_memory,
         "before Linux 6.12 the receive buffers of a worker count as locked memory",
     ),
     sysctl(
         "net.core.somaxconn",
         Weight::Needed,
         Want::AtLeast(65535),
-        "a burst of clients beyond it is dropped and comes again after one second; 'backlog' cannot exceed it",
+        "a burst of clients beyond it is dropped and comes again after a second; 'backlog' cannot exceed it. It is read when Pronk begins to listen: restart it afterwards, or reload its unit",
     ),
     sysctl(
         "net.ipv4.tcp_max_syn_backlog",
@@ -222,50 +223,6 @@ impl std::fmt::Display for Want {
     }
 }
 
-/// A column of `/proc/self/limits`: the name, then the soft and the hard limit. Unlimited is u64::MAX.
-fn limit(host: &Host, name: &str) -> Option<(u64, u64)> {
-    let limits = host.text("/proc/self/limits")?;
-    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-    let mut words = line.split_whitespace().map(|word| word.parse().unwrap_or(u64::MAX));
-    words.next().zip(words.next())
-}
-
-fn shown(limit: u64) -> String {
-    if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() }
-}
-
-fn descriptors(host: &Host) -> Option<Verdict> {
-    const WANTED: u64 = 1_048_576;
-    let (_, hard) = limit(host, "Max open files")?;
-    if hard >= WANTED {
-        return Some(Verdict::Fits(shown(hard)));
-    }
-    Some(Verdict::Differs {
-        value: shown(hard),
-        wanted: format!("at least {WANTED}"),
-        set: format!("LimitNOFILE={WANTED} in the unit, or ulimit -Hn {WANTED} as root"),
-        undo: format!("LimitNOFILE={hard}, or ulimit -Hn {hard}"),
-    })
-}
-
-/// Linux 6.12 accounts registered buffers to the process's cgroup.
-fn locked_memory(host: &Host) -> Option<Verdict> {
-    const WANTED: u64 = 64 << 20;
-    let (soft, _) = limit(host, "Max locked memory")?;
-    let release = host.text("/proc/sys/kernel/osrelease")?;
-    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
-    let newer = (numbers.next()?, numbers.next()?) >= (6, 12);
-    if newer || soft >= WANTED {
-        return Some(Verdict::Fits(shown(soft)));
-    }
-    Some(Verdict::Differs {
-        value: shown(soft),
-        wanted: "unlimited".to_owned(),
-        set: "LimitMEMLOCK=infinity in the unit, or ulimit -l unlimited as root".to_owned(),
-        undo: format!("LimitMEMLOCK={soft}, or ulimit -l {}", soft / 1024),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture::Fake;
@@ -323,21 +280,6 @@ mod tests {
         );
         let few = "differs  fs.pipe-user-pages-soft = 1, wanted: at least 262144, or 0 for no limit\n";
         assert!(of("1")[2].starts_with(few));
-    }
-
-    #[test]
-    fn limits_are_read_by_name() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
-                      Max open files            1024                 4096                 files\n\
-                      Max locked memory         8388608              unlimited            bytes";
-        let old = [("/proc/self/limits", limits), ("/proc/sys/kernel/osrelease", "6.1.0-18-amd64")];
-        let said_of_old = said(&old);
-        assert!(
-            said_of_old[0].starts_with("differs  RLIMIT_NOFILE (hard) = 4096, wanted: at least 1048576\n")
-        );
-        assert!(said_of_old[1].starts_with("differs  RLIMIT_MEMLOCK = 8388608, wanted: unlimited\n"));
-        let new = [("/proc/self/limits", limits), ("/proc/sys/kernel/osrelease", "6.12.3")];
-        assert_eq!(said(&new)[1], "fits     RLIMIT_MEMLOCK = 8388608\n");
     }
 
     #[test]
