@@ -56,6 +56,12 @@ const SETTINGS: &[Setting] = &[
         Want::Is("0"),
         "2 forbids io_uring to everybody and 1 to all but a group: the workers cannot start",
     ),
+    sysctl(
+        "fs.nr_open",
+        Weight::Needed,
+        Want::AtLeast(1_048_576),
+        "RLIMIT_NOFILE cannot be raised beyond it",
+    ),
     reading(
         "RLIMIT_NOFILE (hard)",
         Weight::Needed,
@@ -78,7 +84,7 @@ const SETTINGS: &[Setting] = &[
         "net.ipv4.tcp_max_syn_backlog",
         Weight::Needed,
         Want::AtLeast(65535),
-        "half-open connections of a burst; beyond it SYN cookies, or drops",
+        "half-open connections of a burst where net.ipv4.tcp_syncookies is 0: beyond three quarters of it they are dropped",
     ),
     sysctl(
         "net.ipv4.ip_local_port_range",
