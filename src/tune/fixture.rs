@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use super::finding::Verdict;
 use super::host::Host;
 
 pub(super) struct Fake(tempfile::TempDir);
@@ -31,5 +32,13 @@ impl Fake {
         let place = self.0.path().join(path.trim_start_matches('/'));
         fs::create_dir_all(place.parent().expect("a folder")).expect("folders");
         place
+    }
+}
+
+/// Whether it fits, and what was read.
+pub(super) fn value(verdict: Option<Verdict>) -> (bool, String) {
+    match verdict.expect("a verdict") {
+        Verdict::Fits(value) => (true, value),
+        Verdict::Differs { value, .. } => (false, value),
     }
 }

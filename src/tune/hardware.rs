@@ -1,66 +1,35 @@
-//! Readings of processors, memory and network cards.
+//! Readings of processors' speed, memory and network cards.
 
+use std::collections::BTreeMap;
+
+use super::cores;
 use super::finding::Verdict;
 use super::host::Host;
 
-const CPUS: &str = "/sys/devices/system/cpu";
-/// Microseconds to wake that a round trip would notice.
-const SLOW_TO_WAKE_US: u64 = 10;
-
-/// The slowest idle state that is enabled on any core.
-pub(super) fn idle_states(host: &Host) -> Option<Verdict> {
-    let mut slowest: Option<(u64, String)> = None;
-    for cpu in host.numbered(CPUS, "cpu") {
-        let folder = format!("{CPUS}/{cpu}/cpuidle");
-        for state in host.numbered(&folder, "state") {
-            let enabled =
-                host.number(&format!("{folder}/{state}/disable")).is_none_or(|disabled| disabled == 0);
-            let latency = host.number(&format!("{folder}/{state}/latency")).filter(|_| enabled);
-            let name = host.text(&format!("{folder}/{state}/name")).unwrap_or(state);
-            slowest = slowest.max(latency.map(|us| (us, name)));
-        }
-    }
-    match slowest {
-        None => halts(host),
-        Some((us, name)) if us <= SLOW_TO_WAKE_US => Some(Verdict::Fits(format!("{name}, {us} us to wake"))),
-        Some((us, name)) => Some(Verdict::Differs {
-            value: format!("{name}, {us} us to wake"),
-            wanted: format!("none above {SLOW_TO_WAKE_US} us"),
-            set: format!("cpupower idle-set -D {SLOW_TO_WAKE_US}"),
-            undo: "cpupower idle-set -E".to_owned(),
-        }),
-    }
-}
-
-/// A virtual machine without idle states halts at once, and the hypervisor wakes it late.
-fn halts(host: &Host) -> Option<Verdict> {
-    let is_virtual = host.text("/proc/cpuinfo")?.contains(" hypervisor");
-    let polls = host.text("/proc/cmdline").is_some_and(|line| line.contains("idle=poll"));
-    (is_virtual && !polls).then(|| Verdict::Differs {
-        value: "halt at once".to_owned(),
-        wanted: "poll before a halt".to_owned(),
-        set: "modprobe cpuidle-haltpoll force=1".to_owned(),
-        undo: "modprobe -r cpuidle-haltpoll".to_owned(),
-    })
-}
-
 /// The governors of all cores.
 pub(super) fn governor(host: &Host) -> Option<Verdict> {
-    let read = |cpu: String| host.text(&format!("{CPUS}/{cpu}/cpufreq/scaling_governor"));
-    let mut governors: Vec<_> = host.numbered(CPUS, "cpu").into_iter().filter_map(read).collect();
-    governors.sort();
-    governors.dedup();
-    let value = governors.join(", ");
-    match governors.as_slice() {
-        [] => None,
-        [one] if one == "performance" => Some(Verdict::Fits(value)),
-        _ => Some(Verdict::Differs {
-            wanted: "performance".to_owned(),
-            set: "cpupower frequency-set -g performance".to_owned(),
-            undo: format!("cpupower frequency-set -g {}", governors[0]),
-            value,
-        }),
+    const FILE: &str = "cpufreq/scaling_governor";
+    const WANTED: &str = "performance";
+    let mut cores_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for cpu in cores::all(host) {
+        if let Some(governor) = host.text(&cores::path(&cpu, FILE)) {
+            cores_of.entry(governor).or_default().push(cpu);
+        }
     }
+    let value = cores_of.keys().cloned().collect::<Vec<_>>().join(", ");
+    let fit = cores_of.remove(WANTED);
+    if cores_of.is_empty() {
+        return fit.map(|_| Verdict::Fits(value));
+    }
+    let others: Vec<_> =
+        cores::all(host).into_iter().filter(|cpu| cores_of.values().any(|cpus| cpus.contains(cpu))).collect();
+    let undo = cores_of.iter().map(|(former, cpus)| cores::write(host, former, cpus, FILE));
+    Some(Verdict::Differs {
+        value,
+        wanted: WANTED.to_owned(),
+        set: cores::write(host, WANTED, &others, FILE),
+        undo: undo.collect::<Vec<_>>().join("; "),
+    })
 }
 
 pub(super) fn clock_source(host: &Host) -> Option<Verdict> {
@@ -79,7 +48,7 @@ pub(super) fn clock_source(host: &Host) -> Option<Verdict> {
 
 /// The first real card with one receive queue that is not spread over the cores.
 pub(super) fn receive_queues(host: &Host) -> Option<Verdict> {
-    let cores = host.numbered(CPUS, "cpu").len();
+    let cores = cores::all(host).len();
     let real = |card: &String| host.has(&format!("/sys/class/net/{card}/device"));
     let cards: Vec<_> = host.names("/sys/class/net").into_iter().filter(real).collect();
     let queues = |card: &String| host.numbered(&format!("/sys/class/net/{card}/queues"), "rx-");
@@ -118,44 +87,26 @@ pub(super) fn numa_balancing(host: &Host) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Fake;
+    use super::super::fixture::{Fake, value};
     use super::*;
-
-    fn value(verdict: Option<Verdict>) -> (bool, String) {
-        match verdict.expect("a verdict") {
-            Verdict::Fits(value) => (true, value),
-            Verdict::Differs { value, .. } => (false, value),
-        }
-    }
-
-    #[test]
-    fn the_slowest_enabled_idle_state_counts() {
-        let state = |number: u8, what: &str| format!("{CPUS}/cpu3/cpuidle/state{number}/{what}");
-        let (c1, c6) = (state(1, "name"), state(2, "name"));
-        let (fast, slow, off) = (state(1, "latency"), state(2, "latency"), state(2, "disable"));
-        let files = [(&*c1, "C1"), (&*c6, "C6"), (&*fast, "2"), (&*slow, "133"), (&*off, "0")];
-        assert_eq!(value(idle_states(&Fake::new(&files).host())), (false, "C6, 133 us to wake".to_owned()));
-        let disabled = [(&*c1, "C1"), (&*c6, "C6"), (&*fast, "2"), (&*slow, "133"), (&*off, "1")];
-        assert_eq!(value(idle_states(&Fake::new(&disabled).host())), (true, "C1, 2 us to wake".to_owned()));
-    }
-
-    #[test]
-    fn a_virtual_machine_without_idle_states_halts() {
-        let guest = ("/proc/cpuinfo", "flags : fpu hypervisor lahf_lm");
-        assert_eq!(value(idle_states(&Fake::new(&[guest]).host())), (false, "halt at once".to_owned()));
-        let polling = [guest, ("/proc/cmdline", "quiet idle=poll")];
-        assert_eq!(idle_states(&Fake::new(&polling).host()), None);
-        assert_eq!(idle_states(&Fake::new(&[("/proc/cpuinfo", "flags : fpu")]).host()), None);
-    }
 
     #[test]
     fn all_cores_have_the_governor() {
-        let at = |cpu: u8| format!("{CPUS}/cpu{cpu}/cpufreq/scaling_governor");
-        let (first, second) = (at(0), at(1));
-        let mixed = Fake::new(&[(&first, "performance"), (&second, "powersave")]);
-        assert_eq!(value(governor(&mixed.host())), (false, "performance, powersave".to_owned()));
+        let at = |cpu: u8| cores::path(&format!("cpu{cpu}"), "cpufreq/scaling_governor");
+        let (first, second, third) = (at(0), at(1), at(2));
         let same = Fake::new(&[(&first, "performance"), (&second, "performance")]);
-        assert_eq!(value(governor(&same.host())), (true, "performance".to_owned()));
+        assert_eq!(governor(&same.host()), Some(Verdict::Fits("performance".to_owned())));
+        let mixed = Fake::new(&[(&first, "schedutil"), (&second, "performance"), (&third, "powersave")]);
+        let Some(Verdict::Differs { value, set, undo, .. }) = governor(&mixed.host()) else { panic!("slow") };
+        assert_eq!(value, "performance, powersave, schedutil");
+        let some = at(0).replace("cpu0", "$cpu");
+        assert_eq!(set, format!("for cpu in cpu0 cpu2; do echo performance > {some}; done"));
+        assert_eq!(
+            undo,
+            format!(
+                "for cpu in cpu2; do echo powersave > {some}; done; for cpu in cpu0; do echo schedutil > {some}; done"
+            )
+        );
     }
 
     #[test]
@@ -174,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_single_queue_needs_spreading() {
-        let cores = [(format!("{CPUS}/cpu0/uevent"), ""), (format!("{CPUS}/cpu1/uevent"), "")];
+        let cores = [(cores::path("cpu0", "uevent"), ""), (cores::path("cpu1", "uevent"), "")];
         let card = |mask| {
             [("/sys/class/net/eth0/device/vendor", "1"), ("/sys/class/net/eth0/queues/rx-0/rps_cpus", mask)]
         };

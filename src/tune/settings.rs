@@ -3,6 +3,7 @@
 use super::finding::{Finding, Verdict, Weight};
 use super::hardware;
 use super::host::Host;
+use super::idle;
 use super::limits;
 
 struct Setting {
@@ -125,7 +126,7 @@ const SETTINGS: &[Setting] = &[
     reading(
         "idle states",
         Weight::Measured,
-        hardware::idle_states,
+        idle::idle_states,
         "one round-tripping connection took 140 us a trip on a sleeping virtual machine and 22 us awake",
     ),
     reading(

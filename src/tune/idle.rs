@@ -1,0 +1,124 @@
+//! How long a core takes to wake up.
+
+use std::collections::BTreeMap;
+
+use super::cores;
+use super::finding::Verdict;
+use super::host::Host;
+
+/// Microseconds to wake that a round trip would notice.
+const SLOW_TO_WAKE_US: u64 = 10;
+
+/// An idle state of a core that is switched on.
+struct State {
+    cpu: String,
+    /// Its folder.
+    state: String,
+    name: String,
+    /// Microseconds.
+    latency: u64,
+}
+
+/// The slowest idle state that is enabled on any core.
+pub(super) fn idle_states(host: &Host) -> Option<Verdict> {
+    let mut states = enabled(host);
+    let Some(slowest) = states.iter().max_by_key(|state| state.latency) else { return halts(host) };
+    let value = format!("{}, {} us to wake", slowest.name, slowest.latency);
+    if slowest.latency <= SLOW_TO_WAKE_US {
+        return Some(Verdict::Fits(value));
+    }
+    states.retain(|state| state.latency > SLOW_TO_WAKE_US);
+    Some(Verdict::Differs {
+        value,
+        wanted: format!("none above {SLOW_TO_WAKE_US} us"),
+        set: switch(host, "1", &states),
+        // What was disabled before stays so.
+        undo: switch(host, "0", &states),
+    })
+}
+
+fn enabled(host: &Host) -> Vec<State> {
+    let mut found = Vec::new();
+    for cpu in cores::all(host) {
+        let folder = cores::path(&cpu, "cpuidle");
+        for state in host.numbered(&folder, "state") {
+            let enabled =
+                host.number(&format!("{folder}/{state}/disable")).is_none_or(|disabled| disabled == 0);
+            let latency = host.number(&format!("{folder}/{state}/latency")).filter(|_| enabled);
+            let name = host.text(&format!("{folder}/{state}/name")).unwrap_or_else(|| state.clone());
+            found.extend(latency.map(|latency| State { cpu: cpu.clone(), state, name, latency }));
+        }
+    }
+    found
+}
+
+/// Writes to `disable` of these states.
+fn switch(host: &Host, value: &str, states: &[State]) -> String {
+    let mut by_state: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for State { cpu, state, .. } in states {
+        by_state.entry(state).or_default().push(cpu.clone());
+    }
+    let commands = by_state
+        .iter()
+        .map(|(state, cpus)| cores::write(host, value, cpus, &format!("cpuidle/{state}/disable")));
+    commands.collect::<Vec<_>>().join("; ")
+}
+
+/// A virtual machine without idle states halts at once, and the hypervisor wakes it late.
+fn halts(host: &Host) -> Option<Verdict> {
+    let is_virtual = host.text("/proc/cpuinfo")?.contains(" hypervisor");
+    let polls = host.text("/proc/cmdline").is_some_and(|line| line.contains("idle=poll"));
+    (is_virtual && !polls).then(|| Verdict::Differs {
+        value: "halt at once".to_owned(),
+        wanted: "poll before a halt".to_owned(),
+        set: "modprobe cpuidle-haltpoll force=1".to_owned(),
+        undo: "modprobe -r cpuidle-haltpoll".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fake, value};
+    use super::*;
+
+    fn state(cpu: &str, number: u8, what: &str) -> String {
+        cores::path(cpu, &format!("cpuidle/state{number}/{what}"))
+    }
+
+    #[test]
+    fn the_slowest_enabled_idle_state_counts() {
+        let state = |number, what| state("cpu3", number, what);
+        let (c1, c6) = (state(1, "name"), state(2, "name"));
+        let (fast, slow, off) = (state(1, "latency"), state(2, "latency"), state(2, "disable"));
+        let files = [(&*c1, "C1"), (&*c6, "C6"), (&*fast, "2"), (&*slow, "133"), (&*off, "0")];
+        assert_eq!(value(idle_states(&Fake::new(&files).host())), (false, "C6, 133 us to wake".to_owned()));
+        let disabled = [(&*c1, "C1"), (&*c6, "C6"), (&*fast, "2"), (&*slow, "133"), (&*off, "1")];
+        assert_eq!(value(idle_states(&Fake::new(&disabled).host())), (true, "C1, 2 us to wake".to_owned()));
+    }
+
+    #[test]
+    fn a_virtual_machine_without_idle_states_halts() {
+        let guest = ("/proc/cpuinfo", "flags : fpu hypervisor lahf_lm");
+        assert_eq!(value(idle_states(&Fake::new(&[guest]).host())), (false, "halt at once".to_owned()));
+        let polling = [guest, ("/proc/cmdline", "quiet idle=poll")];
+        assert_eq!(idle_states(&Fake::new(&polling).host()), None);
+        assert_eq!(idle_states(&Fake::new(&[("/proc/cpuinfo", "flags : fpu")]).host()), None);
+    }
+
+    #[test]
+    fn only_what_was_switched_off_is_switched_on_again() {
+        let files: Vec<_> = [("cpu0", 2, "0"), ("cpu1", 2, "0"), ("cpu0", 3, "1"), ("cpu1", 3, "0")]
+            .iter()
+            .flat_map(|&(cpu, number, off)| {
+                [(state(cpu, number, "latency"), "50"), (state(cpu, number, "disable"), off)]
+            })
+            .collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (&**path, *text)).collect();
+        let Some(Verdict::Differs { set, undo, .. }) = idle_states(&Fake::new(&files).host()) else {
+            panic!("slow")
+        };
+        let (all, one) = (state("cpu[0-9]*", 2, "disable"), state("$cpu", 3, "disable"));
+        assert_eq!(set, format!("echo 1 | tee {all}; for cpu in cpu1; do echo 1 > {one}; done"));
+        assert_eq!(undo, format!("echo 0 | tee {all}; for cpu in cpu1; do echo 0 > {one}; done"));
+    }
+}
