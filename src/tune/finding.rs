@@ -27,6 +27,13 @@ pub(super) enum Verdict {
         /// The command that undoes that.
         undo: String,
     },
+    /// It is not, and no command can change that on this host.
+    Lacks {
+        value: String,
+        wanted: String,
+        /// What would be needed: a boot parameter, another kernel.
+        needed: String,
+    },
 }
 
 /// A setting and its verdict.
@@ -40,7 +47,12 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn differs(&self) -> bool {
-        matches!(self.verdict, Verdict::Differs { .. })
+        !matches!(self.verdict, Verdict::Fits(_))
+    }
+
+    fn explain(&self, f: &mut Formatter<'_>, value: &str, wanted: &str) -> fmt::Result {
+        writeln!(f, "differs  {} = {value}, wanted: {wanted}", self.name)?;
+        writeln!(f, "         {}: {}", self.weight, self.why)
     }
 }
 
@@ -59,10 +71,13 @@ impl Display for Finding {
         match &self.verdict {
             Verdict::Fits(value) => writeln!(f, "fits     {} = {value}", self.name),
             Verdict::Differs { value, wanted, set, undo } => {
-                writeln!(f, "differs  {} = {value}, wanted: {wanted}", self.name)?;
-                writeln!(f, "         {}: {}", self.weight, self.why)?;
+                self.explain(f, value, wanted)?;
                 writeln!(f, "         set:  {set}")?;
                 writeln!(f, "         undo: {undo}")
+            }
+            Verdict::Lacks { value, wanted, needed } => {
+                self.explain(f, value, wanted)?;
+                writeln!(f, "         set:  by no command on this host; it takes {needed}")
             }
         }
     }

@@ -39,6 +39,14 @@ impl Fake {
 pub(super) fn value(verdict: Option<Verdict>) -> (bool, String) {
     match verdict.expect("a verdict") {
         Verdict::Fits(value) => (true, value),
-        Verdict::Differs { value, .. } => (false, value),
+        Verdict::Differs { value, .. } | Verdict::Lacks { value, .. } => (false, value),
+    }
+}
+
+/// What is needed where no command helps.
+pub(super) fn needed(verdict: Option<Verdict>) -> String {
+    match verdict.expect("a verdict") {
+        Verdict::Lacks { needed, .. } => needed,
+        other => panic!("{other:?}"),
     }
 }

@@ -23,6 +23,14 @@ pub(super) fn governor(host: &Host) -> Option<Verdict> {
     }
     let others: Vec<_> =
         cores::all(host).into_iter().filter(|cpu| cores_of.values().any(|cpus| cpus.contains(cpu))).collect();
+    let offers = |cpu: &String| {
+        host.text(&cores::path(cpu, "cpufreq/scaling_available_governors"))
+            .is_none_or(|offered| offered.split_whitespace().any(|name| name == WANTED))
+    };
+    if !others.iter().all(offers) {
+        let needed = "a kernel with the governor performance (CONFIG_CPU_FREQ_GOV_PERFORMANCE)".to_owned();
+        return Some(Verdict::Lacks { value, wanted: WANTED.to_owned(), needed });
+    }
     let undo = cores_of.iter().map(|(former, cpus)| cores::write(host, former, cpus, FILE));
     Some(Verdict::Differs {
         value,
@@ -32,51 +40,62 @@ pub(super) fn governor(host: &Host) -> Option<Verdict> {
     })
 }
 
-pub(super) fn clock_source(host: &Host) -> Option<Verdict> {
-    const FOLDER: &str = "/sys/devices/system/clocksource/clocksource0";
-    /// These are read without a system call.
-    const FAST: [&str; 4] = ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter"];
-    let value = host.text(&format!("{FOLDER}/current_clocksource"))?;
-    if FAST.contains(&value.as_str()) {
-        return Some(Verdict::Fits(value));
-    }
-    let available = host.text(&format!("{FOLDER}/available_clocksource")).unwrap_or_default();
-    let better = available.split_whitespace().find(|name| FAST.contains(name)).unwrap_or("tsc");
-    let set = |name: &str| format!("echo {name} > {FOLDER}/current_clocksource");
-    Some(Verdict::Differs { wanted: better.to_owned(), set: set(better), undo: set(&value), value })
-}
-
 /// The first real card with one receive queue that is not spread over the cores.
 pub(super) fn receive_queues(host: &Host) -> Option<Verdict> {
     let cores = cores::all(host).len();
-    let real = |card: &String| host.has(&format!("/sys/class/net/{card}/device"));
+    let real = |card: &String| {
+        let folder = format!("/sys/class/net/{card}");
+        let down = host.text(&format!("{folder}/operstate")).is_some_and(|state| state == "down");
+        host.has(&format!("{folder}/device")) && !down
+    };
     let cards: Vec<_> = host.names("/sys/class/net").into_iter().filter(real).collect();
-    let queues = |card: &String| host.numbered(&format!("/sys/class/net/{card}/queues"), "rx-");
+    let queues = |card: &str| count(host, card, "rx-");
     let alone = |card: &&String| {
         let spread = format!("/sys/class/net/{card}/queues/rx-0/rps_cpus");
         // A mask of no core: the queue's packets are worked on where its interrupt arrives.
-        queues(card).len() == 1
-            && host.text(&spread).is_some_and(|mask| mask.chars().all(|c| c == '0' || c == ','))
+        queues(card) == 1 && host.text(&spread).is_some_and(|mask| mask.chars().all(|c| c == '0' || c == ','))
     };
     match cards.iter().find(alone).filter(|_| cores > 1) {
-        Some(card) => Some(Verdict::Differs {
-            value: format!("{card} has one, for {cores} cores"),
-            wanted: "as many as workers, or RPS".to_owned(),
-            set: format!("ethtool -L {card} combined {cores}, or tuning/steer {card}"),
-            undo: format!("ethtool -L {card} combined 1, or tuning/steer --undo {card}"),
-        }),
+        Some(card) => Some(one_queue(host, card, cores)),
         None => {
-            let said: Vec<_> =
-                cards.iter().map(|card| format!("{card} has {}", queues(card).len())).collect();
+            let said: Vec<_> = cards.iter().map(|card| format!("{card} has {}", queues(card))).collect();
             (!said.is_empty()).then(|| Verdict::Fits(said.join(", ")))
         }
     }
 }
 
-/// Only where there is more than one node.
+fn count(host: &Host, card: &str, prefix: &str) -> usize {
+    host.numbered(&format!("/sys/class/net/{card}/queues"), prefix).len()
+}
+
+fn one_queue(host: &Host, card: &str, cores: usize) -> Verdict {
+    // In a source tree, or where the package puts it.
+    let steer = ["tuning/steer", "/usr/share/doc/pronk/examples/steer"];
+    let steer = steer[usize::from(!host.has(&format!("/proc/self/cwd/{}", steer[0])))];
+    let (mut set, mut undo) = (format!("{steer} {card}"), format!("{steer} --undo {card}"));
+    // With several to send by, its queues are no pairs.
+    if count(host, card, "tx-") <= 1 {
+        set += &format!(
+            ", or ethtool -L {card} combined {cores} (at most what ethtool -l {card} shows as maximum)"
+        );
+        undo += &format!(", or ethtool -L {card} combined 1");
+    }
+    Verdict::Differs {
+        value: format!("{card} has one, for {cores} cores"),
+        wanted: "as many as workers, or RPS".to_owned(),
+        set,
+        undo,
+    }
+}
+
+/// Only where there is more than one node with cores.
 pub(super) fn numa_balancing(host: &Host) -> Option<Verdict> {
     const NAME: &str = "kernel.numa_balancing";
-    let nodes = host.numbered("/sys/devices/system/node", "node").len();
+    const NODES: &str = "/sys/devices/system/node";
+    // A node of memory alone has no workers.
+    let has_cores =
+        |node: &String| host.text(&format!("{NODES}/{node}/cpulist")).is_some_and(|cores| !cores.is_empty());
+    let nodes = host.numbered(NODES, "node").into_iter().filter(has_cores).count();
     let value = host.text("/proc/sys/kernel/numa_balancing").filter(|_| nodes > 1)?;
     if value == "0" {
         return Some(Verdict::Fits(value));
@@ -87,7 +106,7 @@ pub(super) fn numa_balancing(host: &Host) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fake, value};
+    use super::super::fixture::{Fake, needed, value};
     use super::*;
 
     #[test]
@@ -110,17 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_clock_names_the_fast_one_that_is_there() {
-        let folder = "/sys/devices/system/clocksource/clocksource0";
-        let (current, available) =
-            (format!("{folder}/current_clocksource"), format!("{folder}/available_clocksource"));
-        let fake = Fake::new(&[(&current, "hpet"), (&available, "kvm-clock hpet acpi_pm")]);
-        let Some(Verdict::Differs { wanted, set, undo, .. }) = clock_source(&fake.host()) else {
-            panic!("slow")
-        };
-        assert_eq!(wanted, "kvm-clock");
-        assert_eq!(set, format!("echo kvm-clock > {current}"));
-        assert_eq!(undo, format!("echo hpet > {current}"));
+    fn a_governor_that_the_kernel_lacks_is_not_offered() {
+        let [current, available] = ["scaling_governor", "scaling_available_governors"]
+            .map(|file| cores::path("cpu0", &format!("cpufreq/{file}")));
+        let of = |offered| governor(&Fake::new(&[(&current, "powersave"), (&available, offered)]).host());
+        assert!(matches!(of("performance powersave"), Some(Verdict::Differs { .. })));
+        assert!(needed(of("ondemand powersave")).starts_with("a kernel with the governor performance"));
     }
 
     #[test]
@@ -140,10 +154,39 @@ mod tests {
     }
 
     #[test]
+    fn what_spreads_a_queue_is_named_where_it_lies() {
+        let of = |more: &[(&str, &str)]| {
+            let (first, second) = (cores::path("cpu0", "uevent"), cores::path("cpu1", "uevent"));
+            let mut files = vec![
+                (&*first, ""),
+                (&*second, ""),
+                ("/sys/class/net/eth0/device/vendor", "1"),
+                ("/sys/class/net/eth0/queues/rx-0/rps_cpus", "0"),
+                ("/sys/class/net/eth0/queues/tx-0/xps_cpus", "0"),
+            ];
+            files.extend(more);
+            receive_queues(&Fake::new(&files).host())
+        };
+        let Some(Verdict::Differs { set, undo, .. }) = of(&[]) else { panic!("one queue") };
+        let installed = "/usr/share/doc/pronk/examples/steer";
+        assert!(
+            set.starts_with(&format!("{installed} eth0, or ethtool -L eth0 combined 2 (at most")),
+            "{set}"
+        );
+        assert_eq!(undo, format!("{installed} --undo eth0, or ethtool -L eth0 combined 1"));
+        let source = [("/proc/self/cwd/tuning/steer", ""), ("/sys/class/net/eth0/queues/tx-1/xps_cpus", "0")];
+        let Some(Verdict::Differs { set, undo, .. }) = of(&source) else { panic!("one queue") };
+        assert_eq!((&*set, &*undo), ("tuning/steer eth0", "tuning/steer --undo eth0"));
+        assert_eq!(of(&[("/sys/class/net/eth0/operstate", "down")]), None, "a card that is not in use");
+    }
+
+    #[test]
     fn numa_balancing_is_judged_where_there_are_nodes() {
         let one =
             [("/proc/sys/kernel/numa_balancing", "1"), ("/sys/devices/system/node/node0/cpulist", "0-3")];
         assert_eq!(numa_balancing(&Fake::new(&one).host()), None);
+        let memory = [one[0], one[1], ("/sys/devices/system/node/node1/cpulist", "")];
+        assert_eq!(numa_balancing(&Fake::new(&memory).host()), None);
         let two = [one[0], one[1], ("/sys/devices/system/node/node1/cpulist", "4-7")];
         assert_eq!(value(numa_balancing(&Fake::new(&two).host())), (false, "1".to_owned()));
     }

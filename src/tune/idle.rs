@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::cores;
 use super::finding::Verdict;
 use super::host::Host;
+use super::{clock, cores};
 
 /// Microseconds to wake that a round trip would notice.
 const SLOW_TO_WAKE_US: u64 = 10;
@@ -25,7 +25,7 @@ pub(super) fn idle_states(host: &Host) -> Option<Verdict> {
     let Some(slowest) = states.iter().max_by_key(|state| state.latency) else { return halts(host) };
     let value = format!("{}, {} us to wake", slowest.name, slowest.latency);
     if slowest.latency <= SLOW_TO_WAKE_US {
-        return Some(Verdict::Fits(value));
+        return polls_in_vain(host).or(Some(Verdict::Fits(value)));
     }
     states.retain(|state| state.latency > SLOW_TO_WAKE_US);
     Some(Verdict::Differs {
@@ -67,18 +67,60 @@ fn switch(host: &Host, value: &str, states: &[State]) -> String {
 /// A virtual machine without idle states halts at once, and the hypervisor wakes it late.
 fn halts(host: &Host) -> Option<Verdict> {
     let is_virtual = host.text("/proc/cpuinfo")?.contains(" hypervisor");
-    let polls = host.text("/proc/cmdline").is_some_and(|line| line.contains("idle=poll"));
-    (is_virtual && !polls).then(|| Verdict::Differs {
-        value: "halt at once".to_owned(),
+    let line = host.text("/proc/cmdline").unwrap_or_default();
+    let idle = line.split_whitespace().rfind(|word| word.starts_with("idle="));
+    if !is_virtual || idle == Some("idle=poll") {
+        return None;
+    }
+    let (value, wanted) = ("halt at once".to_owned(), "poll before a halt".to_owned());
+    Some(match unpolled(host, idle) {
+        Some(needed) => Verdict::Lacks { value, wanted, needed },
+        None => Verdict::Differs {
+            value,
+            wanted,
+            set: "modprobe cpuidle-haltpoll force=1".to_owned(),
+            undo: "modprobe -r cpuidle-haltpoll".to_owned(),
+        },
+    })
+}
+
+/// What the module that polls needs before it can be loaded; `idle` is the boot parameter.
+fn unpolled(host: &Host, idle: Option<&str>) -> Option<String> {
+    const MODULE: &str = "cpuidle-haltpoll.ko";
+    let release = host.text("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let lists = |file: &str| {
+        host.text(&format!("/lib/modules/{release}/{file}")).is_some_and(|text| text.contains(MODULE))
+    };
+    if !clock::available(host).contains("kvm-clock") {
+        return Some(
+            "a hypervisor that is KVM, or the boot parameter idle=poll: no core ever rests".to_owned(),
+        );
+    }
+    if let Some(idle) = idle {
+        return Some(format!("a start without {idle}, which keeps cpuidle-haltpoll out"));
+    }
+    if host.has("/sys/module/cpuidle_haltpoll") || lists("modules.builtin") {
+        return Some("the boot parameter cpuidle_haltpoll.force=1".to_owned());
+    }
+    (!lists("modules.dep")).then(|| format!("a kernel with cpuidle-haltpoll: {release} has no such module"))
+}
+
+/// The kernel's own polling before a halt can be switched off, and is then but another halt.
+fn polls_in_vain(host: &Host) -> Option<Verdict> {
+    const TIME: &str = "/sys/module/haltpoll/parameters/guest_halt_poll_ns";
+    let governor = host.text(&cores::path("cpuidle", "current_governor"))?;
+    (governor == "haltpoll" && host.number(TIME)? == 0).then(|| Verdict::Differs {
+        value: "halt at once, guest_halt_poll_ns is 0".to_owned(),
         wanted: "poll before a halt".to_owned(),
-        set: "modprobe cpuidle-haltpoll force=1".to_owned(),
-        undo: "modprobe -r cpuidle-haltpoll".to_owned(),
+        // What the kernel starts with.
+        set: format!("echo 200000 > {TIME}"),
+        undo: format!("echo 0 > {TIME}"),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fake, value};
+    use super::super::fixture::{Fake, needed, value};
     use super::*;
 
     fn state(cpu: &str, number: u8, what: &str) -> String {
@@ -103,6 +145,52 @@ mod tests {
         let polling = [guest, ("/proc/cmdline", "quiet idle=poll")];
         assert_eq!(idle_states(&Fake::new(&polling).host()), None);
         assert_eq!(idle_states(&Fake::new(&[("/proc/cpuinfo", "flags : fpu")]).host()), None);
+    }
+
+    /// A guest of KVM with these files and this boot parameter.
+    fn guest(files: &[(&str, &str)], parameter: &str) -> Fake {
+        let mut all = vec![
+            ("/proc/cpuinfo", "flags : fpu hypervisor lahf_lm"),
+            ("/proc/cmdline", parameter),
+            ("/proc/sys/kernel/osrelease", "6.1.0"),
+            ("/sys/devices/system/clocksource/clocksource0/available_clocksource", "kvm-clock tsc"),
+        ];
+        all.extend(files);
+        Fake::new(&all)
+    }
+
+    #[test]
+    fn the_module_that_polls_is_offered_where_it_can_be_loaded() {
+        let loadable =
+            ("/lib/modules/6.1.0/modules.dep", "kernel/drivers/cpuidle/cpuidle-haltpoll.ko.xz: kernel/a.ko");
+        let Some(Verdict::Differs { set, .. }) = idle_states(&guest(&[loadable], "quiet").host()) else {
+            panic!("it can be loaded")
+        };
+        assert_eq!(set, "modprobe cpuidle-haltpoll force=1");
+        let of = |fake: Fake| needed(idle_states(&fake.host()));
+        assert_eq!(
+            of(guest(&[loadable], "idle=nomwait")),
+            "a start without idle=nomwait, which keeps cpuidle-haltpoll out"
+        );
+        let built_in = ("/lib/modules/6.1.0/modules.builtin", "kernel/drivers/cpuidle/cpuidle-haltpoll.ko");
+        let force = "the boot parameter cpuidle_haltpoll.force=1";
+        assert_eq!(of(guest(&[built_in], "quiet")), force);
+        assert_eq!(of(guest(&[("/sys/module/cpuidle_haltpoll/parameters/force", "N")], "quiet")), force);
+        assert_eq!(of(guest(&[], "quiet")), "a kernel with cpuidle-haltpoll: 6.1.0 has no such module");
+        let elsewhere = Fake::new(&[("/proc/cpuinfo", "flags : fpu hypervisor"), loadable]);
+        assert!(of(elsewhere).starts_with("a hypervisor that is KVM"));
+    }
+
+    #[test]
+    fn a_poll_of_no_time_is_none() {
+        let (name, latency) = (state("cpu0", 1, "name"), state("cpu0", 1, "latency"));
+        let polling = |nanoseconds| {
+            let time = ("/sys/module/haltpoll/parameters/guest_halt_poll_ns", nanoseconds);
+            let governor = ("/sys/devices/system/cpu/cpuidle/current_governor", "haltpoll");
+            idle_states(&guest(&[(&name, "haltpoll idle"), (&latency, "1"), time, governor], "quiet").host())
+        };
+        assert_eq!(value(polling("200000")), (true, "haltpoll idle, 1 us to wake".to_owned()));
+        assert_eq!(value(polling("0")), (false, "halt at once, guest_halt_poll_ns is 0".to_owned()));
     }
 
     #[test]

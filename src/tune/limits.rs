@@ -163,6 +163,7 @@ mod tests {
         match verdict.expect("a verdict") {
             Verdict::Fits(value) => [value, String::new(), String::new()],
             Verdict::Differs { value, set, undo, .. } => [value, set, undo],
+            lacking @ Verdict::Lacks { .. } => panic!("{lacking:?}"),
         }
     }
 

@@ -86,4 +86,13 @@ mod tests {
         assert_eq!(report(std::slice::from_ref(&fits), false), "1 settings read, 0 differ.\n");
         assert_eq!(report(&[fits], true), "fits     a = 1\n1 settings read, 0 differ.\n");
     }
+    #[test]
+    fn what_no_command_can_change_says_what_is_needed() {
+        let [value, wanted, needed] = ["1", "2", "a kernel"].map(str::to_owned);
+        let verdict = Verdict::Lacks { value, wanted, needed };
+        let lacks = Finding { name: "a", weight: Weight::Advice, why: "w", verdict };
+        assert!(lacks.differs());
+        let lines = "differs  a = 1, wanted: 2\n         advice: w\n         set:  by no command on this host; it takes a kernel\n";
+        assert_eq!(report(&[lacks], false), format!("{lines}1 settings read, 1 differ.\n"));
+    }
 }

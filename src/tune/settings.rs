@@ -1,5 +1,6 @@
 //! The table of settings.
 
+use super::clock;
 use super::finding::{Finding, Verdict, Weight};
 use super::hardware;
 use super::host::Host;
@@ -138,14 +139,14 @@ const SETTINGS: &[Setting] = &[
     reading(
         "clock source",
         Weight::Measured,
-        hardware::clock_source,
+        clock::clock_source,
         "only with tsc (or kvm-clock, hyperv) is reading the clock no system call",
     ),
     reading(
         "receive queues",
         Weight::Advice,
         hardware::receive_queues,
-        "one queue means one core for all packets that arrive; tuning/steer spreads them in software",
+        "one queue means one core for all packets that arrive, unless they are spread in software",
     ),
     reading(
         "NUMA balancing",
