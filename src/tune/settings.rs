@@ -84,7 +84,7 @@ const SETTINGS: &[Setting] = &[
     ),
     sysctl(
         "net.ipv4.tcp_max_syn_backlog",
-        Weight::Needed,
+        Weight::Advice,
         Want::AtLeast(65535),
         "half-open connections of a burst where net.ipv4.tcp_syncookies is 0: beyond three quarters of it they are dropped",
     ),
