@@ -63,6 +63,11 @@ impl<'a> Arguments<'a> {
         self.report.warning(self.line, self.line.span(at), text).form(self.form).help(help);
     }
 
+    /// A warning at the word taken last.
+    pub fn warn_last(&mut self, text: impl AsRef<str>, help: impl Into<String>) {
+        self.warn(self.at - 1, text, help);
+    }
+
     /// An error at the word taken last.
     pub fn alert_last(&mut self, text: impl AsRef<str>, help: impl Into<String>) {
         self.alert(self.at - 1, text, help);

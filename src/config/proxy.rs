@@ -14,7 +14,7 @@ use super::keyword::{Ignored, Keyword, Places, Support};
 use super::lexer::{Line, Modifier};
 use super::log_line;
 use super::model::{
-    Exporter, HashType, LogTargetId, Mode, Options, ProxyKind, ServerStates, StatsPage, Timeouts,
+    Exporter, HashType, LogTargetId, Mode, Options, Probes, ProxyKind, ServerStates, StatsPage, Timeouts,
 };
 use super::server::{self, ServerLine, ServerOptions};
 use super::supplies::Supplies;
@@ -49,6 +49,8 @@ pub(super) struct Settings {
     /// Where each timeout was set, by its keyword.
     pub timeout_lines: BTreeMap<&'static str, Line>,
     pub options: Options,
+    pub client_probes: Probes,
+    pub server_probes: Probes,
     pub logs: Vec<LogLine>,
     pub log_style: Option<LogStyleLine>,
     pub log_tag: Option<String>,

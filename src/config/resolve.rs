@@ -234,6 +234,8 @@ fn plain(section: &Section, kind: ProxyKind) -> Proxy {
         redispatch_every: settings.redispatch_every,
         timeouts: timeouts(settings.timeouts),
         options: settings.options,
+        client_probes: settings.client_probes,
+        server_probes: settings.server_probes,
         logs: settings.logs.iter().map(|line| line.target).collect(),
         log_style: log_style(section),
         log_tag: settings.log_tag.clone(),

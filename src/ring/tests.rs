@@ -219,7 +219,7 @@ fn a_connect_that_finds_the_queue_full_keeps_its_address() {
     let idle = || io_uring::opcode::Nop::new().build().user_data(Token::plain(Kind::Cancel, 0).pack());
     (0..super::SQ_ENTRIES).for_each(|_| ring.push(idle()));
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 9)).into();
-    ring.connect(0, Ok(Route { address, source: None, keepalive: false, buffers: Buffers::default() }));
+    ring.connect(0, Ok(Route { address, source: None, keepalive: None, buffers: Buffers::default() }));
     assert_eq!((ring.uring.submission().len(), ring.addresses.len()), (1, 1));
     ring.wait(Some(Duration::ZERO)).expect("it is handed over");
     assert!(ring.addresses.is_empty());

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
-use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::config::model::{AbstractName, ListenAddress, ServerAddress, TcpOptions};
+use crate::config::model::{AbstractName, ListenAddress, Probes, ServerAddress, TcpOptions};
 
 /// Options of a listening socket (configuration manual, section 5.1).
 #[derive(Clone, Debug, Default)]
@@ -124,8 +124,8 @@ pub struct Route {
     pub address: SockAddr,
     /// `source`: bound before connecting.
     pub source: Option<SocketAddr>,
-    /// SO_KEEPALIVE.
-    pub keepalive: bool,
+    /// SO_KEEPALIVE, and when it probes.
+    pub keepalive: Option<Probes>,
     /// Buffer sizes.
     pub buffers: Buffers,
 }
@@ -203,8 +203,9 @@ pub fn open_to(route: &Route) -> io::Result<OwnedFd> {
     if domain != Domain::UNIX {
         socket.set_tcp_nodelay(true)?;
     }
-    if route.keepalive {
-        socket.set_keepalive(true)?;
+    if let Some(probes) = route.keepalive {
+        let probes = if domain == Domain::UNIX { Probes::default() } else { probes };
+        keep_alive(&socket, probes)?;
     }
     set_buffers(&socket, route.buffers)?;
     if let Some(source) = route.source {
@@ -247,10 +248,27 @@ pub fn is_abstract(fd: BorrowedFd<'_>, name: &AbstractName) -> bool {
     abstract_name(name).is_ok_and(|name| bound == Some(&name[..]))
 }
 
-/// Turns on SO_KEEPALIVE (`option clitcpka`).
-pub fn set_keepalive(fd: BorrowedFd<'_>) {
-    // A client that is gone already needs no keepalive; its end shows on the next read.
-    let _ = SockRef::from(&fd).set_keepalive(true);
+/// Turns on SO_KEEPALIVE (`option clitcpka`), and says when it probes.
+pub fn set_keepalive(fd: BorrowedFd<'_>, probes: Probes) {
+    // A client that is gone already needs no keepalive; its end shows on the next read. On a Unix socket there is
+    // nothing to probe.
+    let _ = keep_alive(&SockRef::from(&fd), probes);
+}
+
+fn keep_alive(socket: &Socket, probes: Probes) -> io::Result<()> {
+    let Probes { idle_s, interval_s, count } = probes;
+    let seconds = |s: u16| Duration::from_secs(s.into());
+    let mut keepalive = TcpKeepalive::new();
+    if let Some(idle_s) = idle_s {
+        keepalive = keepalive.with_time(seconds(idle_s));
+    }
+    if let Some(interval_s) = interval_s {
+        keepalive = keepalive.with_interval(seconds(interval_s));
+    }
+    if let Some(count) = count {
+        keepalive = keepalive.with_retries(count.into());
+    }
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 /// Makes the coming close send RST and drop what is unsent (SO_LINGER 0).

@@ -319,8 +319,9 @@ impl Worker {
     fn begin(&mut self, place: usize, socket: OwnedFd) {
         let Listener { bind, proxy, address, .. } = self.listeners.all[place];
         let config = &self.snapshot.config;
-        if config.proxies[usize::from(proxy.0)].options.client_keepalive {
-            set_keepalive(socket.as_fd());
+        let settings = &config.proxies[usize::from(proxy.0)];
+        if settings.options.client_keepalive {
+            set_keepalive(socket.as_fd(), settings.client_probes);
         }
         let (client, gone) = peer(socket.as_fd());
         let client = self.addresses.pack(client);

@@ -237,7 +237,7 @@ fn route_to(
     Ok(Route {
         address: resolve_route(&entry.address, addresses.unpack(record.local))?,
         source: source_of(entry.source, proxy.source),
-        keepalive: proxy.options.server_keepalive,
+        keepalive: proxy.options.server_keepalive.then_some(proxy.server_probes),
         buffers: Buffers { receive: tune.rcvbuf_server, send: tune.sndbuf_server },
     })
 }

@@ -101,6 +101,10 @@ const BACKENDS: &[Row] = &[
     ("http-send-name-header", "X", ""),
     ("max-keep-alive-queue", "10", "x"),
     ("option srvtcpka", "", "x"),
+    ("srvtcpka-cnt", "3", "x"),
+    ("srvtcpka-cnt", "-1", ""),
+    ("srvtcpka-idle", "500ms", "x"),
+    ("srvtcpka-intvl", "3", ""),
 ];
 
 /// In a backend.

@@ -1,10 +1,11 @@
 //! Peers that are gone, refuse, or die: sessions end, the rest goes on, nothing leaks.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::gateway::Gateway;
 use crate::support::echo::Threads;
-use crate::support::peer::{End, Peer};
+use crate::support::peer::{End, Peer, kernel_row};
 use crate::support::server::Server;
 use crate::support::syslog::Syslog;
 use crate::support::{PATIENCE, wait_for};
@@ -173,4 +174,32 @@ fn nothing_is_left_after_a_thousand_short_sessions() {
     gateway.assert_descriptors_return();
     let settled = wait_for(PATIENCE, || (gateway.proxy.resident_kib() <= before + 2048).then_some(()));
     assert!(settled.is_some(), "memory grew from {before} to {} KiB", gateway.proxy.resident_kib());
+}
+
+/// Seconds until the kernel asks the peer whether it is still there (timer 2 is keep-alive, in hundredths).
+fn probed_in(here: SocketAddr, there: SocketAddr) -> Option<u64> {
+    let row = kernel_row(here, there).expect("a connection");
+    let hundredths = row[2].strip_prefix("02:")?;
+    Some(u64::from_str_radix(hundredths, 16).expect("a number") / 100)
+}
+
+#[test]
+fn silent_peers_are_probed_when_the_configuration_says() {
+    let server = Server::listening();
+    let defaults =
+        "  option tcpka\n  clitcpka-idle 100\n  srvtcpka-idle 5m\n  srvtcpka-cnt 3\n  srvtcpka-intvl 7s";
+    let backend = format!("  server s1 127.0.0.1:{}", server.port());
+    let gateway = Gateway::start("", defaults, &backend);
+    let client = gateway.connect();
+    let session = server.accept();
+    let client_port = client.stream.local_addr().expect("connected");
+    let proxy_port = session.stream.peer_addr().expect("connected");
+    let to_client = probed_in(gateway.address(), client_port).expect("a timer");
+    let to_server = probed_in(proxy_port, session.stream.local_addr().expect("connected")).expect("a timer");
+    assert!((60..=100).contains(&to_client) && (260..=300).contains(&to_server), "{to_client} {to_server}");
+
+    let gateway = Gateway::start("", "", &backend);
+    let client = gateway.connect();
+    let _session = server.accept();
+    assert_eq!(probed_in(gateway.address(), client.stream.local_addr().expect("connected")), None);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -150,4 +150,16 @@ impl Peer {
             Err(_) => (0, Some(End::Reset)),
         }
     }
+}
+
+/// What the kernel shows in /proc/net/tcp of the connection whose end here is `here`, behind the addresses: its
+/// state, `unsent:unread`, `timer:jiffies` and so on.
+pub fn kernel_row(here: SocketAddr, there: SocketAddr) -> Option<Vec<String>> {
+    let hex = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => format!("{:08X}:{:04X}", u32::from_le_bytes(ip.octets()), address.port()),
+        IpAddr::V6(_) => panic!("an IPv4 address"),
+    };
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's sockets");
+    let (_, row) = table.split_once(&format!("{} {} ", hex(here), hex(there)))?;
+    Some(row.lines().next()?.split_whitespace().map(str::to_owned).collect())
 }

@@ -2,7 +2,7 @@
 //! (configuration manual, section 4).
 
 use super::reasons::{
-    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, SOCKET_OPTION, STICKINESS, TLS, http,
+    CHECKS, FILTERS, HTTP, LOG_FORMATS, MAIL, PERSISTENCE, QUIC, RULES, STICKINESS, TLS, http,
 };
 use super::value::{NUMBER, STATUS, Value::*};
 use super::{
@@ -82,12 +82,12 @@ pub(super) const ROWS: &[Keyword] = &[
         .taking(&[NUMBER])
         .spare(),
     row("retry-on", DLB, SOME, "Which HTTP failures are retried.", SILENT).taking(&[Word(RETRIED)]),
-    row("clitcpka-cnt", DFL, ONE, "Keep-alive probes to clients.", SOCKET_OPTION),
-    row("clitcpka-idle", DFL, ONE, "Silence before probing clients.", SOCKET_OPTION),
-    row("clitcpka-intvl", DFL, ONE, "Time between probes to clients.", SOCKET_OPTION),
-    row("srvtcpka-cnt", DLB, ONE, "Keep-alive probes to servers.", SOCKET_OPTION),
-    row("srvtcpka-idle", DLB, ONE, "Silence before probing servers.", SOCKET_OPTION),
-    row("srvtcpka-intvl", DLB, ONE, "Time between probes to servers.", SOCKET_OPTION),
+    row("clitcpka-cnt", DFL, ONE, "Keep-alive probes to clients.", SHOWN).spare(),
+    row("clitcpka-idle", DFL, ONE, "Silence before probing clients.", SHOWN).spare(),
+    row("clitcpka-intvl", DFL, ONE, "Time between probes to clients.", SHOWN).spare(),
+    row("srvtcpka-cnt", DLB, ONE, "Keep-alive probes to servers.", SHOWN).spare(),
+    row("srvtcpka-idle", DLB, ONE, "Silence before probing servers.", SHOWN).spare(),
+    row("srvtcpka-intvl", DLB, ONE, "Time between probes to servers.", SHOWN).spare(),
     row("rate-limit sessions", DFL, ONE, "Most new sessions per second.", SHOWN).spare(),
     row("guid", FLB, ONE, "Name in files of counters.", Support::Honoured("tests/config/accept/guids.cfg")),
     row(

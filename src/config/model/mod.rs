@@ -19,7 +19,9 @@ pub use balance::{Balance, HashFunction, HashInput, HashType};
 pub use bind::{AbstractName, Bind, ListenAddress, SocketPermissions, TcpOptions};
 pub use global::{BusySpin, Global, Tune};
 pub use log::{LogAddress, LogFormat, LogSample, LogTarget};
-pub use proxy::{LogStyle, Mode, Options, Proxy, ProxyKind, ServerStates, Template, Timeouts, UseBackend};
+pub use proxy::{
+    LogStyle, Mode, Options, Probes, Proxy, ProxyKind, ServerStates, Template, Timeouts, UseBackend,
+};
 pub use server::{Check, Origin, Server, ServerAddress, source_of};
 pub use stats::{CliLevel, Exporter, StatsPage, StatsSocket};
 

@@ -128,6 +128,10 @@ pub struct Proxy {
     pub timeouts: Timeouts,
     /// `option …` switches.
     pub options: Options,
+    /// `clitcpka-…`, with `option clitcpka`.
+    pub client_probes: Probes,
+    /// `srvtcpka-…`, with `option srvtcpka`.
+    pub server_probes: Probes,
     /// `log` lines that apply (with `log global` already replaced).
     pub logs: Vec<LogTargetId>,
     /// What is logged for a session.
@@ -142,6 +146,17 @@ pub struct Proxy {
     pub exporter: Option<Exporter>,
     /// `monitor-uri`: what a probe asks for; mode http only.
     pub monitor_uri: Option<String>,
+}
+
+/// When the kernel asks a silent peer whether it is still there (tcp(7)); None: as the host's sysctl says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probes {
+    /// `…-idle`: seconds of silence before the first probe, 1 to 32 767.
+    pub idle_s: Option<u16>,
+    /// `…-intvl`: seconds between probes, 1 to 32 767.
+    pub interval_s: Option<u16>,
+    /// `…-cnt`: probes without an answer after which the connection is dead, 1 to 127.
+    pub count: Option<u8>,
 }
 
 impl Proxy {
@@ -176,6 +191,8 @@ impl Proxy {
             redispatch_every: 0,
             timeouts: Timeouts::default(),
             options: Options::default(),
+            client_probes: Probes::default(),
+            server_probes: Probes::default(),
             logs: Vec::new(),
             log_style: LogStyle::default(),
             log_tag: None,

@@ -105,7 +105,7 @@ fn warning(words: &str, shown: &str, side: &str) -> String {
         "fullconn" => format!(
             "'fullconn' ignored because {shown} has no {side} capability. Maybe you want 'maxconn' instead ?"
         ),
-        "rate-limit sessions" | "max-keep-alive-queue" => {
+        _ if matches!(name, "rate-limit sessions" | "max-keep-alive-queue") || name.contains("tcpka-") => {
             format!("{name} will be ignored because {shown} has no {side} capability")
         }
         _ if name.starts_with("timeout ") => {

@@ -22,6 +22,12 @@ impl Settings {
             "fullconn" => self.fullconn = words.limit("fullconn"),
             "backlog" => self.backlog = words.limit("backlog"),
             "retries" => self.retries = words.integer("retries", 0..=u16::MAX),
+            "clitcpka-cnt" => self.client_probes.count = probes(row, words),
+            "clitcpka-idle" => self.client_probes.idle_s = seconds(row, words),
+            "clitcpka-intvl" => self.client_probes.interval_s = seconds(row, words),
+            "srvtcpka-cnt" => self.server_probes.count = probes(row, words),
+            "srvtcpka-idle" => self.server_probes.idle_s = seconds(row, words),
+            "srvtcpka-intvl" => self.server_probes.interval_s = seconds(row, words),
             "load-server-state-from-file" => self.server_states = parse_states(words).unwrap_or_default(),
             "log-tag" => self.log_tag = words.next().map(str::to_owned),
             "default_backend" => {
@@ -82,6 +88,37 @@ fn timeout_of<'a>(timeouts: &'a mut Timeouts, words: &str) -> &'a mut Option<u32
         "timeout server-fin" => &mut timeouts.server_fin_ms,
         other => unreachable!("'{other}' is honoured in the table but not read"),
     }
+}
+
+/// A number of keep-alive probes; 0: as the host says.
+fn probes(row: &Keyword, words: &mut Arguments<'_>) -> Option<u8> {
+    expect_number(row, words)?;
+    let count = words.integer(row.words, i32::MIN..=i32::MAX)?;
+    probe_limit(row, words, count.into(), 127).and_then(|count| u8::try_from(count).ok())
+}
+
+/// A time of the kernel's keep-alive in seconds, rounded up; 0: as the host says.
+fn seconds(row: &Keyword, words: &mut Arguments<'_>) -> Option<u16> {
+    expect_number(row, words)?;
+    let ms = words.time(row.words, TimeUnit::Seconds)?;
+    probe_limit(row, words, ms.div_ceil(1_000).into(), 32_767).and_then(|s| u16::try_from(s).ok())
+}
+
+fn expect_number(row: &Keyword, words: &mut Arguments<'_>) -> Option<()> {
+    let there = words.peek().is_some();
+    if !there {
+        words.required(format!("'{}' expects an integer value", row.words), "write a number after it");
+    }
+    there.then_some(())
+}
+
+/// What the kernel would refuse it is not asked for: HAProxy does not look at its answer.
+fn probe_limit(row: &Keyword, words: &mut Arguments<'_>, value: i64, most: i64) -> Option<i64> {
+    if value != 0 && !(1..=most).contains(&value) {
+        let text = format!("'{}' : '{value}' is not what the kernel can be told, and is ignored", row.words);
+        words.warn_last(text, format!("write 1 to {most}"));
+    }
+    (1..=most).contains(&value).then_some(value)
 }
 
 fn parse_states(words: &mut Arguments<'_>) -> Option<ServerStates> {
