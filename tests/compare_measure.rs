@@ -13,10 +13,14 @@ mod failure;
 mod load;
 #[path = "../benches/compare/measure.rs"]
 mod measure;
+#[path = "../benches/compare/peers/mod.rs"]
+mod peers;
 #[path = "../benches/compare/perf.rs"]
 mod perf;
 #[path = "../benches/compare/report/mod.rs"]
 mod report;
+#[path = "../benches/compare/workload/mod.rs"]
+mod workload;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -28,10 +32,12 @@ use cores::Cores;
 use failure::Failure;
 use load::Load;
 use load::content::Shape;
+use load::latency::Tally;
 use load::moments::Moments;
 use load::server::Role;
 use measure::CpuReading;
 use perf::{Look, Perf, Seen};
+use report::metric::Metric;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -82,6 +88,24 @@ fn a_moment_has_enough_answers_and_one_that_is_interrupted_is_none() {
     assert_eq!(moments.usual_p99_ns(), None, "as many, and the second before was forgotten");
     answers(&mut moments, 2_100, |_| 1);
     assert_eq!(moments.usual_p99_ns(), Some(1));
+}
+
+/// The quantiles of nothing are 0, and what it cost is endless: a stalled proxy would be the best.
+#[test]
+fn nothing_completed_is_no_speed() {
+    let mut tally = Tally::new();
+    let speed = |tally: &Tally| workload::speed(Metric::TripRate, tally, ms(500));
+    assert_eq!(why(speed(&tally)), "nothing completed in the steady interval");
+    tally.begin();
+    let begun = Instant::now();
+    tally.count(true);
+    tally.complete();
+    tally.answer(begun);
+    assert_eq!(why(speed(&tally)), "nothing completed in the steady interval", "it began before");
+    tally.begin();
+    tally.complete();
+    tally.answer(Instant::now());
+    assert_eq!(speed(&tally).expect("a trip")[0], (Metric::TripRate, 4.0));
 }
 
 #[test]

@@ -175,6 +175,19 @@ fn json_reads_back_what_it_wrote() {
 }
 
 #[test]
+fn what_is_no_number_is_a_failure() {
+    let mut report = sample();
+    report.add("mixed", Metric::BusiestThread, 0, f64::INFINITY);
+    report.add("bulk-1", Metric::Gbps, 3, f64::NAN);
+    assert_eq!(report.rows, sample().rows);
+    let expected = [
+        "mixed, pronk: CPU of its busiest thread, us/unit was inf",
+        "bulk-1, nginx: throughput, Gbit/s was NaN",
+    ];
+    assert_eq!(report.failures, expected);
+}
+
+#[test]
 fn rows_of_a_workload_stand_together() {
     let mut report = sample();
     report.add("bulk-1", Metric::SyscallsPerUnit, 0, 1.5);

@@ -50,8 +50,14 @@ pub struct Row {
 }
 
 impl Report {
-    /// Files a value under its row, which is made when it is the first, behind those of its workload.
+    /// Files a value under its row, which is made when it is the first, behind those of its workload. What is no number,
+    /// or endless, is a failure: it would be the best of all, and no axis of a plot holds it.
     pub fn add(&mut self, workload: &str, metric: Metric, peer: usize, value: f64) {
+        if !value.is_finite() {
+            let (name, metric) = (&self.peers[peer], metric.label());
+            self.failures.push(format!("{workload}, {name}: {metric} was {value}"));
+            return;
+        }
         let place = self.rows.iter().position(|row| row.workload == workload && row.metric == metric);
         let place = place.unwrap_or_else(|| {
             let last = self.rows.iter().rposition(|row| row.workload == workload);

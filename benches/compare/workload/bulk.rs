@@ -16,16 +16,17 @@ pub fn begin(stage: &mut Stage, streams: usize, pace: Option<f64>) -> Result<(),
 
 pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
     stage.finish_sinks()?;
-    if stage.bytes == 0 {
-        return Err(Failure::new("nothing was received in the steady interval"));
-    }
+    let rate = gbit_per_s(stage)?;
     let gib = stage.bytes as f64 / GIB;
-    let mut values =
-        vec![(Metric::CpuPerGib, stage.spent.proxy.as_secs_f64() / gib), (Metric::Gbps, gbit_per_s(stage))];
+    let mut values = vec![(Metric::CpuPerGib, stage.spent.proxy.as_secs_f64() / gib), (Metric::Gbps, rate)];
     values.extend(overhead(&stage.spent, gib));
     Ok(values.into())
 }
 
-pub fn gbit_per_s(stage: &Stage) -> f64 {
-    stage.bytes as f64 * 8.0 / 1e9 / stage.spent.elapsed.as_secs_f64()
+/// Fails when nothing came: there is no cost of a byte then.
+pub fn gbit_per_s(stage: &Stage) -> Result<f64, Failure> {
+    if stage.bytes == 0 {
+        return Err(Failure::new("nothing was received in the steady interval"));
+    }
+    Ok(stage.bytes as f64 * 8.0 / 1e9 / stage.spent.elapsed.as_secs_f64())
 }

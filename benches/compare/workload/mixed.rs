@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bulk::gbit_per_s;
 use super::stage::Stage;
-use super::{Sample, bulk, overhead, trips};
+use super::{Sample, bulk, overhead, speed, trips};
 use crate::failure::Failure;
 use crate::report::metric::Metric;
 
@@ -22,9 +22,10 @@ pub fn slice(stage: &mut Stage, time: Duration) -> Result<(), Failure> {
 }
 
 pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
-    let mut values = trips::speed(stage);
-    values.push((Metric::Gbps, gbit_per_s(stage)));
-    values.extend(overhead(&stage.spent, stage.load.trips.tally.completed() as f64));
+    let tally = &stage.load.trips.tally;
+    let mut values = speed(Metric::TripRate, tally, stage.spent.elapsed)?;
+    values.push((Metric::Gbps, gbit_per_s(stage)?));
+    values.extend(overhead(&stage.spent, tally.completed() as f64));
     stage.load.trips.close();
     stage.finish_sinks()?;
     Ok(values.into())

@@ -313,20 +313,19 @@ fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
 }
 
 /// The proxy's CPU for each of `count` units, in microseconds.
-fn cpu_us_each(spent: &CpuSpent, count: u64) -> Result<f64, Failure> {
-    if count == 0 {
-        return Err(Failure::new("nothing completed in the steady interval"));
-    }
-    Ok(spent.proxy.as_secs_f64() * 1e6 / count as f64)
+fn cpu_us_each(spent: &CpuSpent, count: u64) -> f64 {
+    spent.proxy.as_secs_f64() * 1e6 / count as f64
 }
 
-fn latencies(tally: &Tally) -> impl Iterator<Item = (Metric, f64)> {
+/// How many a second, and how long they took. Fails when there was none: the quantiles of nothing are 0, the best of all.
+pub fn speed(rate: Metric, tally: &Tally, elapsed: Duration) -> Result<Vec<(Metric, f64)>, Failure> {
     let quantiles = [(Metric::P50, 0.5), (Metric::P99, 0.99), (Metric::P999, 0.999)];
     let of_all = quantiles.map(|(metric, quantile)| (metric, tally.quantile_us(quantile)));
-    of_all.into_iter().chain(tally.usual_p99_us().map(|p99| (Metric::UsualP99, p99)))
-}
-
-/// How many a second.
-fn rate(spent: &CpuSpent, count: u64) -> f64 {
-    count as f64 / spent.elapsed.as_secs_f64()
+    if tally.completed() == 0 || of_all.iter().any(|(_, latency)| *latency == 0.0) {
+        return Err(Failure::new("nothing completed in the steady interval"));
+    }
+    let mut values = vec![(rate, tally.completed() as f64 / elapsed.as_secs_f64())];
+    values.extend(of_all);
+    values.extend(tally.usual_p99_us().map(|p99| (Metric::UsualP99, p99)));
+    Ok(values)
 }

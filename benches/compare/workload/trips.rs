@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::stage::Stage;
-use super::{Sample, cpu_us_each, latencies, overhead, rate};
+use super::{Sample, cpu_us_each, overhead, speed};
 use crate::failure::Failure;
 use crate::report::metric::Metric;
 
@@ -19,17 +19,9 @@ pub fn slice(stage: &mut Stage, time: Duration, per_second: Option<u32>) -> Resu
 
 pub fn end(stage: &mut Stage) -> Result<Sample, Failure> {
     let completed = stage.load.trips.tally.completed();
-    let mut values = vec![(Metric::CpuPerTrip, cpu_us_each(&stage.spent, completed)?)];
-    values.extend(speed(stage));
+    let mut values = vec![(Metric::CpuPerTrip, cpu_us_each(&stage.spent, completed))];
+    values.extend(speed(Metric::TripRate, &stage.load.trips.tally, stage.spent.elapsed)?);
     values.extend(overhead(&stage.spent, completed as f64));
     stage.load.trips.close();
     Ok(values.into())
-}
-
-/// Rate and latencies.
-pub fn speed(stage: &Stage) -> Vec<(Metric, f64)> {
-    let tally = &stage.load.trips.tally;
-    let mut values = vec![(Metric::TripRate, rate(&stage.spent, tally.completed()))];
-    values.extend(latencies(tally));
-    values
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::stage::Stage;
-use super::{LIMIT, Sample, cpu_us_each, latencies, overhead, rate};
+use super::{LIMIT, Sample, cpu_us_each, overhead, speed};
 use crate::failure::Failure;
 use crate::report::metric::Metric;
 
@@ -21,11 +21,8 @@ pub fn slice(stage: &mut Stage, time: Duration, trips: u32) -> Result<(), Failur
 /// Cost, rate and latencies.
 pub fn summary(stage: &mut Stage) -> Result<Sample, Failure> {
     let (tally, spent) = (&stage.load.visits.tally, &stage.spent);
-    let mut values = vec![
-        (Metric::CpuPerConnection, cpu_us_each(spent, tally.completed())?),
-        (Metric::ConnectionRate, rate(spent, tally.completed())),
-    ];
-    values.extend(latencies(tally));
+    let mut values = vec![(Metric::CpuPerConnection, cpu_us_each(spent, tally.completed()))];
+    values.extend(speed(Metric::ConnectionRate, tally, spent.elapsed)?);
     values.extend(overhead(spent, tally.completed() as f64));
     Ok(values.into())
 }
