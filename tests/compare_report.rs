@@ -1,8 +1,17 @@
-//! The pure half of benches/compare: what its tables say must be right, and benches run no tests.
+//! What benches/compare says and writes must be right, and benches run no tests.
 
-#[allow(dead_code)]
+#![allow(dead_code)]
+
+#[path = "../benches/compare/failure.rs"]
+mod failure;
+#[path = "../benches/compare/output.rs"]
+mod output;
+#[path = "../benches/compare/plot/mod.rs"]
+mod plot;
 #[path = "../benches/compare/report/mod.rs"]
 mod report;
+
+use std::fs;
 
 use report::account::{Account, Kind};
 use report::diff::{self, Verdict};
@@ -345,4 +354,17 @@ fn what_is_possible_is_what_the_sockets_leave() {
     });
     report.add("bulk-4", Metric::Sockets, 0, 80.0);
     assert!(table::text(&report).contains("2.00x missed, 1.56x possible"), "{}", table::text(&report));
+}
+
+#[test]
+fn a_plot_that_cannot_be_drawn_costs_nothing_but_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("bulk-cpu_s_per_gib.svg")).expect("a folder in the way");
+    output::publish(&sample(), folder.path()).expect("the rest is written");
+    let text = |name: &str| fs::read_to_string(path(name)).expect("it is written");
+    assert_eq!(json::read(&text("compare.json")), Ok(sample()));
+    assert!(text("bulk-gbit_per_s.svg").contains("nginx"));
+    assert!(text("compare.md").contains("![bulk-gbit_per_s.svg]"), "{}", text("compare.md"));
+    assert!(!text("compare.md").contains("![bulk-cpu_s_per_gib.svg]"), "{}", text("compare.md"));
 }

@@ -1,7 +1,7 @@
 //! Pronk beside HAProxy and nginx: the same work, the same configuration, one core for the proxy.
 //!
 //! `options` is the command line, `run` the order of things, `peers` the proxies, `workload` the work,
-//! `load` the clients and the backend, `measure` the counters, `report` and `plot` the results.
+//! `load` the clients and the backend, `measure` the counters, `report`, `plot` and `output` the results.
 
 mod awake;
 mod child;
@@ -12,6 +12,7 @@ mod load;
 mod measure;
 mod namespace;
 mod options;
+mod output;
 mod peers;
 mod perf;
 mod plot;

@@ -7,12 +7,12 @@ use crate::cores::{self, Cores};
 use crate::environment;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
+use crate::output;
 use crate::peers::{Peer, Setup};
 use crate::perf::{Look, PERF, Perf};
-use crate::plot;
+use crate::report::Report;
 use crate::report::metric::{Better, Metric};
 use crate::report::number::short;
-use crate::report::{Report, json, table};
 use crate::workload::{Measurement, Sample, Scale, Workload};
 
 /// Measures everything asked for, prints and writes the results. False: something was not measured.
@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     let Options { logs, checks, .. } = *options;
     let setup = Setup { cores, descriptors, logs, checks, look: None, folder };
     measure_all(options, &setup, &peers, &mut report);
-    publish(&report, &setup)?;
+    output::publish(&report, &setup.folder)?;
     Ok(report.failures.is_empty())
 }
 
@@ -183,18 +183,4 @@ fn in_brief(sample: &Sample) -> String {
     let words: Vec<String> =
         judged.map(|(metric, value)| format!("{} {}", short(*value), metric.label())).collect();
     words.join("; ")
-}
-
-/// Prints the table; writes it, the JSON and the plots.
-fn publish(report: &Report, setup: &Setup) -> Result<(), Failure> {
-    let plots = plot::draw_all(report, &setup.folder)?;
-    let write = |name: &str, text: String| {
-        let path = setup.folder.join(name);
-        std::fs::write(&path, text).attempting(format!("writing {}", path.display()))
-    };
-    write("compare.json", json::write(report))?;
-    write("compare.md", table::markdown(report, &plots))?;
-    println!("{}", table::text(report));
-    println!("written: {}/compare.md, compare.json and {} plots", setup.folder.display(), plots.len());
-    Ok(())
 }

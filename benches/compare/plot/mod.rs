@@ -26,13 +26,13 @@ const SIZE: (u32, u32) = (960, 420);
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-/// One file for each metric of each family of workloads that was measured, and one for memory; their names.
-pub fn draw_all(report: &Report, folder: &Path) -> Result<Vec<String>, Failure> {
-    let mut drawn = Vec::new();
-    let mut finish = |name: String, result: Drawn| {
-        result.attempting(format!("drawing {name}"))?;
-        drawn.push(name);
-        Ok(())
+/// One file for each metric of each family of workloads that was measured, and one for memory; the names of those that
+/// could be drawn, and why others could not.
+pub fn draw_all(report: &Report, folder: &Path) -> (Vec<String>, Vec<Failure>) {
+    let (mut drawn, mut failures) = (Vec::new(), Vec::new());
+    let mut finish = |name: String, result: Drawn| match result.attempting(format!("drawing {name}")) {
+        Ok(()) => drawn.push(name),
+        Err(failure) => failures.push(failure),
     };
     for family in families(report) {
         for metric in Metric::ALL.iter().copied().filter(|metric| metric.better() != Better::Neither) {
@@ -47,15 +47,15 @@ pub fn draw_all(report: &Report, folder: &Path) -> Result<Vec<String>, Failure> 
                 Some(plot) => plot.draw(&path),
                 None => bars::draw(report, &rows, &path),
             };
-            finish(name, result)?;
+            finish(name, result);
         }
     }
     if !report.memory.is_empty() {
         let name = "memory.svg".to_owned();
         let result = lines::memory(report).draw(&folder.join(&name));
-        finish(name, result)?;
+        finish(name, result);
     }
-    Ok(drawn)
+    (drawn, failures)
 }
 
 fn family_of(workload: &str) -> &str {
