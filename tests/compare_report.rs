@@ -16,6 +16,7 @@ use std::fs;
 use report::account::{Account, Kind};
 use report::diff::{self, Verdict};
 use report::metric::{Better, Metric};
+use report::rounds::Rounds;
 use report::{Report, json, number, scale, stats, table, target};
 
 /// Two workloads, three proxies; HAProxy's better mode is another one in each row.
@@ -27,10 +28,10 @@ fn sample() -> Report {
     };
     let mut row = |workload, metric, medians: [f64; 4]| {
         for (peer, median) in medians.into_iter().enumerate() {
-            [1.0, 1.1, 0.9].iter().for_each(|factor| {
+            [1.0, 1.1, 0.9].iter().enumerate().for_each(|(round, factor)| {
                 // Four digits: JSON's reader is exact for short decimals only.
                 let value = (median * factor * 1e4).round() / 1e4;
-                report.add(workload, metric, peer, value);
+                report.add(workload, metric, peer, round, value);
             });
         }
     };
@@ -72,32 +73,44 @@ fn advantage_is_above_one_when_ahead() {
     assert_eq!(stats::advantage(5.0, 10.0, Better::Neither), None);
 }
 
-/// By hand: the logarithms of 2, 2.2 and 1.8 have mean 0.6898 and deviation 0.1004; t is 4.303.
-#[test]
-fn the_advantage_is_that_of_the_middle_pair() {
-    // A machine half as fast in two rounds of five, not the same two for both medians.
-    let (ours, theirs) = ([1.0, 2.0, 1.0, 2.0, 1.0], [1.5, 3.0, 3.2, 3.0, 1.5]);
-    assert_eq!(stats::advantage_in_pairs(&ours, &theirs, Better::Lower), Some(1.5));
-    assert_eq!(stats::advantage_in_pairs(&ours, &theirs[..3], Better::Lower), Some(3.0), "no pairs");
-    assert_eq!(stats::advantage_in_pairs(&[], &[], Better::Lower), None);
+fn rounds<const N: usize>(values: [f64; N]) -> Rounds {
+    values.into_iter().map(Some).collect()
 }
 
 #[test]
+fn the_advantage_is_that_of_the_middle_pair() {
+    // A machine half as fast in two rounds of five, not the same two for both medians.
+    let (ours, theirs) = (rounds([1.0, 2.0, 1.0, 2.0, 1.0]), rounds([1.5, 3.0, 3.2, 3.0, 1.5]));
+    assert_eq!(ours.advantage(&theirs, Better::Lower), Some(1.5));
+    let late: Rounds = [None, None, None, None, None, Some(3.0)].into_iter().collect();
+    assert_eq!(ours.advantage(&late, Better::Lower), Some(3.0), "no pairs");
+    assert_eq!(Rounds::default().advantage(&theirs, Better::Lower), None);
+}
+
+/// A machine half as fast in its second round, in which theirs failed, and twice in its third, in which ours did: two
+/// lists of the same length, of which only the first and the last values belong together.
+#[test]
+fn rounds_are_pairs_by_their_number() {
+    let ours: Rounds = [Some(1.0), Some(2.0), None, Some(1.0)].into_iter().collect();
+    let theirs: Rounds = [Some(3.0), None, Some(1.5), Some(3.0)].into_iter().collect();
+    assert_eq!(ours.pairs(&theirs), [(1.0, 3.0), (1.0, 3.0)]);
+    assert_eq!(ours.advantage(&theirs, Better::Lower), Some(3.0));
+    assert_eq!(ours.advantage_interval(&theirs, Better::Lower), None, "two pairs tell nothing of the noise");
+    assert_eq!((ours.median(), theirs.values()), (Some(1.0), vec![3.0, 1.5, 3.0]));
+}
+
+/// By hand: the logarithms of 2, 2.2 and 1.8 have mean 0.6898 and deviation 0.1004; t is 4.303.
+#[test]
 fn the_interval_is_that_of_the_ratios_pair_by_pair() {
-    let interval = |ours: &[f64], theirs: &[f64], better| {
-        stats::advantage_interval(ours, theirs, better).map(|(low, high)| format!("{low:.3}-{high:.3}"))
+    let interval = |ours: &Rounds, theirs: &Rounds, better| {
+        ours.advantage_interval(theirs, better).map(|(low, high)| format!("{low:.3}-{high:.3}"))
     };
-    let (ours, theirs) = ([1.0, 10.0, 5.0], [2.0, 22.0, 9.0]);
+    let (ours, theirs) = (rounds([1.0, 10.0, 5.0]), rounds([2.0, 22.0, 9.0]));
     assert_eq!(interval(&ours, &theirs, Better::Lower).as_deref(), Some("1.553-2.558"));
     assert_eq!(interval(&theirs, &ours, Better::Higher).as_deref(), Some("1.553-2.558"));
     assert_eq!(interval(&ours, &theirs, Better::Neither), None);
-    assert_eq!(
-        interval(&ours[..2], &theirs[..2], Better::Lower),
-        None,
-        "two rounds tell nothing of the noise"
-    );
-    assert_eq!(interval(&ours, &theirs[..2], Better::Lower), None, "a round without its pair");
-    assert_eq!(interval(&[1.0, 0.0, 1.0], &theirs, Better::Lower), None, "no ratio of nothing");
+    assert_eq!(interval(&ours, &rounds([2.0, 22.0]), Better::Lower), None, "a round without its pair");
+    assert_eq!(interval(&rounds([1.0, 0.0, 1.0]), &theirs, Better::Lower), None, "no ratio of nothing");
 }
 
 #[test]
@@ -145,7 +158,7 @@ fn table_names_what_is_missing() {
     let mut report = sample();
     report.failures.push("round 1/1, idle, nginx: it said nothing".to_owned());
     report.not_run.push("idle-100k: too few descriptors".to_owned());
-    report.add("idle", Metric::ResidentPerSession, 1, 1.8);
+    report.add("idle", Metric::ResidentPerSession, 1, 0, 1.8);
     let text = table::text(&report);
     assert!(text.contains("NOT MEASURED: round 1/1, idle, nginx"), "{text}");
     assert!(text.contains("NOT RUN: idle-100k: too few"), "{text}");
@@ -157,9 +170,9 @@ fn table_names_what_is_missing() {
 #[test]
 fn a_busy_machine_is_named() {
     let mut report = sample();
-    report.add("bulk-1", Metric::ProxyWaited, 1, 4.9);
+    report.add("bulk-1", Metric::ProxyWaited, 1, 0, 4.9);
     assert!(!table::text(&report).contains("BUSY MACHINE"));
-    report.add("bulk-1", Metric::LoadWaited, 2, 12.3);
+    report.add("bulk-1", Metric::LoadWaited, 2, 0, 12.3);
     assert!(table::text(&report).contains("for up to 12.3 % of the time"));
     assert!(table::markdown(&report, &[]).contains("**BUSY MACHINE"));
 }
@@ -179,19 +192,31 @@ fn json_reads_back_what_it_wrote() {
     report.failures.push("idle: why".to_owned());
     report.not_run.push("idle-100k: why".to_owned());
     report.add_memory("nginx", vec![(1000.0, 12.5), (5000.0, 62.25)]);
-    report.add("idle", Metric::ResidentPerSession, 3, 10.4);
+    report.add("idle", Metric::ResidentPerSession, 3, 2, 10.4);
     assert_eq!(json::read(&json::write(&report)), Ok(report));
+}
+
+/// As it was written before rounds had their numbers.
+#[test]
+fn json_of_an_older_version_is_read_unless_rounds_failed() {
+    let report = sample();
+    let older = |report: &Report| json::write(report).replace(",\n  \"version\": 2", "");
+    assert_eq!(json::read(&older(&report)), Ok(report.clone()));
+    let failed = Report { failures: vec!["round 2/3, idle, nginx: why".to_owned()], ..report };
+    assert!(json::read(&older(&failed)).expect_err("rounds are unknown").contains("too old"));
+    let newer = json::write(&failed).replace("\"version\": 2", "\"version\": 3");
+    assert_eq!(json::read(&newer), Err("its version is not 2, the only one known here".to_owned()));
 }
 
 #[test]
 fn what_is_no_number_is_a_failure() {
     let mut report = sample();
-    report.add("mixed", Metric::BusiestThread, 0, f64::INFINITY);
-    report.add("bulk-1", Metric::Gbps, 3, f64::NAN);
+    report.add("mixed", Metric::BusiestThread, 0, 0, f64::INFINITY);
+    report.add("bulk-1", Metric::Gbps, 3, 0, f64::NAN);
     assert_eq!(report.rows, sample().rows);
     let expected = [
-        "mixed, pronk: CPU of its busiest thread, us/unit was inf",
-        "bulk-1, nginx: throughput, Gbit/s was NaN",
+        "round 1, mixed, pronk: CPU of its busiest thread, us/unit was inf",
+        "round 1, bulk-1, nginx: throughput, Gbit/s was NaN",
     ];
     assert_eq!(report.failures, expected);
 }
@@ -199,10 +224,10 @@ fn what_is_no_number_is_a_failure() {
 #[test]
 fn rows_of_a_workload_stand_together() {
     let mut report = sample();
-    report.add("bulk-1", Metric::SyscallsPerUnit, 0, 1.5);
+    report.add("bulk-1", Metric::SyscallsPerUnit, 0, 0, 1.5);
     let names: Vec<&str> = report.rows.iter().map(|row| row.workload.as_str()).collect();
     assert_eq!(names, ["bulk-1", "bulk-1", "bulk-1", "short"]);
-    assert_eq!(report.rows[2].values[0], [1.5]);
+    assert_eq!(report.rows[2].values[0].values(), [1.5]);
 }
 
 #[test]
@@ -230,7 +255,7 @@ fn change_is_judged_only_beyond_the_noise() {
     let verdict = |factor: f64, metric| {
         let mut after = before.clone();
         for row in after.rows.iter_mut().filter(|row| row.metric == metric) {
-            row.values[0].iter_mut().for_each(|value| *value *= factor);
+            row.values[0] = row.values[0].iter().map(|value| Some(value? * factor)).collect();
         }
         let changes = diff::changes(&before, &after);
         let change =
@@ -248,7 +273,11 @@ fn change_is_judged_only_beyond_the_noise() {
 #[test]
 fn change_is_not_judged_by_one_round() {
     let mut before = sample();
-    before.rows.iter_mut().flat_map(|row| &mut row.values).for_each(|values| values.truncate(1));
+    before
+        .rows
+        .iter_mut()
+        .flat_map(|row| &mut row.values)
+        .for_each(|values| *values = values.iter().take(1).collect());
     let changes = diff::changes(&before, &sample());
     assert_eq!(changes.len(), 8, "two judged rows of four proxies");
     assert!(changes.iter().all(|change| change.verdict == Verdict::Unknown));
@@ -291,14 +320,14 @@ fn more_cores_are_reckoned_from_what_one_worker_needs() {
     let mut report = sample();
     assert!(scale::lines(&report).is_empty(), "no constant is invented");
     report.peers.push("pronk-two".to_owned());
-    report.rows.iter_mut().for_each(|row| row.values.push(Vec::new()));
+    report.rows.iter_mut().for_each(|row| row.values.push(Rounds::default()));
     let constants = [
         ("short", Metric::CpuPerConnection, 50.0),
         ("trip-200-64", Metric::CpuPerTrip, 10.0),
         ("bulk-64", Metric::CpuPerGib, 0.1),
         ("idle", Metric::ResidentPerSession, 0.25),
     ];
-    constants.iter().for_each(|&(workload, metric, value)| report.add(workload, metric, 0, value));
+    constants.iter().for_each(|&(workload, metric, value)| report.add(workload, metric, 0, 0, value));
     let line = |report: &Report, cores: &str| {
         let lines = scale::lines(report);
         let line = lines.iter().find(|line| line.trim_start().starts_with(cores)).expect("a line");
@@ -307,8 +336,8 @@ fn more_cores_are_reckoned_from_what_one_worker_needs() {
     assert_eq!(line(&report, "8 "), ["8", "7", "140000", "700000", "601", "70000", "17"]);
     assert_eq!(line(&report, "128 "), ["128", "112", "2240000", "11200000", "9621", "1120000", "273"]);
     // Two workers that cost a tenth more: paid with each doubling. Kernel memory counts when it is known.
-    report.add("trip-200-64", Metric::CpuPerTrip, 4, 11.0);
-    report.add("idle", Metric::SlabPerSession, 0, 15.75);
+    report.add("trip-200-64", Metric::CpuPerTrip, 4, 0, 11.0);
+    report.add("idle", Metric::SlabPerSession, 0, 0, 15.75);
     assert_eq!(line(&report, "16 "), ["16", "14", "194788", "973938", "837", "140000", "2188"]);
     assert!(table::text(&report).contains("What more cores would carry"));
     assert!(table::markdown(&report, &[]).contains("## What more cores would carry"));
@@ -338,21 +367,21 @@ fn what_is_possible_is_what_the_sockets_leave() {
     let mut report = sample();
     let row = report.row("bulk-1", Metric::CpuPerGib).expect("there is one").clone();
     assert_eq!(report.possible(&row), None, "nobody looked");
-    report.add("bulk-1", Metric::Sockets, 0, 80.0);
+    report.add("bulk-1", Metric::Sockets, 0, 0, 80.0);
     let possible = report.possible(&row).expect("pronk's share is known");
     assert!((possible - 2.5 / 0.8).abs() < 1e-9, "{possible}");
     let fast = report.row("bulk-1", Metric::Gbps).expect("there is one").clone();
     assert_eq!(report.possible(&fast), None, "the load may be what limits it");
-    report.add("bulk-1", Metric::ProxyBusy, 0, 99.0);
+    report.add("bulk-1", Metric::ProxyBusy, 0, 0, 99.0);
     let possible = report.possible(&fast).expect("the proxy is");
     assert!((possible - 1.5 / 0.8).abs() < 1e-9, "{possible}");
     let busy = report.row("short", Metric::LoadBusy).expect("there is one").clone();
     assert_eq!(report.possible(&busy), None, "no cost");
     assert!(table::text(&report).contains("2.00x met"));
     [0.1, 0.2, 0.125].into_iter().enumerate().for_each(|(peer, cost)| {
-        report.add("bulk-4", Metric::CpuPerGib, peer, cost);
+        report.add("bulk-4", Metric::CpuPerGib, peer, 0, cost);
     });
-    report.add("bulk-4", Metric::Sockets, 0, 80.0);
+    report.add("bulk-4", Metric::Sockets, 0, 0, 80.0);
     assert!(table::text(&report).contains("2.00x missed, 1.56x possible"), "{}", table::text(&report));
 }
 

@@ -63,7 +63,7 @@ fn measure_all(options: &Options, setup: &Setup, peers: &[Peer], report: &mut Re
     let steady: Vec<Workload> = workloads.iter().copied().filter(|workload| workload.is_steady()).collect();
     let looks = looks(options, report);
     let total = (options.rounds * workloads.len() + looks.len() * steady.len()) * peers.len();
-    let mut run = Run { setup: setup.clone(), peers, progress: Progress::new(total), report };
+    let mut run = Run { setup: setup.clone(), peers, progress: Progress::new(total), round: 0, report };
     for round in 0..options.rounds {
         // Each round begins with another proxy, so that none always follows the same one.
         run.round(&format!("round {}/{}", round + 1, options.rounds), round, &workloads, options.scale);
@@ -95,11 +95,14 @@ struct Run<'a> {
     setup: Setup,
     peers: &'a [Peer],
     progress: Progress,
+    /// The number of the round.
+    round: usize,
     report: &'a mut Report,
 }
 
 impl Run<'_> {
     fn round(&mut self, label: &str, first: usize, workloads: &[Workload], scale: Scale) {
+        self.round = first;
         let order: Vec<usize> = (0..self.peers.len()).map(|turn| (turn + first) % self.peers.len()).collect();
         for workload in workloads {
             // Memory is the whole machine's, and perf is not begun and ended every moment.
@@ -145,7 +148,7 @@ impl Run<'_> {
                 sample
                     .values
                     .into_iter()
-                    .for_each(|(metric, value)| self.report.add(&name, metric, place, value));
+                    .for_each(|(metric, value)| self.report.add(&name, metric, place, self.round, value));
                 if !sample.memory.is_empty() {
                     self.report.add_memory(proxy, sample.memory);
                 }

@@ -9,6 +9,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{Chart, SIZE, colour, family_of, legend, way};
 use crate::report::number::short;
+use crate::report::rounds::Rounds;
 use crate::report::{Report, Row, stats};
 
 /// The medians of one metric.
@@ -19,7 +20,12 @@ pub fn draw(report: &Report, rows: &[&Row], path: &Path) -> Result<(), Box<dyn s
     for (index, peer) in report.peers.iter().enumerate() {
         let colour = colour(peer);
         for (group, row) in rows.iter().enumerate() {
-            draw_bar(&mut chart, place(group, index, report.peers.len()), &row.values[index], colour)?;
+            draw_bar(
+                &mut chart,
+                place(group, index, report.peers.len()),
+                &row.values[index].values(),
+                colour,
+            )?;
         }
         let swatch = move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled());
         chart.draw_series(std::iter::empty::<Rectangle<(f64, f64)>>())?.label(peer).legend(swatch);
@@ -34,7 +40,7 @@ fn axes<'a>(
     area: &DrawingArea<SVGBackend<'a>, Shift>,
     rows: &[&Row],
 ) -> Result<Chart<'a>, Box<dyn std::error::Error>> {
-    let highest = rows.iter().flat_map(|row| row.values.iter().flatten()).copied().fold(0.0, f64::max);
+    let highest = rows.iter().flat_map(|row| row.values.iter().flat_map(Rounds::values)).fold(0.0, f64::max);
     let top = if highest > 0.0 { highest * 1.4 } else { 1.0 };
     let mut chart = ChartBuilder::on(area)
         .caption(caption(rows[0]), ("sans-serif", 20))

@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::{Chart, Drawn, SIZE, colour, family_of, legend, way};
 use crate::report::number::short;
-use crate::report::{Report, Row, stats};
+use crate::report::{Report, Row};
 
 /// What is drawn.
 pub struct Lines {
@@ -20,7 +20,7 @@ pub fn against_load(report: &Report, rows: &[&Row]) -> Option<Lines> {
     let load: Vec<f64> = rows.iter().map(|row| thousands(&row.workload)).collect::<Option<_>>()?;
     let line = |(index, peer): (usize, &String)| {
         let points = load.iter().zip(rows);
-        let points = points.filter_map(|(load, row)| Some((*load, stats::median(&row.values[index])?)));
+        let points = points.filter_map(|(load, row)| Some((*load, row.values[index].median()?)));
         (peer.clone(), points.collect())
     };
     let metric = rows.first()?.metric;

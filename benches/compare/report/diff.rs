@@ -37,7 +37,7 @@ pub fn changes(before: &Report, after: &Report) -> Vec<Change> {
         let Some(old) = before.row(&row.workload, row.metric) else { continue };
         for (peer, values) in after.peers.iter().zip(&row.values) {
             let Some(place) = before.peers.iter().position(|name| name == peer) else { continue };
-            let medians = stats::median(&old.values[place]).zip(stats::median(values));
+            let medians = old.values[place].median().zip(values.median());
             let Some((was, is)) = medians else { continue };
             changes.push(Change {
                 workload: row.workload.clone(),
@@ -46,7 +46,7 @@ pub fn changes(before: &Report, after: &Report) -> Vec<Change> {
                 before: was,
                 after: is,
                 change: if was == 0.0 { 0.0 } else { (is / was - 1.0) * 100.0 },
-                verdict: verdict(&old.values[place], values, row.metric.better()),
+                verdict: verdict(&old.values[place].values(), &values.values(), row.metric.better()),
             });
         }
     }

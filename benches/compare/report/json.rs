@@ -3,7 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::metric::{Better, Metric};
+use super::rounds::Rounds;
 use super::{Growth, Report, Row, stats};
+
+/// Since 2 a round that failed is null among the others; before, its place was taken by the next.
+const VERSION: u64 = 2;
 
 /// The whole report; medians and ranges are written beside the values they come from.
 pub fn write(report: &Report) -> String {
@@ -11,6 +15,7 @@ pub fn write(report: &Report) -> String {
         report.environment.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     let rows: Vec<Value> = report.rows.iter().map(|row| row_value(report, row)).collect();
     let whole = json!({
+        "version": VERSION,
         "environment": environment,
         "peers": report.peers,
         "rows": rows,
@@ -22,7 +27,7 @@ pub fn write(report: &Report) -> String {
 }
 
 fn row_value(report: &Report, row: &Row) -> Value {
-    let peers = report.peers.iter().zip(&row.values).filter(|(_, values)| !values.is_empty());
+    let peers = report.peers.iter().zip(&row.values).filter(|(_, values)| values.median().is_some());
     let measured: Map<String, Value> = peers.map(|(name, values)| (name.clone(), summary(values))).collect();
     json!({
         "workload": row.workload,
@@ -40,13 +45,13 @@ fn row_value(report: &Report, row: &Row) -> Value {
     })
 }
 
-fn summary(values: &[f64]) -> Value {
-    let range = stats::range(values);
+fn summary(rounds: &Rounds) -> Value {
+    let range = stats::range(&rounds.values());
     json!({
-        "median": stats::median(values),
+        "median": rounds.median(),
         "lowest": range.map(|(low, _)| low),
         "highest": range.map(|(_, high)| high),
-        "rounds": values,
+        "rounds": rounds.iter().collect::<Vec<_>>(),
     })
 }
 
@@ -63,8 +68,21 @@ pub fn read(text: &str) -> Result<Report, String> {
     let pair = |value: &Value| Ok((string(value, "name")?, string(value, "value")?));
     let environment = array(&whole, "environment")?.iter().map(pair).collect::<Result<_, String>>()?;
     let (failures, not_run) = (strings(&whole, "failures")?, strings(&whole, "not_run")?);
+    numbered(&whole, &failures)?;
     let memory = array(&whole, "memory")?.iter().map(read_memory).collect::<Result<_, _>>()?;
     Ok(Report { environment, rows, failures, not_run, memory, peers })
+}
+
+/// Whether the rounds' values stand at the rounds' places.
+fn numbered(whole: &Value, failures: &[String]) -> Result<(), String> {
+    match whole.get("version").map(Value::as_u64) {
+        Some(Some(VERSION)) => Ok(()),
+        Some(_) => Err(format!("its version is not {VERSION}, the only one known here")),
+        None if failures.iter().any(|failure| failure.starts_with("round ")) => {
+            Err("rounds failed in it, and it is too old to say which: measure anew".to_owned())
+        }
+        None => Ok(()),
+    }
 }
 
 fn read_memory(value: &Value) -> Result<Growth, String> {
@@ -77,8 +95,8 @@ fn read_row(value: &Value, peers: &[String]) -> Result<Row, String> {
     let id = string(value, "metric")?;
     let metric = Metric::from_id(&id).ok_or_else(|| format!("'{id}' is no metric of this version"))?;
     let rounds = |peer: &String| match value["measured"].get(peer) {
-        None => Ok(Vec::new()),
-        Some(measured) => array(measured, "rounds")?.iter().map(number).collect(),
+        None => Ok(Rounds::default()),
+        Some(measured) => array(measured, "rounds")?.iter().map(round).collect(),
     };
     let values = peers.iter().map(rounds).collect::<Result<_, String>>()?;
     Ok(Row { workload: string(value, "workload")?, metric, values })
@@ -95,6 +113,10 @@ fn string(value: &Value, key: &str) -> Result<String, String> {
 fn strings(value: &Value, key: &str) -> Result<Vec<String>, String> {
     let text = |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| format!("'{key}' has no text"));
     array(value, key)?.iter().map(text).collect()
+}
+
+fn round(value: &Value) -> Result<Option<f64>, String> {
+    if value.is_null() { Ok(None) } else { number(value).map(Some) }
 }
 
 fn number(value: &Value) -> Result<f64, String> {

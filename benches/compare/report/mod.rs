@@ -6,12 +6,14 @@ pub mod diff;
 pub mod json;
 pub mod metric;
 pub mod number;
+pub mod rounds;
 pub mod scale;
 pub mod stats;
 pub mod table;
 pub mod target;
 
 use self::metric::{Better, Metric};
+use self::rounds::Rounds;
 
 /// Percent of its core beyond which a proxy can do no more.
 const SATURATED: f64 = 95.0;
@@ -45,28 +47,28 @@ pub struct Growth {
 pub struct Row {
     pub workload: String,
     pub metric: Metric,
-    /// By peer: one value for each round that could be measured.
-    pub values: Vec<Vec<f64>>,
+    /// By peer.
+    pub values: Vec<Rounds>,
 }
 
 impl Report {
     /// Files a value under its row, which is made when it is the first, behind those of its workload. What is no number,
     /// or endless, is a failure: it would be the best of all, and no axis of a plot holds it.
-    pub fn add(&mut self, workload: &str, metric: Metric, peer: usize, value: f64) {
+    pub fn add(&mut self, workload: &str, metric: Metric, peer: usize, round: usize, value: f64) {
         if !value.is_finite() {
             let (name, metric) = (&self.peers[peer], metric.label());
-            self.failures.push(format!("{workload}, {name}: {metric} was {value}"));
+            self.failures.push(format!("round {}, {workload}, {name}: {metric} was {value}", round + 1));
             return;
         }
         let place = self.rows.iter().position(|row| row.workload == workload && row.metric == metric);
         let place = place.unwrap_or_else(|| {
             let last = self.rows.iter().rposition(|row| row.workload == workload);
             let place = last.map_or(self.rows.len(), |last| last + 1);
-            let values = vec![Vec::new(); self.peers.len()];
+            let values = vec![Rounds::default(); self.peers.len()];
             self.rows.insert(place, Row { workload: workload.to_owned(), metric, values });
             place
         });
-        self.rows[place].values[peer].push(value);
+        self.rows[place].values[peer].put(round, value);
     }
 
     pub fn row(&self, workload: &str, metric: Metric) -> Option<&Row> {
@@ -90,18 +92,18 @@ impl Report {
 
     /// How many times better Pronk is than the best of the peers whose names begin with `prefix`.
     pub fn advantage(&self, row: &Row, prefix: &str) -> Option<f64> {
-        stats::advantage_in_pairs(self.ours(row)?, self.best(row, prefix)?, row.metric.better())
+        self.ours(row)?.advantage(self.best(row, prefix)?, row.metric.better())
     }
 
     /// Its 95 % interval over the rounds.
     pub fn advantage_interval(&self, row: &Row, prefix: &str) -> Option<(f64, f64)> {
-        stats::advantage_interval(self.ours(row)?, self.best(row, prefix)?, row.metric.better())
+        self.ours(row)?.advantage_interval(self.best(row, prefix)?, row.metric.better())
     }
 
     /// How many times better Pronk would be than HAProxy if it moved its bytes as it does and spent nothing but what the
     /// kernel's sockets cost it, as a profile has shown; None without one, and where its CPU does not decide.
     pub fn possible(&self, row: &Row) -> Option<f64> {
-        let ours = |metric| stats::median(self.ours(self.row(&row.workload, metric)?)?);
+        let ours = |metric| self.ours(self.row(&row.workload, metric)?)?.median();
         let decides = match row.metric {
             Metric::CpuPerGib | Metric::CpuPerTrip | Metric::CpuPerConnection => true,
             Metric::Gbps => ours(Metric::ProxyBusy)? > SATURATED,
@@ -112,17 +114,17 @@ impl Report {
         (percent > 0.0).then(|| reached * 100.0 / percent)
     }
 
-    fn ours<'a>(&self, row: &'a Row) -> Option<&'a [f64]> {
+    fn ours<'a>(&self, row: &'a Row) -> Option<&'a Rounds> {
         let place = self.peers.iter().position(|name| name == "pronk")?;
-        row.values.get(place).map(Vec::as_slice)
+        row.values.get(place)
     }
 
     /// The rounds of the peer that is the best of those whose names begin with `prefix`.
-    fn best<'a>(&self, row: &'a Row, prefix: &str) -> Option<&'a [f64]> {
+    fn best<'a>(&self, row: &'a Row, prefix: &str) -> Option<&'a Rounds> {
         let better = row.metric.better();
         let named = self.peers.iter().zip(&row.values).filter(|(name, _)| name.starts_with(prefix));
-        let medians = named.filter_map(|(_, values)| Some((stats::median(values)?, values.as_slice())));
-        let order = |a: &(f64, &[f64]), b: &(f64, &[f64])| a.0.total_cmp(&b.0);
+        let medians = named.filter_map(|(_, values)| Some((values.median()?, values)));
+        let order = |a: &(f64, &Rounds), b: &(f64, &Rounds)| a.0.total_cmp(&b.0);
         let best = match better {
             Better::Lower => medians.min_by(order),
             Better::Higher => medians.max_by(order),

@@ -1,8 +1,8 @@
 //! What more cores would carry, reckoned from what one worker was measured to need.
 
+use super::Report;
 use super::metric::Metric;
 use super::number::short;
-use super::{Report, stats};
 
 /// Cores of the hosts that are reckoned.
 const CORES: [u32; 5] = [8, 16, 32, 64, 128];
@@ -71,7 +71,7 @@ pub fn lines(report: &Report) -> Vec<String> {
 fn constants(report: &Report) -> Option<Constants> {
     let of = |peer: &str, workload: &str, metric| {
         let place = report.peers.iter().position(|name| name == peer)?;
-        stats::median(report.row(workload, metric)?.values.get(place)?)
+        report.row(workload, metric)?.values.get(place)?.median()
     };
     let one = |workload, metric| of("pronk", workload, metric);
     let trip_us = one("trip-200-64", Metric::CpuPerTrip)?;

@@ -37,28 +37,15 @@ pub fn advantage(ours: f64, theirs: f64, better: Better) -> Option<f64> {
     ratio.is_finite().then_some(ratio)
 }
 
-/// The same from rounds: the median of the pairs', which a machine that changes its speed between rounds does not
-/// disturb; of rounds that are not pairs, since one is missing, the medians'.
-pub fn advantage_in_pairs(ours: &[f64], theirs: &[f64], better: Better) -> Option<f64> {
-    if ours.len() != theirs.len() {
-        return advantage(median(ours)?, median(theirs)?, better);
-    }
-    let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| advantage(*ours, *theirs, better));
-    median(&pairs.collect::<Option<Vec<f64>>>()?)
-}
-
-/// The 95 % interval of how many times better `ours` is than `theirs`, from rounds that belong together pair by
-/// pair: Student's t over the logarithms of their ratios. None with less than three pairs, or when a round is
-/// missing.
-pub fn advantage_interval(ours: &[f64], theirs: &[f64], better: Better) -> Option<(f64, f64)> {
+/// The 95 % interval of what these ratios vary about: Student's t over their logarithms. None with less than three.
+pub fn interval(ratios: &[f64]) -> Option<(f64, f64)> {
     /// Two-sided 95 % quantiles for 2, 3, … degrees of freedom.
     const T: [f64; 10] = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201];
-    let count = ours.len();
-    if count < 3 || theirs.len() != count {
+    let count = ratios.len();
+    if count < 3 {
         return None;
     }
-    let logs = ours.iter().zip(theirs).map(|(ours, theirs)| Some(advantage(*ours, *theirs, better)?.ln()));
-    let logs: Vec<f64> = logs.collect::<Option<_>>()?;
+    let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
     let mean = logs.iter().sum::<f64>() / count as f64;
     let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
     let t = T.get(count - 3).copied().unwrap_or(2.2);

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::metric::Metric;
 use super::number::{short, times};
+use super::rounds::Rounds;
 use super::target::target;
 use super::{Report, Row, scale, stats};
 
@@ -113,8 +114,8 @@ fn body(report: &Report) -> Vec<Vec<String>> {
 fn cells(report: &Report, row: &Row) -> Vec<String> {
     let shown = |value: Option<f64>, form: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), form);
     let mut cells = vec![row.workload.clone(), row.metric.label().to_owned()];
-    cells.extend(row.values.iter().map(|values| shown(stats::median(values), short)));
-    let spreads = row.values.iter().filter_map(|values| stats::spread(values));
+    cells.extend(row.values.iter().map(|values| shown(values.median(), short)));
+    let spreads = row.values.iter().filter_map(|values| stats::spread(&values.values()));
     cells.push(shown(spreads.max_by(f64::total_cmp), short));
     let haproxy = report.advantage(row, "haproxy");
     cells.push(shown(haproxy, times));
@@ -131,8 +132,7 @@ fn cells(report: &Report, row: &Row) -> Vec<String> {
 /// Says so when other processes had a share of the two cores.
 pub fn warning(report: &Report) -> Option<String> {
     let kept = |row: &&Row| matches!(row.metric, Metric::ProxyWaited | Metric::LoadWaited);
-    let medians =
-        report.rows.iter().filter(kept).flat_map(|row| &row.values).filter_map(|v| stats::median(v));
+    let medians = report.rows.iter().filter(kept).flat_map(|row| &row.values).filter_map(Rounds::median);
     let most = medians.max_by(f64::total_cmp).filter(|most| *most > BUSY)?;
     Some(format!(
         "BUSY MACHINE: other processes kept the proxy or the load from its core for up to {} % of the time; \
