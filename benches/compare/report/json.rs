@@ -29,6 +29,12 @@ pub fn write(report: &Report) -> String {
 fn row_value(report: &Report, row: &Row) -> Value {
     let peers = report.peers.iter().zip(&row.values).filter(|(_, values)| values.median().is_some());
     let measured: Map<String, Value> = peers.map(|(name, values)| (name.clone(), summary(values))).collect();
+    let rivals = report.rivals().map(|(name, _)| name).chain(report.variants());
+    let against = rivals.filter_map(|name| {
+        let interval = report.advantage_interval(row, name).map(|(low, high)| [low, high]);
+        let times = report.advantage(row, name)?;
+        Some((name.to_owned(), json!({ "times_better": times, "interval_95": interval })))
+    });
     json!({
         "workload": row.workload,
         "metric": row.metric.id(),
@@ -39,9 +45,7 @@ fn row_value(report: &Report, row: &Row) -> Value {
             Better::Neither => "neither",
         },
         "measured": measured,
-        "times_better_than_haproxy": report.advantage(row, "haproxy"),
-        "interval_95": report.advantage_interval(row, "haproxy").map(|(low, high)| [low, high]),
-        "times_better_than_nginx": report.advantage(row, "nginx"),
+        "against": against.collect::<Map<String, Value>>(),
     })
 }
 

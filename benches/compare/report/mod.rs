@@ -18,6 +18,10 @@ use self::rounds::Rounds;
 /// Percent of its core beyond which a proxy can do no more.
 const SATURATED: f64 = 95.0;
 
+/// Beginnings of other proxies' names, and what they are called.
+pub const RIVALS: [(&str, &str); 4] =
+    [("haproxy", "HAProxy"), ("nginx", "nginx"), ("sozu", "Sōzu"), ("envoy", "Envoy")];
+
 /// One run of the comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -88,6 +92,11 @@ impl Report {
     /// Other builds and settings of Pronk that ran beside it.
     pub fn variants(&self) -> impl Iterator<Item = &str> {
         self.peers.iter().map(String::as_str).filter(|name| name.starts_with("pronk-"))
+    }
+
+    /// Those of the other proxies that took part.
+    pub fn rivals(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        RIVALS.into_iter().filter(|(prefix, _)| self.peers.iter().any(|name| name.starts_with(prefix)))
     }
 
     /// How many times better Pronk is than the best of the peers whose names begin with `prefix`.

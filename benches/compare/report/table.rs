@@ -6,13 +6,16 @@ use super::metric::Metric;
 use super::number::{short, times};
 use super::rounds::Rounds;
 use super::target::target;
-use super::{Report, Row, scale, stats};
+use super::{RIVALS, Report, Row, scale, stats};
 
 const LEGEND: &str = "Medians over interleaved rounds; spread: highest less lowest round in percent of the median, of the \
 proxy where it is largest. \"vs\": how many times better Pronk is (above 1: ahead; a cost: theirs/ours, a rate: \
-ours/theirs) than HAProxy's better mode of the row, the median of the rounds' ratios, with the 95 % interval over the \
-rounds, and than nginx; then what is aimed at against HAProxy. \"possible\": with --profile, what Pronk would reach if it moved its bytes as \
-it does and spent nothing but what the kernel's sockets cost it.";
+ours/theirs) than HAProxy's better mode of the row and than other proxies, the median of the rounds' ratios, with the \
+95 % interval over the rounds; then what is aimed at against HAProxy. \"possible\": with --profile, what Pronk would \
+reach if it moved its bytes as it does and spent nothing but what the kernel's sockets cost it.";
+
+/// The beginning of a proxy's name, and what it is called.
+type Rival = (&'static str, &'static str);
 
 const SCALE: &str = "What more cores would carry";
 
@@ -22,7 +25,9 @@ const BUSY: f64 = 5.0;
 /// For a terminal: aligned columns, a blank line between workloads.
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
-    let (head, body) = (head(report), body(report));
+    // All proxies would be wider than a terminal: the others are in the Markdown.
+    let rivals = &RIVALS[..2];
+    let (head, body) = (head(report, rivals), body(report, rivals));
     let width = |column: usize| {
         let cells = std::iter::once(&head).chain(body.iter()).map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)
@@ -55,10 +60,11 @@ pub fn markdown(report: &Report, plots: &[String]) -> String {
     environment(report).for_each(|line| push(&mut out, &format!("- {line}")));
     push(&mut out, &format!("\n{LEGEND}\n"));
     warning(report).iter().for_each(|warning| push(&mut out, &format!("**{warning}**\n")));
-    let head = head(report);
+    let rivals: Vec<Rival> = report.rivals().collect();
+    let head = head(report, &rivals);
     push(&mut out, &piped(&head));
     push(&mut out, &piped(&rule(head.len())));
-    body(report).iter().for_each(|row| push(&mut out, &piped(row)));
+    body(report, &rivals).iter().for_each(|row| push(&mut out, &piped(row)));
     for (title, lines) in [("Not measured", &report.failures), ("Not run", &report.not_run)] {
         if !lines.is_empty() {
             push(&mut out, &format!("\n## {title}\n"));
@@ -85,23 +91,22 @@ fn environment(report: &Report) -> impl Iterator<Item = String> {
     report.environment.iter().map(|(name, value)| format!("{name}: {value}"))
 }
 
-fn head(report: &Report) -> Vec<String> {
-    let peers = report.peers.iter().map(String::as_str);
-    let names = ["workload", "metric"].into_iter().chain(peers).chain([
-        "spread, %",
-        "vs HAProxy",
-        "95 %",
-        "vs nginx",
-        "aim",
-    ]);
-    names.map(str::to_owned).chain(report.variants().map(|variant| format!("vs {variant}"))).collect()
+fn head(report: &Report, rivals: &[Rival]) -> Vec<String> {
+    let own = |text: &str| text.to_owned();
+    let mut names: Vec<String> = ["workload", "metric"].map(own).to_vec();
+    names.extend(report.peers.iter().cloned());
+    names.push(own("spread, %"));
+    let against = rivals.iter().map(|(_, name)| *name).chain(report.variants());
+    names.extend(against.map(|name| format!("vs {name}")));
+    names.push(own("aim"));
+    names
 }
 
 /// One line a row; the workload's name only on its first.
-fn body(report: &Report) -> Vec<Vec<String>> {
+fn body(report: &Report, rivals: &[Rival]) -> Vec<Vec<String>> {
     let mut before = "";
     let line = |row| {
-        let mut cells = cells(report, row);
+        let mut cells = cells(report, row, rivals);
         if before == row.workload {
             cells[0].clear();
         }
@@ -111,22 +116,24 @@ fn body(report: &Report) -> Vec<Vec<String>> {
     report.rows.iter().map(line).collect()
 }
 
-fn cells(report: &Report, row: &Row) -> Vec<String> {
-    let shown = |value: Option<f64>, form: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), form);
+fn cells(report: &Report, row: &Row, rivals: &[Rival]) -> Vec<String> {
+    let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
     let mut cells = vec![row.workload.clone(), row.metric.label().to_owned()];
-    cells.extend(row.values.iter().map(|values| shown(values.median(), short)));
+    cells.extend(row.values.iter().map(|values| shown(values.median())));
     let spreads = row.values.iter().filter_map(|values| stats::spread(&values.values()));
-    cells.push(shown(spreads.max_by(f64::total_cmp), short));
-    let haproxy = report.advantage(row, "haproxy");
-    cells.push(shown(haproxy, times));
-    cells.push(report.advantage_interval(row, "haproxy").map_or_else(|| "-".to_owned(), interval));
-    cells.push(shown(report.advantage(row, "nginx"), times));
-    cells.push(aim(target(&row.workload, row.metric), haproxy, report.possible(row)));
-    cells.extend(report.variants().map(|variant| {
-        let range = report.advantage_interval(row, variant).map(interval);
-        [report.advantage(row, variant).map(times), range].into_iter().flatten().collect::<Vec<_>>().join(" ")
-    }));
+    cells.push(shown(spreads.max_by(f64::total_cmp)));
+    let against = rivals.iter().map(|(prefix, _)| *prefix).chain(report.variants());
+    cells.extend(against.map(|prefix| versus(report, row, prefix)));
+    let target = target(&row.workload, row.metric);
+    cells.push(aim(target, report.advantage(row, "haproxy"), report.possible(row)));
     cells
+}
+
+/// "2.50x 2.31-2.70": the ratio and its interval, as far as there are any.
+fn versus(report: &Report, row: &Row, prefix: &str) -> String {
+    let Some(ratio) = report.advantage(row, prefix) else { return "-".to_owned() };
+    let interval = report.advantage_interval(row, prefix).map(|(low, high)| format!(" {low:.2}-{high:.2}"));
+    times(ratio) + &interval.unwrap_or_default()
 }
 
 /// Says so when other processes had a share of the two cores.
@@ -152,10 +159,6 @@ fn aim(target: Option<f64>, reached: Option<f64>, possible: Option<f64>) -> Stri
         Some(reached) if reached >= target => format!("{} met", times(target)),
         Some(_) => missed(),
     }
-}
-
-fn interval((low, high): (f64, f64)) -> String {
-    format!("{low:.2}-{high:.2}")
 }
 
 /// Words to the left, numbers to the right.
