@@ -35,7 +35,7 @@ use load::content::Shape;
 use load::latency::Tally;
 use load::moments::Moments;
 use load::server::Role;
-use measure::CpuReading;
+use measure::{CpuReading, Stolen};
 use perf::{Look, Perf, Seen};
 use report::metric::Metric;
 
@@ -201,6 +201,23 @@ fn ticks_count_where_threads_have_ended() {
     assert_eq!(spent(6), ms(60));
 }
 
+#[test]
+fn what_the_host_stole_is_read_core_by_core() {
+    let proc = tempfile::tempdir().expect("a folder");
+    let cores = Cores { proxy: 1, load: 10, second: None, allowed: 12 };
+    let read = |proxy: u64, load: u64| {
+        let text = format!(
+            "cpu 9 9 9 9 9 9 9 99 0 0\ncpu1 1 2 3 4 5 6 7 {proxy} 0 0\ncpu10 1 2 3 4 5 6 7 {load} 0 0\nintr 5\n"
+        );
+        fs::write(proc.path().join("stat"), text).expect("a file");
+        Stolen::read(proc.path(), cores).expect("both cores")
+    };
+    assert_eq!(read(30, 8).since(read(12, 8)), Stolen { proxy: ms(180), load: ms(0) });
+    let elsewhere = Cores { proxy: 2, ..cores };
+    assert!(why(Stolen::read(proc.path(), elsewhere)).starts_with("field 8 of '': "));
+    assert!(Stolen::take(one_core()).is_ok(), "this kernel");
+}
+
 /// A program of this text in the folder, as perf.
 fn program(folder: &Path, text: &str) -> Perf {
     let path = folder.join("perf");
@@ -249,10 +266,14 @@ done <"${{fifos%,*}}" >"${{fifos#*,}}"
 }
 
 fn watch(perf: Perf, look: Look, folder: &Path) -> Result<Seen, Failure> {
+    perf.watch(look, &[1], one_core(), folder)?.end()
+}
+
+/// Tests need no second one.
+fn one_core() -> Cores {
     let allowed = rustix::thread::sched_getaffinity(None).expect("the kernel tells");
     let core = (0..rustix::thread::CpuSet::MAX_CPU).find(|core| allowed.is_set(*core)).expect("a core");
-    let cores = Cores { proxy: core, load: core, second: None, allowed: 1 };
-    perf.watch(look, &[1], cores, folder)?.end()
+    Cores { proxy: core, load: core, second: None, allowed: 1 }
 }
 
 #[test]

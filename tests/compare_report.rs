@@ -186,6 +186,9 @@ fn a_busy_machine_is_named() {
     report.add("bulk-1", Metric::LoadWaited, 2, 0, 12.3);
     assert!(table::text(&report).contains("for up to 12.3 % of the time"));
     assert!(table::markdown(&report, &[]).contains("**BUSY MACHINE"));
+    report.add("bulk-1", Metric::LoadStolen, 0, 0, 7.0);
+    let both = "from its core for up to 12.3 % of the time, the host stole the proxy's core or the load's for up to 7.00 %";
+    assert!(table::text(&report).contains(both), "{}", table::text(&report));
 }
 
 #[test]

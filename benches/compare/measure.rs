@@ -1,4 +1,5 @@
-//! What a process costs, read from /proc: CPU and context switches of all its threads, memory, and its children's.
+//! What a process costs, read from /proc: CPU and context switches of all its threads, memory, and its children's; and what
+//! the host of a virtual machine took from a core.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,6 +7,7 @@ use std::ops::AddAssign;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
 
 /// CPU time of a family of processes at one moment.
@@ -64,6 +66,8 @@ pub struct CpuSpent {
     /// other threads of the proxy ran on that core meanwhile does not count.
     pub proxy_waited: Duration,
     pub load_waited: Duration,
+    /// How long the host ran something else on the proxy's core and on the load's.
+    pub stolen: Stolen,
     /// How often a thread of the proxy left its core.
     pub switches: u64,
     /// The proxy's ticks in its own code and all of them: exact only in the sum over a while.
@@ -135,6 +139,7 @@ impl CpuReading {
             load: Duration::from_nanos(load.on_core_ns),
             proxy_waited: Duration::from_nanos(busiest.ran.waited_ns.saturating_sub(siblings)),
             load_waited: Duration::from_nanos(load.waited_ns),
+            stolen: Stolen::default(),
             switches: threads.iter().map(|thread| thread.switches).sum(),
             own_ticks: user,
             all_ticks: all,
@@ -159,12 +164,46 @@ impl AddAssign for CpuSpent {
         self.load += more.load;
         self.proxy_waited += more.proxy_waited;
         self.load_waited += more.load_waited;
+        self.stolen.proxy += more.stolen.proxy;
+        self.stolen.load += more.stolen.load;
         self.switches += more.switches;
         self.own_ticks += more.own_ticks;
         self.all_ticks += more.all_ticks;
         // Of a run that samples there is but one part.
         self.sockets = more.sockets.or(self.sockets);
         self.syscalls = more.syscalls.or(self.syscalls);
+    }
+}
+
+/// What a virtual machine's host has taken from two cores, so far or since: exact only in the sum over a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stolen {
+    pub proxy: Duration,
+    pub load: Duration,
+}
+
+impl Stolen {
+    /// Reads the kernel's account, which on a host of many cores takes longer than the readings of a process.
+    pub fn take(cores: Cores) -> Result<Stolen, Failure> {
+        Stolen::read(Path::new("/proc"), cores)
+    }
+
+    /// The same, from the kernel's files in `proc`.
+    pub fn read(proc: &Path, cores: Cores) -> Result<Stolen, Failure> {
+        let text = fs::read_to_string(proc.join("stat")).attempting("reading what the host has stolen")?;
+        let of = |core: usize| {
+            let name = format!("cpu{core} ");
+            let line = text.lines().find(|line| line.starts_with(&name)).unwrap_or("");
+            field(line, 8).map(|ticks| Duration::from_nanos(ticks * TICK_NS))
+        };
+        Ok(Stolen { proxy: of(cores.proxy)?, load: of(cores.load)? })
+    }
+
+    pub fn since(self, earlier: Stolen) -> Stolen {
+        Stolen {
+            proxy: self.proxy.saturating_sub(earlier.proxy),
+            load: self.load.saturating_sub(earlier.load),
+        }
     }
 }
 

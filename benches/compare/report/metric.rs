@@ -56,6 +56,8 @@ metrics! {
     LoadBusy "load_core_percent" "load's core busy, %" Neither,
     ProxyWaited "proxy_waited_percent" "proxy kept from its core, at least, %" Neither,
     LoadWaited "load_waited_percent" "load kept from its core, %" Neither,
+    ProxyStolen "proxy_stolen_percent" "proxy's core stolen by the host, %" Neither,
+    LoadStolen "load_stolen_percent" "load's core stolen by the host, %" Neither,
     LogLines "log_lines_per_session" "log lines per session" Neither,
 }
 

@@ -19,7 +19,7 @@ type Rival = (&'static str, &'static str);
 
 const SCALE: &str = "What more cores would carry";
 
-/// Beyond this share of the time kept from a core, in percent, somebody else measured too.
+/// Beyond this share of the time without a core, in percent, somebody else is measured too.
 const BUSY: f64 = 5.0;
 
 /// For a terminal: aligned columns, a blank line between workloads.
@@ -136,16 +136,24 @@ fn versus(report: &Report, row: &Row, prefix: &str) -> String {
     times(ratio) + &interval.unwrap_or_default()
 }
 
-/// Says so when other processes had a share of the two cores.
+/// Says so when other processes, or other machines of the host, had a share of the two cores.
 pub fn warning(report: &Report) -> Option<String> {
-    let kept = |row: &&Row| matches!(row.metric, Metric::ProxyWaited | Metric::LoadWaited);
-    let medians = report.rows.iter().filter(kept).flat_map(|row| &row.values).filter_map(Rounds::median);
-    let most = medians.max_by(f64::total_cmp).filter(|most| *most > BUSY)?;
-    Some(format!(
-        "BUSY MACHINE: other processes kept the proxy or the load from its core for up to {} % of the time; \
-         do not trust these numbers.",
-        short(most)
-    ))
+    let shares = [
+        (
+            "other processes kept the proxy or the load from its core",
+            [Metric::ProxyWaited, Metric::LoadWaited],
+        ),
+        ("the host stole the proxy's core or the load's", [Metric::ProxyStolen, Metric::LoadStolen]),
+    ];
+    let beyond = shares.into_iter().filter_map(|(what, metrics)| {
+        let rows = report.rows.iter().filter(|row| metrics.contains(&row.metric));
+        let medians = rows.flat_map(|row| &row.values).filter_map(Rounds::median);
+        let most = medians.max_by(f64::total_cmp).filter(|most| *most > BUSY)?;
+        Some(format!("{what} for up to {} % of the time", short(most)))
+    });
+    let reasons: Vec<String> = beyond.collect();
+    let reasons = Some(reasons.join(", ")).filter(|reasons| !reasons.is_empty())?;
+    Some(format!("BUSY MACHINE: {reasons}; do not trust these numbers."))
 }
 
 fn aim(target: Option<f64>, reached: Option<f64>, possible: Option<f64>) -> String {

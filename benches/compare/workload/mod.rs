@@ -294,8 +294,8 @@ impl Measurement {
     }
 }
 
-/// What goes with each of `units`, and the shares of the two cores: worked, and wanted in vain because somebody else was
-/// there.
+/// What goes with each of `units`, and the shares of the two cores: worked, wanted in vain because somebody else was
+/// there, and stolen by the host.
 fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
     let percent = |time: Duration| time.as_secs_f64() / spent.elapsed.as_secs_f64() * 100.0;
     let mut values = vec![
@@ -305,6 +305,8 @@ fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
         (Metric::LoadBusy, percent(spent.load)),
         (Metric::ProxyWaited, percent(spent.proxy_waited)),
         (Metric::LoadWaited, percent(spent.load_waited)),
+        (Metric::ProxyStolen, percent(spent.stolen.proxy)),
+        (Metric::LoadStolen, percent(spent.stolen.load)),
     ];
     values.extend(spent.own_code().map(|share| (Metric::OwnCode, 100.0 * share)));
     values.extend(spent.sockets.map(|percent| (Metric::Sockets, percent)));

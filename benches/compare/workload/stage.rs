@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{LIMIT, Scale};
 use crate::failure::{Attempt, Failure};
 use crate::load::Load;
-use crate::measure::{CpuReading, CpuSpent, family};
+use crate::measure::{CpuReading, CpuSpent, Stolen, family};
 use crate::peers::{PROBES, Running, Setup};
 use crate::perf::{PERF, Perf, Seen, Watch};
 
@@ -47,6 +47,7 @@ impl Stage {
         // Found before anything is measured: it takes longer than a reading.
         let pids = family(self.proxy.pid())?;
         let Setup { cores, look, folder, .. } = &self.setup;
+        let stolen = Stolen::take(*cores)?;
         let watch = look.map(|look| Perf::find(PERF)?.watch(look, &pids, *cores, folder)).transpose()?;
         let (before, bytes) = (CpuReading::take(&pids)?, self.load.sinks.received());
         self.load.count(true);
@@ -54,6 +55,7 @@ impl Stage {
         self.load.count(false);
         self.bytes += self.load.sinks.received() - bytes;
         let mut spent = CpuReading::take(&pids)?.since(&before);
+        spent.stolen = Stolen::take(*cores)?.since(stolen);
         match watch.map(Watch::end).transpose()? {
             Some(Seen::Calls(count)) => spent.syscalls = Some(count),
             Some(Seen::Functions(functions, account)) => {
