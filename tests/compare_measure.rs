@@ -36,6 +36,7 @@ use load::latency::Tally;
 use load::moments::Moments;
 use load::server::Role;
 use measure::{CpuReading, Stolen};
+use peers::{Kind, Peer, Programs};
 use perf::{Look, Perf, Seen};
 use report::metric::Metric;
 
@@ -218,12 +219,31 @@ fn what_the_host_stole_is_read_core_by_core() {
     assert!(Stolen::take(one_core()).is_ok(), "this kernel");
 }
 
+#[test]
+fn two_builds_of_one_version_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let version = |text: &str| {
+        let path = folder.path().join("haproxy");
+        executable(&path, &format!("#!/bin/sh\necho HAProxy version 9\n{text}"));
+        let programs = Programs { haproxy: Some(path), ..Programs::default() };
+        Peer::find(Kind::HaproxyCopy, &programs).expect("it runs").expect("it is there").version
+    };
+    let before = version("# before");
+    assert!(before.starts_with("HAProxy version 9, build "), "{before}");
+    assert_ne!(version("# after"), before);
+    assert_eq!(version("# before"), before);
+}
+
 /// A program of this text in the folder, as perf.
 fn program(folder: &Path, text: &str) -> Perf {
     let path = folder.join("perf");
-    fs::write(&path, format!("#!/bin/sh\n{text}")).expect("a file");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
+    executable(&path, &format!("#!/bin/sh\n{text}"));
     Perf::find(&path.display().to_string()).expect("it is there")
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).expect("a file");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a program");
 }
 
 fn why<T>(outcome: Result<T, Failure>) -> String {

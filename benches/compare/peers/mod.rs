@@ -1,5 +1,6 @@
 //! The proxies that are compared: how each is found, configured and started.
 
+mod build;
 mod envoy;
 mod haproxy;
 mod nginx;
@@ -133,6 +134,7 @@ pub struct Programs {
 /// A proxy that can be started.
 pub struct Peer {
     pub kind: Kind,
+    /// What it says, and which build it is.
     pub version: String,
     program: PathBuf,
 }
@@ -204,7 +206,7 @@ impl Peer {
         };
         let Some(program) = given.or_else(|| find(kind.program())) else { return Ok(None) };
         let option = if matches!(kind, Kind::Sozu | Kind::Envoy) { "--version" } else { "-v" };
-        let version = version(&program, option)?;
+        let version = format!("{}, build {}", version(&program, option)?, build::build(&program)?);
         Ok(Some(Peer { kind, version, program }))
     }
 
