@@ -283,49 +283,128 @@ fn json_errors_name_what_is_wrong() {
     assert_eq!(json::read(&strange), Err("'cpu_s_per_mib' is no metric of this version".to_owned()));
 }
 
+/// By hand: the logarithms have means 0.1 and 0.4, and these means variances 1/600 and 1/150; 4.4 degrees of freedom, t
+/// of 4 is 2.776.
 #[test]
-fn change_is_judged_only_beyond_the_noise() {
-    let before = sample();
-    let verdict = |factor: f64, metric| {
-        let mut after = before.clone();
-        for row in after.rows.iter_mut().filter(|row| row.metric == metric) {
-            row.values[0] = row.values[0].iter().map(|value| Some(value? * factor)).collect();
-        }
-        let changes = diff::changes(&before, &after);
-        let change =
-            changes.into_iter().find(|change| change.peer == "pronk" && change.metric == metric.label());
-        let change = change.expect("both runs have the row");
-        (number::percent(change.change), change.verdict)
+fn growth_is_judged_by_the_noise_of_both_runs() {
+    let values = |logs: [f64; 4]| logs.map(f64::exp);
+    let (before, after) = (values([0.0, 0.1, 0.2, 0.1]), values([0.2, 0.6, 0.4, 0.4]));
+    let (ratio, (low, high)) = stats::growth(&before, &after).expect("enough of both");
+    assert_eq!(format!("{ratio:.4} {low:.3}-{high:.3}"), "1.3499 1.048-1.739");
+    assert_eq!(stats::growth(&[2.0; 4], &[3.0; 4]).map(|(_, (low, high))| high - low), Some(0.0));
+    assert_eq!(stats::growth(&before[..1], &after), None);
+    assert_eq!(stats::growth(&before, &[]), None);
+    assert_eq!(stats::growth(&before, &[1.0, 0.0, 1.0, 1.0]), None, "no ratio of nothing");
+}
+
+/// So many rounds on a host whose speed changes by half from one to the next; values of all proxies times `host`, of Pronk
+/// times `own` besides.
+fn run(rounds: usize, host: f64, own: f64) -> Report {
+    let mut report = Report {
+        environment: vec![
+            ("pronk".to_owned(), "pronk 0.1.0, build 1".to_owned()),
+            ("nginx".to_owned(), "nginx 9, build 2".to_owned()),
+        ],
+        peers: ["pronk", "haproxy-copy", "nginx"].map(str::to_owned).to_vec(),
+        ..Report::default()
     };
-    assert_eq!(verdict(0.5, Metric::CpuPerGib), ("-50.0 %".to_owned(), Verdict::Better));
-    assert_eq!(verdict(2.0, Metric::CpuPerGib), ("+100.0 %".to_owned(), Verdict::Worse));
-    assert_eq!(verdict(1.05, Metric::CpuPerGib), ("+5.0 %".to_owned(), Verdict::Noise));
-    assert_eq!(verdict(2.0, Metric::Gbps), ("+100.0 %".to_owned(), Verdict::Better));
-    assert_eq!(verdict(0.5, Metric::Gbps), ("-50.0 %".to_owned(), Verdict::Worse));
+    for (round, speed) in [1.0, 1.5, 1.1, 1.4, 1.0].into_iter().enumerate().take(rounds) {
+        for (peer, level) in [10.0, 20.0, 15.0].into_iter().enumerate() {
+            let noise = 1.0 + 0.01 * ((round + 2 * peer) % 4) as f64;
+            let value = level * speed * noise * host * if peer == 0 { own } else { 1.0 };
+            report.add("trip-200-1", Metric::CpuPerTrip, peer, round, value);
+            report.add("trip-200-1", Metric::TripRate, peer, round, value);
+            report.add("trip-200-1", Metric::LoadBusy, peer, round, value);
+        }
+    }
+    report
+}
+
+/// Pronk's verdicts on its cost, of which less is better, and on its rate.
+fn verdicts(before: &Report, after: &Report) -> [Verdict; 2] {
+    let changes = diff::changes(before, after);
+    let of_pronk: Vec<Verdict> =
+        changes.iter().filter(|change| change.peer == "pronk").map(|change| change.verdict).collect();
+    of_pronk.try_into().expect("two judged rows")
 }
 
 #[test]
-fn change_is_not_judged_by_one_round() {
-    let mut before = sample();
-    before
-        .rows
-        .iter_mut()
-        .flat_map(|row| &mut row.values)
-        .for_each(|values| *values = values.iter().take(1).collect());
-    let changes = diff::changes(&before, &sample());
-    assert_eq!(changes.len(), 8, "two judged rows of four proxies");
-    assert!(changes.iter().all(|change| change.verdict == Verdict::Unknown));
+fn what_the_host_changed_is_no_change_of_pronk() {
+    let before = run(5, 1.0, 1.0);
+    assert_eq!(verdicts(&before, &run(5, 1.0, 1.0)), [Verdict::Noise; 2]);
+    assert_eq!(verdicts(&before, &run(5, 2.0, 1.0)), [Verdict::Noise; 2], "the control changed as much");
+    assert_eq!(verdicts(&before, &run(5, 2.0, 0.9)), [Verdict::Better, Verdict::Worse]);
+    assert_eq!(verdicts(&before, &run(5, 0.5, 1.1)), [Verdict::Worse, Verdict::Better]);
+    let change = diff::changes(&before, &run(5, 2.0, 0.9)).remove(0);
+    assert_eq!((number::percent(change.change), change.peer.as_str()), ("+80.0 %".to_owned(), "pronk"));
+    assert_eq!(change.control.map(number::percent).as_deref(), Some("+100.0 %"));
+    let (own, (low, high)) = change.own.expect("five rounds");
+    assert_eq!(number::percent(own), "-10.0 %");
+    assert!((-15.0..-10.0).contains(&low) && (-10.0..-5.0).contains(&high), "{low} {high}");
+}
+
+#[test]
+fn change_is_not_judged_by_a_few_rounds() {
+    assert_eq!(verdicts(&run(3, 1.0, 1.0), &run(5, 1.0, 9.0)), [Verdict::TooFew; 2]);
+    assert_eq!(verdicts(&run(5, 1.0, 1.0), &run(3, 1.0, 9.0)), [Verdict::TooFew; 2]);
+    assert_eq!(verdicts(&run(4, 1.0, 1.0), &run(4, 1.0, 9.0)), [Verdict::Worse, Verdict::Better]);
+    let text = diff::text(&run(1, 1.0, 1.0), &run(1, 1.0, 9.0));
+    assert!(text.contains("-  too few rounds to judge\n"), "{text}");
+}
+
+#[test]
+fn only_the_same_build_is_a_control() {
+    let (before, mut after) = (run(5, 1.0, 1.0), run(5, 1.0, 1.0));
+    let text = |after: &Report| diff::text(&before, after);
+    assert!(text(&after).contains("Control: haproxy-copy, nginx, the same in both runs"), "{}", text(&after));
+    assert!(text(&after).contains("pronk: the same in both, pronk 0.1.0, build 1\n"), "{}", text(&after));
+    after.environment[0].1 = "pronk 0.1.0, build 7".to_owned();
+    after.environment[1].1 = "nginx 9, build 8".to_owned();
+    let said = text(&after);
+    assert!(said.starts_with("pronk: pronk 0.1.0, build 1 -> pronk 0.1.0, build 7\nnginx: "), "{said}");
+    assert!(said.contains("Control: haproxy-copy, the same"), "{said}");
+    let peers: Vec<String> = diff::changes(&before, &after).into_iter().map(|change| change.peer).collect();
+    assert_eq!(peers, ["pronk", "nginx", "pronk", "nginx"], "another build is judged as Pronk is");
+    after.environment.push(("haproxy-copy".to_owned(), "of unknown age".to_owned()));
+    let said = text(&after);
+    assert!(
+        said.contains("No control, since haproxy-copy, nginx are not known to be the same build"),
+        "{said}"
+    );
+    after.peers[1..].iter_mut().for_each(|name| name.push('2'));
+    let said = text(&after);
+    assert!(said.contains("No control, since no other proxy ran in both: the host's own change"), "{said}");
+}
+
+#[test]
+fn a_control_that_misses_a_round_is_none_in_its_row() {
+    let (before, mut after) = (run(5, 1.0, 1.0), run(5, 2.0, 1.0));
+    let without = |rounds: &Rounds, missing: usize| -> Rounds {
+        rounds.iter().enumerate().map(|(round, value)| value.filter(|_| round != missing)).collect()
+    };
+    after.rows[0].values[1] = without(&after.rows[0].values[1], 1);
+    assert_eq!(verdicts(&before, &after), [Verdict::Noise; 2], "nginx is left");
+    after.rows[0].values[2] = without(&after.rows[0].values[2], 2);
+    let changes = diff::changes(&before, &after);
+    assert_eq!(
+        (changes[0].control, changes[0].verdict),
+        (None, Verdict::Worse),
+        "the host's change is in it"
+    );
+    assert_eq!(changes[1].verdict, Verdict::Noise, "another row");
+    after.rows[0].values[0] = without(&after.rows[0].values[0], 1);
+    assert_eq!(verdicts(&before, &after)[0], Verdict::Noise, "Pronk has no value there either");
 }
 
 #[test]
 fn change_compares_only_what_both_have() {
-    let (mut before, after) = (sample(), sample());
-    before.rows.retain(|row| row.metric == Metric::Gbps);
-    before.environment[0].1 = "6.1".to_owned();
+    let (mut before, after) = (run(5, 1.0, 1.0), run(5, 1.0, 1.0));
+    before.rows.retain(|row| row.metric == Metric::TripRate);
     let text = diff::text(&before, &after);
-    assert!(text.starts_with("kernel: 6.1 -> 6.18\n"), "{text}");
-    assert_eq!(text.matches("bulk-1").count(), 4, "{text}");
-    assert!(!text.contains("s/GiB"), "{text}");
+    assert_eq!(text.matches("trip-200-1").count(), 1, "{text}");
+    assert!(!text.contains("us/trip"), "{text}");
+    before.rows.clear();
+    assert!(diff::text(&before, &after).contains("no row in common"));
 }
 
 #[test]

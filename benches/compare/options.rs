@@ -40,7 +40,8 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --proxy-core N  --load-core N
     --out DIR             default: target/compare
     --list                name the workloads
-    --compare A B         print the change from one compare.json to another
+    --compare A B         print the change from one compare.json to another: that of Pronk over that of the proxies
+                          which are the same build in both, the control; judged from 4 rounds of each run on
 ";
 
 pub enum Action {

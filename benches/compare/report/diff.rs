@@ -2,22 +2,28 @@
 
 use std::fmt::Write;
 
-use super::metric::Better;
+use super::control::{self, Control};
+use super::metric::{Better, Metric};
 use super::number::{percent, short};
-use super::{Report, stats, table};
+use super::rounds::Rounds;
+use super::{Report, Row, stats, table};
 
-/// How a row changed.
+/// With less of them in each run the interval says little.
+const FEWEST_ROUNDS: usize = 4;
+
+/// How a row changed, the control's change taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Better,
     Worse,
-    /// The rounds of the two runs overlap.
+    /// The interval includes no change.
     Noise,
-    /// One round says nothing about the noise.
+    TooFew,
+    /// A round was zero: there is no ratio.
     Unknown,
 }
 
-/// One peer's change in one row.
+/// One peer's change in one row; changes are in percent of what was before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub workload: String,
@@ -25,85 +31,145 @@ pub struct Change {
     pub peer: String,
     pub before: f64,
     pub after: f64,
-    /// Percent of `before`.
     pub change: f64,
+    /// None: the row has none.
+    pub control: Option<f64>,
+    /// What is left without the control's change, and its 95 % interval.
+    pub own: Option<(f64, (f64, f64))>,
     pub verdict: Verdict,
 }
 
-/// The judged rows and the peers that both runs have, in the order of `after`.
+/// The judged rows of the peers that both runs have, but for the control, in the order of `after`.
 pub fn changes(before: &Report, after: &Report) -> Vec<Change> {
+    let controls = control::names(before, after);
+    let judged = || after.peers.iter().filter(|name| !controls.contains(&name.as_str()));
     let mut changes = Vec::new();
     for row in after.rows.iter().filter(|row| row.metric.better() != Better::Neither) {
         let Some(old) = before.row(&row.workload, row.metric) else { continue };
-        for (peer, values) in after.peers.iter().zip(&row.values) {
-            let Some(place) = before.peers.iter().position(|name| name == peer) else { continue };
-            let medians = old.values[place].median().zip(values.median());
-            let Some((was, is)) = medians else { continue };
-            changes.push(Change {
-                workload: row.workload.clone(),
-                metric: row.metric.label(),
-                peer: peer.clone(),
-                before: was,
-                after: is,
-                change: if was == 0.0 { 0.0 } else { (is / was - 1.0) * 100.0 },
-                verdict: verdict(&old.values[place].values(), &values.values(), row.metric.better()),
-            });
+        for peer in judged() {
+            let rounds = before.rounds(old, peer).zip(after.rounds(row, peer));
+            let Some((was, is)) = rounds else { continue };
+            let control = Control::of_row(&controls, [(before, old), (after, row)], [was, is]);
+            changes.extend(change(row, peer, [was, is], control));
         }
     }
     changes
 }
 
-fn verdict(before: &[f64], after: &[f64], better: Better) -> Verdict {
-    let ranges = stats::range(before).zip(stats::range(after));
-    let enough = before.len() > 1 && after.len() > 1;
-    let Some(((low, high), (new_low, new_high))) = ranges.filter(|_| enough) else {
-        return Verdict::Unknown;
-    };
-    if new_low <= high && low <= new_high {
+fn change(row: &Row, peer: &str, [was, is]: [&Rounds; 2], [old, new]: [Control<'_>; 2]) -> Option<Change> {
+    let (before, after) = was.median().zip(is.median())?;
+    let more = |ratio: f64| (ratio - 1.0) * 100.0;
+    let (before_pairs, after_pairs) = (old.beside(was), new.beside(is));
+    let part =
+        |pairs: &[(f64, f64)], part: fn(&(f64, f64)) -> f64| pairs.iter().map(part).collect::<Vec<_>>();
+    let own = |pairs| part(pairs, |(value, control)| value / control);
+    let control = |pairs| stats::median(&part(pairs, |(_, control)| *control));
+    let growth = stats::growth(&own(&before_pairs), &own(&after_pairs));
+    let enough = before_pairs.len().min(after_pairs.len()) >= FEWEST_ROUNDS;
+    let moved = control(&after_pairs)? / control(&before_pairs)?;
+    Some(Change {
+        workload: row.workload.clone(),
+        metric: row.metric.label(),
+        peer: peer.to_owned(),
+        before,
+        after,
+        change: if before == 0.0 { 0.0 } else { more(after / before) },
+        control: (!old.is_empty()).then(|| more(moved)),
+        own: growth.map(|(ratio, (low, high))| (more(ratio), (more(low), more(high)))),
+        verdict: match growth {
+            _ if !enough => Verdict::TooFew,
+            None => Verdict::Unknown,
+            Some((_, interval)) => verdict(interval, row.metric),
+        },
+    })
+}
+
+fn verdict((low, high): (f64, f64), metric: Metric) -> Verdict {
+    if low <= 1.0 && high >= 1.0 {
         Verdict::Noise
-    } else if (new_high < low) == (better == Better::Lower) {
+    } else if (high < 1.0) == (metric.better() == Better::Lower) {
         Verdict::Better
     } else {
         Verdict::Worse
     }
 }
 
-/// The changes as a table, and which parts of the environment differ.
+/// Which parts of the environment differ, what the control is, and the changes as a table.
 pub fn text(before: &Report, after: &Report) -> String {
-    let mut out = String::new();
-    for (name, value) in &after.environment {
-        let old = before.environment.iter().find(|(other, _)| other == name);
-        if let Some((_, old)) = old.filter(|(_, old)| old != value) {
-            let _ = writeln!(out, "{name}: {old} -> {value}");
-        }
-    }
+    let mut lines = environment(before, after);
     for (name, run) in [("before", before), ("after", after)] {
-        if let Some(warning) = table::warning(run) {
-            let _ = writeln!(out, "{name}: {warning}");
-        }
+        lines.extend(table::warning(run).map(|warning| format!("{name}: {warning}")));
     }
+    lines.push(control::sentence(before, after));
     let changes = changes(before, after);
     if changes.is_empty() {
-        out.push_str("The two runs have no row in common.\n");
+        lines.push("The two runs have no row in common that could be judged.".to_owned());
+    } else {
+        lines.push(String::new());
+        lines.extend(rows(&changes));
+        lines.push(format!("\n{}", summary(&changes)));
     }
-    changes.iter().for_each(|change| line(&mut out, change));
-    out.push_str(
-        "\"better\" and \"worse\" only where no round of one run reaches into the rounds of the other.\n",
-    );
-    out
+    lines.iter().fold(String::new(), |mut out, line| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{line}");
+        out
+    })
 }
 
-fn line(out: &mut String, change: &Change) {
-    let verdict = match change.verdict {
+fn environment(before: &Report, after: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, value) in &after.environment {
+        match before.environment(name) {
+            Some(old) if old != value => lines.push(format!("{name}: {old} -> {value}")),
+            Some(_) if name.starts_with("pronk") => lines.push(format!("{name}: the same in both, {value}")),
+            _ => {}
+        }
+    }
+    lines
+}
+
+fn rows(changes: &[Change]) -> Vec<String> {
+    let head =
+        ["workload", "metric", "proxy", "before", "after", "change", "control", "own change", "95 %", ""];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(changes.iter().map(|change| {
+        let shown = |percents: Option<f64>| percents.map_or_else(|| "none".to_owned(), percent);
+        let interval = change.own.map(|(_, (low, high))| format!("{low:+.1} to {high:+.1} %"));
+        vec![
+            change.workload.clone(),
+            change.metric.to_owned(),
+            change.peer.clone(),
+            short(change.before),
+            short(change.after),
+            percent(change.change),
+            shown(change.control),
+            change.own.map_or_else(|| "-".to_owned(), |(own, _)| percent(own)),
+            interval.unwrap_or_else(|| "-".to_owned()),
+            name(change.verdict).to_owned(),
+        ]
+    }));
+    table::aligned(&rows, 3)
+}
+
+fn name(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Better => "better",
         Verdict::Worse => "worse",
         Verdict::Noise => "within noise",
-        Verdict::Unknown => "one round only",
-    };
-    let Change { workload, metric, peer, .. } = change;
-    let (before, after) = (short(change.before), short(change.after));
-    let moved = percent(change.change);
-    let text =
-        format!("{workload:<14} {metric:<28} {peer:<15} {before:>10} -> {after:>10} {moved:>9}  {verdict}");
-    let _ = writeln!(out, "{}", text.trim_end());
+        Verdict::TooFew => "too few rounds to judge",
+        Verdict::Unknown => "no ratio",
+    }
+}
+
+/// How many were judged how, and what chance alone would have made of them.
+fn summary(changes: &[Change]) -> String {
+    let count = |verdict| changes.iter().filter(|change| change.verdict == verdict).count();
+    let (better, worse, noise) = (count(Verdict::Better), count(Verdict::Worse), count(Verdict::Noise));
+    let judged = better + worse + noise;
+    format!(
+        "Own change: that of the geometric means, each round divided by the control's. \"better\" and \"worse\" where \
+         its 95 % interval excludes no change, with {FEWEST_ROUNDS} rounds of each run at least. {judged} judged: \
+         {better} better, {worse} worse; were nothing changed, chance alone would make about {} of each.",
+        short(judged as f64 / 40.0)
+    )
 }

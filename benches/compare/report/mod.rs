@@ -2,6 +2,7 @@
 //! carry, and the change between two runs.
 
 pub mod account;
+pub mod control;
 pub mod diff;
 pub mod json;
 pub mod metric;
@@ -77,6 +78,17 @@ impl Report {
 
     pub fn row(&self, workload: &str, metric: Metric) -> Option<&Row> {
         self.rows.iter().find(|row| row.workload == workload && row.metric == metric)
+    }
+
+    /// What one proxy has of a row of this report.
+    pub fn rounds<'a>(&self, row: &'a Row, peer: &str) -> Option<&'a Rounds> {
+        let place = self.peers.iter().position(|name| name == peer)?;
+        row.values.get(place).filter(|rounds| rounds.median().is_some())
+    }
+
+    /// What is said of the machine, the run or a proxy under this name.
+    pub fn environment(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// Keeps the measurement with the most sessions, of those the last.

@@ -39,18 +39,39 @@ pub fn advantage(ours: f64, theirs: f64, better: Better) -> Option<f64> {
 
 /// The 95 % interval of what these ratios vary about: Student's t over their logarithms. None with less than three.
 pub fn interval(ratios: &[f64]) -> Option<(f64, f64)> {
-    /// Two-sided 95 % quantiles for 2, 3, … degrees of freedom.
-    const T: [f64; 10] = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201];
-    let count = ratios.len();
-    if count < 3 {
-        return None;
-    }
-    let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
-    let mean = logs.iter().sum::<f64>() / count as f64;
-    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
-    let t = T.get(count - 3).copied().unwrap_or(2.2);
-    let half = t * (variance / count as f64).sqrt();
+    let (mean, variance) = log_mean(ratios);
+    let half = student(ratios.len().checked_sub(1)?)? * variance.sqrt();
     half.is_finite().then(|| ((mean - half).exp(), (mean + half).exp()))
+}
+
+/// How many times `before` the values of `after` are, with the 95 % interval, from two samples that have nothing to do
+/// with each other: Welch's t over their logarithms. None below two of each and two degrees of freedom, or when one is not above zero.
+pub fn growth(before: &[f64], after: &[f64]) -> Option<(f64, (f64, f64))> {
+    let ((was, was_variance), (is, is_variance)) = (log_mean(before), log_mean(after));
+    let least = before.len().min(after.len()).checked_sub(1)? as f64;
+    let variance = was_variance + is_variance;
+    let part = |part: f64, values: &[f64]| part.powi(2) / (values.len() - 1) as f64;
+    let freedom = variance.powi(2) / (part(was_variance, before) + part(is_variance, after));
+    // Rounds that are all alike have no variance; `max` then leaves what there is at least.
+    let half = student(freedom.max(least) as usize)? * variance.sqrt();
+    let mean = is - was;
+    (mean.is_finite() && half.is_finite()).then(|| (mean.exp(), ((mean - half).exp(), (mean + half).exp())))
+}
+
+/// The mean of the logarithms, and the variance of that mean.
+fn log_mean(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
+    let mean = logs.iter().sum::<f64>() / count;
+    let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
+    (mean, squares / (count - 1.0) / count)
+}
+
+/// The two-sided 95 % quantile of Student's t; None below two degrees of freedom.
+fn student(freedom: usize) -> Option<f64> {
+    /// For 2, 3, … degrees of freedom.
+    const T: [f64; 10] = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201];
+    freedom.checked_sub(2).map(|place| T.get(place).copied().unwrap_or(2.2))
 }
 
 /// The slope of the least-squares line through (x, y); None unless two x differ.

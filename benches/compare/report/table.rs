@@ -27,20 +27,15 @@ pub fn text(report: &Report) -> String {
     let mut out = String::new();
     // All proxies would be wider than a terminal: the others are in the Markdown.
     let rivals = &RIVALS[..2];
-    let (head, body) = (head(report, rivals), body(report, rivals));
-    let width = |column: usize| {
-        let cells = std::iter::once(&head).chain(body.iter()).map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let body = body(report, rivals);
     environment(report).for_each(|line| push(&mut out, &line));
     push(&mut out, "");
-    push(&mut out, &aligned(&head, &widths));
-    for (index, row) in body.iter().enumerate() {
-        if index > 0 && !row[0].is_empty() {
+    let rows: Vec<Vec<String>> = std::iter::once(head(report, rivals)).chain(body).collect();
+    for (index, (row, line)) in rows.iter().zip(aligned(&rows, 2)).enumerate() {
+        if index > 1 && !row[0].is_empty() {
             push(&mut out, "");
         }
-        push(&mut out, &aligned(row, &widths));
+        push(&mut out, &line);
     }
     push(&mut out, &format!("\n{LEGEND}"));
     warning(report).iter().for_each(|warning| push(&mut out, warning));
@@ -169,13 +164,18 @@ fn aim(target: Option<f64>, reached: Option<f64>, possible: Option<f64>) -> Stri
     }
 }
 
-/// Words to the left, numbers to the right.
-fn aligned(row: &[String], widths: &[usize]) -> String {
-    let cell = |(column, (text, width)): (usize, (&String, &usize))| {
-        if column < 2 { format!("{text:<width$}") } else { format!("{text:>width$}") }
+/// Lines of columns as wide as their widest cell: the first ones are words, to the left, the others numbers.
+pub fn aligned(rows: &[Vec<String>], words: usize) -> Vec<String> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width =
+        |column: usize| rows.iter().map(|row: &Vec<String>| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let cell = |(column, text): (usize, &String)| {
+        let width = widths[column];
+        if column < words { format!("{text:<width$}") } else { format!("{text:>width$}") }
     };
-    let cells: Vec<String> = row.iter().zip(widths).enumerate().map(cell).collect();
-    cells.join("  ").trim_end().to_owned()
+    let line = |row: &Vec<String>| row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ");
+    rows.iter().map(|row| line(row).trim_end().to_owned()).collect()
 }
 
 fn piped(row: &[String]) -> String {
