@@ -402,9 +402,58 @@ fn change_compares_only_what_both_have() {
     before.rows.retain(|row| row.metric == Metric::TripRate);
     let text = diff::text(&before, &after);
     assert_eq!(text.matches("trip-200-1").count(), 1, "{text}");
-    assert!(!text.contains("us/trip"), "{text}");
+    assert!(text.ends_with("only after: metrics proxy CPU, us/trip\n"), "{text}");
     before.rows.clear();
     assert!(diff::text(&before, &after).contains("no row in common"));
+}
+
+#[test]
+fn what_is_missing_is_said_of_both_runs() {
+    let (mut before, mut after) = (run(5, 1.0, 1.0), run(5, 1.0, 1.0));
+    before.not_run.push("idle-100k: too few descriptors".to_owned());
+    before.add("bulk-1", Metric::Gbps, 0, 0, 9.0);
+    after.add("short", Metric::CpuPerConnection, 0, 0, 9.0);
+    after.add("trip-200-1", Metric::SyscallsPerUnit, 0, 0, 2.0);
+    after.rows[0].values[2] = Rounds::default();
+    after.peers[1] = "envoy".to_owned();
+    let text = diff::text(&before, &after);
+    let expected = "before: NOT RUN: idle-100k: too few descriptors\n\
+                    only before: proxies haproxy-copy\n\
+                    only before: workloads bulk-1\n\
+                    only before: trip-200-1, proxy CPU, us/trip: nginx\n\
+                    only after: proxies envoy\n\
+                    only after: workloads short\n\
+                    only after: metrics system calls per unit\n";
+    assert!(text.ends_with(expected), "{text}");
+    assert!(!diff::is_worse(&before, &after), "nothing that was measured was lost");
+}
+
+#[test]
+fn a_failure_that_is_new_is_worse() {
+    let (mut before, mut after) = (run(5, 1.0, 1.0), run(5, 1.0, 1.0));
+    let failure = |round: usize, why: &str| format!("round {round}/5, mixed, pronk: {why}");
+    before.failures.push(failure(2, "it ended"));
+    after.failures.push(failure(4, "nothing completed"));
+    assert!(!diff::is_worse(&before, &after), "one of each");
+    assert!(diff::is_worse(&run(5, 1.0, 1.0), &after));
+    after.failures.push(failure(5, "nothing completed"));
+    assert!(diff::is_worse(&before, &after));
+    let text = diff::text(&before, &after);
+    let expected = "before: NOT MEASURED: round 2/5, mixed, pronk: it ended\n\
+                    after: NOT MEASURED: round 4/5, mixed, pronk: nothing completed\n\
+                    after: worse, NOT MEASURED: round 5/5, mixed, pronk: nothing completed\n";
+    assert!(text.ends_with(expected), "{text}");
+}
+
+#[test]
+fn only_pronk_makes_a_run_worse() {
+    let (before, mut after) = (run(5, 1.0, 1.0), run(5, 1.0, 1.0));
+    assert!(!diff::is_worse(&before, &after));
+    assert!(diff::is_worse(&before, &run(5, 1.0, 1.3)));
+    after.environment[1].1 = "nginx 9, build 8".to_owned();
+    after.rows[0].values[2] = after.rows[0].values[2].iter().map(|value| Some(value? * 9.0)).collect();
+    assert_eq!(diff::changes(&before, &after)[1].verdict, Verdict::Worse);
+    assert!(!diff::is_worse(&before, &after));
 }
 
 #[test]

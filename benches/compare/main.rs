@@ -66,8 +66,9 @@ fn start(options: &Options, arguments: &[std::ffi::OsString]) -> Result<ExitCode
 }
 
 fn compare(before: &Path, after: &Path) -> Result<ExitCode, Failure> {
-    print!("{}", diff::text(&read(before)?, &read(after)?));
-    Ok(ExitCode::SUCCESS)
+    let (before, after) = (read(before)?, read(after)?);
+    print!("{}", diff::text(&before, &after));
+    Ok(if diff::is_worse(&before, &after) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn read(path: &Path) -> Result<Report, Failure> {

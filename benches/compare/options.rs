@@ -42,6 +42,9 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --list                name the workloads
     --compare A B         print the change from one compare.json to another: that of Pronk over that of the proxies
                           which are the same build in both, the control; judged from 4 rounds of each run on
+
+Status: 0; 1 when something could not be measured, with --compare when a row of Pronk's is worse or more could not be
+measured than before; 2 when nothing could be done.
 ";
 
 pub enum Action {

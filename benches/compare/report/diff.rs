@@ -6,7 +6,7 @@ use super::control::{self, Control};
 use super::metric::{Better, Metric};
 use super::number::{percent, short};
 use super::rounds::Rounds;
-use super::{Report, Row, stats, table};
+use super::{Report, Row, missing, stats, table};
 
 /// With less of them in each run the interval says little.
 const FEWEST_ROUNDS: usize = 4;
@@ -94,7 +94,13 @@ fn verdict((low, high): (f64, f64), metric: Metric) -> Verdict {
     }
 }
 
-/// Which parts of the environment differ, what the control is, and the changes as a table.
+/// Whether Pronk is worse in a row, or something that was measured no longer could be.
+pub fn is_worse(before: &Report, after: &Report) -> bool {
+    let pronk = |change: &Change| change.peer.starts_with("pronk") && change.verdict == Verdict::Worse;
+    changes(before, after).iter().any(pronk) || !missing::new_failures(before, after).is_empty()
+}
+
+/// Which parts of the environment differ, what the control is, the changes as a table, and what is missing in it.
 pub fn text(before: &Report, after: &Report) -> String {
     let mut lines = environment(before, after);
     for (name, run) in [("before", before), ("after", after)] {
@@ -109,6 +115,7 @@ pub fn text(before: &Report, after: &Report) -> String {
         lines.extend(rows(&changes));
         lines.push(format!("\n{}", summary(&changes)));
     }
+    lines.extend(missing::lines(before, after));
     lines.iter().fold(String::new(), |mut out, line| {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{line}");

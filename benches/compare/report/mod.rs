@@ -6,6 +6,7 @@ pub mod control;
 pub mod diff;
 pub mod json;
 pub mod metric;
+pub mod missing;
 pub mod number;
 pub mod rounds;
 pub mod scale;
