@@ -559,3 +559,25 @@ fn a_plot_that_cannot_be_drawn_costs_nothing_but_itself() {
     assert!(text("compare.md").contains("![bulk-gbit_per_s.svg]"), "{}", text("compare.md"));
     assert!(!text("compare.md").contains("![bulk-cpu_s_per_gib.svg]"), "{}", text("compare.md"));
 }
+
+#[test]
+fn the_run_before_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    output::publish(&run(5, 1.0, 1.0), folder.path()).expect("it is written");
+    let day = std::time::Duration::from_secs(86_400);
+    let file = fs::File::options().append(true).open(path("compare.json")).expect("it is there");
+    file.set_modified(std::time::UNIX_EPOCH + 365 * day).expect("its owner may");
+    output::publish(&run(4, 1.0, 1.0), folder.path()).expect("it is written");
+    let names = fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.file_name());
+    let kept: Vec<String> = names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with("compare-") && name.ends_with(".json"))
+        .collect();
+    // The first of January, but for a day where the time zone is behind.
+    assert!(matches!(kept.as_slice(), [name] if name.starts_with("compare-197")), "{kept:?}");
+    let read = |name: &str| json::read(&fs::read_to_string(path(name)).expect("it is there"));
+    let rounds =
+        |report: Result<Report, String>| report.map(|report| report.rows[0].values[0].values().len());
+    assert_eq!((rounds(read(&kept[0])), rounds(read("compare.json"))), (Ok(5), Ok(4)));
+}

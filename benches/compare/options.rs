@@ -38,7 +38,8 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --congestion NAME     in a network namespace of its own with this congestion control (root)
     --awake               keep both cores from sleeping, with spinners of SCHED_IDLE
     --proxy-core N  --load-core N
-    --out DIR             default: target/compare
+    --out DIR             default: target/compare; a compare.json that is there is kept under the time it was
+                          written at, and the run ends with the command that compares the two
     --list                name the workloads
     --compare A B         print the change from one compare.json to another: that of Pronk over that of the proxies
                           which are the same build in both, the control; judged from 4 rounds of each run on
