@@ -184,7 +184,11 @@ impl Ring {
                 self.moved.spliced += moved as u64;
                 Ok(moved as u32)
             }
-            Err(e) => Err(errno_of(&e)),
+            Err(e) => {
+                self.pipes.put(line.pipe, false);
+                (line.pipe, line.offset) = (pipes::NONE, 0);
+                Err(errno_of(&e))
+            }
         };
         line.flags.clear(Flags::DRAIN);
         Some((Completion::Drained(direction), outcome))

@@ -273,12 +273,21 @@ impl Ring {
         let line = self.lines[slot as usize].line_mut(direction);
         line.flags.clear(Flags::DRAIN);
         let outcome = outcome(result);
-        if let Ok(sent) = outcome {
-            line.offset += sent;
-            self.moved.bytes += u64::from(sent);
-            if line.offset >= self.buffers.head_len(&line.queue) {
+        match outcome {
+            Ok(sent) => {
+                line.offset += sent;
+                self.moved.bytes += u64::from(sent);
+                if line.offset >= self.buffers.head_len(&line.queue) {
+                    line.offset = 0;
+                    self.buffers.pop(&mut line.queue);
+                }
+            }
+            Err(Errno::ECANCELED) => {}
+            Err(_) => {
                 line.offset = 0;
-                self.buffers.pop(&mut line.queue);
+                while line.queue.count > 0 {
+                    self.buffers.pop(&mut line.queue);
+                }
             }
         }
         Some((Completion::Drained(direction), outcome))

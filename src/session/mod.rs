@@ -387,6 +387,7 @@ impl Session {
         }
         self.record(Cause::ServerAbort, Stage::Data);
         self.relay_mut(direction).give_up();
+        ops.submit(Op::Stop(direction));
         Verdict::Live
     }
 

@@ -114,7 +114,8 @@ pub enum Op {
     /// Take no more bytes from the source: a waiting [`Op::Fill`] is answered with what it has or
     /// ECANCELED. Itself not answered.
     Stop(Direction),
-    /// Write `len` of the bytes that [`Op::Fill`] took to the sink. Ok(bytes written), possibly fewer.
+    /// Write `len` of the bytes that [`Op::Fill`] took to the sink. Ok(bytes written), possibly fewer. With any error but
+    /// ECANCELED all that was taken and not written is thrown away.
     Drain(Direction, u32),
     /// Tell the sink that no more bytes will come. Ok(0).
     Shutdown(Direction),

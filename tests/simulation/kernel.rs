@@ -87,6 +87,7 @@ impl World {
             Direction::ToClient => (Fault::ClientDrainReset, Errno::ECONNRESET),
         };
         if self.strikes(broken.0) {
+            self.actors[at].pipes[direction.index()] = None;
             return Ok(Err(broken.1));
         }
         let written = if self.strikes(Fault::OneByteDrain) {
