@@ -14,7 +14,8 @@ pub fn give_up(global: &Global) -> Result<(), StartError> {
     if let Some(path) = &global.chroot {
         confine(path)?;
     }
-    if uid.is_some() && user::is_root() {
+    // Who gives up root's group alone gives up the others of root with it.
+    if (uid.is_some() || gid.is_some()) && user::is_root() {
         user::clear_groups().map_err(|error| refused("drop the supplementary groups".to_owned(), error))?;
     }
     if let Some(gid) = gid {

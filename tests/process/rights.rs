@@ -8,11 +8,12 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use pronk::sys::passing;
 
 use crate::run::{DEFAULTS, Running, ask, end, finish, pronk, written};
+use crate::support::child::{Killed, command};
 use crate::support::peer::Peer;
 use crate::support::port::Port;
 use crate::support::proxy::{Program, Proxy};
@@ -128,6 +129,27 @@ fn root_is_given_up() {
     let root = fs::read_link(format!("/proc/{pid}/root")).expect("its root");
     assert_eq!(root, jail.path().canonicalize().expect("a path"));
     assert!(port.has_listener());
+}
+
+/// As in HAProxy: whoever gives up root's group gives up its others too, also where the user stays.
+#[test]
+fn a_group_alone_drops_the_supplementary_groups() {
+    if !is_root() {
+        return eprintln!("skipped: only root can change its groups");
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let (file, socket) = (directory.path().join("h.cfg"), directory.path().join("s.sock"));
+    let global = format!("global\n  group nogroup\n  stats socket unix@{}\n", socket.display());
+    fs::write(&file, global + DEFAULTS).expect("written");
+    let mut with_groups = command("setpriv");
+    with_groups.args(["--groups", "1,2"]).arg(Program::Pronk.path()).args(["-db", "-f"]).arg(&file);
+    let child = Killed(with_groups.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"));
+    let serves = || ask(&socket, "show version\n").ok();
+    assert!(wait_for(PATIENCE, serves).is_some());
+    let status = fs::read_to_string(format!("/proc/{}/status", child.0.id())).expect("its status");
+    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    assert_eq!((line("Uid:"), line("Gid:")), (Some("0\t0\t0\t0"), Some("65534\t65534\t65534\t65534")));
+    assert_eq!(line("Groups:"), Some(""));
 }
 
 #[test]
