@@ -88,15 +88,16 @@ fn await_child(mut ready: PipeReader, pid: i32) -> u8 {
 }
 
 impl Promise {
-    /// Everything runs: standard streams become /dev/null and the parent leaves with 0.
-    pub fn keep(mut self) -> Result<(), StartError> {
-        let failed = |error: io::Error| {
-            StartError::new("[haproxy.main()] Cannot finish going to the background").with_errno(error)
-        };
+    /// Everything runs: standard streams become /dev/null and the parent leaves with 0. Nothing of this is worth
+    /// the end of a process that serves: the one before it has gone already.
+    pub fn keep(mut self) {
         report::silence();
         stderr::finish();
-        daemon::silence(&self.null).map_err(failed)?;
-        self.parent.write_all(b"1").map_err(failed)
+        if let Err(error) = daemon::silence(&self.null) {
+            tracing::warn!(%error, "the standard streams stay those of the start");
+        }
+        // A parent that was killed meanwhile needs no answer.
+        let _ = self.parent.write_all(b"1");
     }
 }
 

@@ -275,7 +275,10 @@ impl Control {
         {
             return Some(Ending::Failed(StartError::new("the master does not listen").with_errno(error)));
         }
-        self.promise.take().and_then(|promise| promise.keep().err()).map(Ending::Failed)
+        if let Some(promise) = self.promise.take() {
+            promise.keep();
+        }
+        None
     }
 
     /// Tells the master that everything runs, and serves the consoles that it connects.

@@ -3,12 +3,18 @@
 use std::fs;
 use std::io::{PipeReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
 use crate::run::{DEFAULTS, Running, Written, ask, pronk, written};
+use crate::support::child::{Killed, command};
+use crate::support::echo::Threads;
+use crate::support::peer::Peer;
 use crate::support::port::Port;
 use crate::support::proxy::Program;
 use crate::support::{PATIENCE, wait_for};
@@ -63,6 +69,39 @@ fn the_parent_leaves_when_the_child_is_ready() {
     assert_eq!(session, daemon.0.to_string(), "it leads a session of its own");
     daemon.signal("USR1");
     assert!(wait_for(PATIENCE, || (!daemon.alive()).then_some(())).is_some(), "ends at a soft stop");
+}
+
+/// A pid file that nobody reads holds the child up until the parent is gone.
+#[test]
+fn a_child_serves_on_whose_parent_was_killed_while_it_waited() {
+    let (port, server) = (Port::reserve(), Threads::echo());
+    let sections =
+        format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\n", port.number, server.port());
+    let kept = written(&format!("{DEFAULTS}{sections}"));
+    let fifo = kept.directory.path().join("p.pid");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a fifo");
+    let open = fs::File::options().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(&fifo);
+    let mut fifo = open.expect("both ends");
+    while fifo.write(&[b'\n'; 4096]).is_ok() {}
+    let mut command = command(Program::Pronk.path());
+    command.args(["-D", "-p"]).arg(kept.directory.path().join("p.pid")).arg("-f").arg(&kept.file);
+    let mut parent = Killed(command.stdin(Stdio::null()).spawn().expect("the program starts"));
+    let children = format!("/proc/{0}/task/{0}/children", parent.0.id());
+    let child = || fs::read_to_string(&children).ok()?.trim().parse().ok();
+    let daemon = Daemon(wait_for(PATIENCE, child).expect("a child"));
+    parent.0.kill().expect("it waits");
+    parent.0.wait().expect("a child");
+    while fifo.read(&mut [0; 4096]).is_ok() {}
+    // The last that it does before it is wholly in the background.
+    let stream = format!("/proc/{}/fd/2", daemon.0);
+    let silent = || fs::read_link(&stream).is_ok_and(|to| to == Path::new("/dev/null")) || !daemon.alive();
+    assert!(wait_for(PATIENCE, || silent().then_some(())).is_some());
+    for _ in 0..50 {
+        let mut peer = Peer::connect(port.address());
+        peer.send(b"hello");
+        assert_eq!(peer.receive(5), b"hello");
+    }
+    assert!(daemon.alive());
 }
 
 #[test]

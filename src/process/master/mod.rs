@@ -367,8 +367,8 @@ impl Master {
         report::event(Severity::Notice, "Loading success.");
         self.supervisor.ready();
         report::started();
-        if let Some(Err(error)) = self.promise.take().map(Promise::keep) {
-            report::start_error(&error);
+        if let Some(promise) = self.promise.take() {
+            promise.keep();
         }
         self.answer(true);
     }
