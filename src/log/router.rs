@@ -12,7 +12,7 @@ use super::handle::Notice;
 use super::level::Level;
 use super::line;
 use super::record::SessionRecord;
-use super::target::{Additions, Target, Targets};
+use super::target::{Additions, Alarm, Target, Targets};
 
 /// One `log` line of one proxy. HAProxy counts samples per proxy, also when `log global` copied the line.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(super) struct Router {
     hostname: Option<String>,
     pid: u32,
     targets: Vec<Target>,
+    alarm: Alarm,
     global: Vec<Route>,
     proxies: Vec<Vec<Route>>,
     /// Reused memory: message, header, line.
@@ -52,6 +53,7 @@ impl Router {
             hostname: hostname_sent(&config, hostname),
             pid: std::process::id(),
             targets: targets.targets,
+            alarm: targets.alarm,
             global: routes(&config.global.logs),
             proxies: config.proxies.iter().map(|proxy| routes(&proxy.logs)).collect(),
             config,
@@ -83,7 +85,7 @@ impl Router {
         self.proxies = config.proxies.iter().map(|proxy| routes(&proxy.logs)).collect();
         self.config = config;
         for target in &mut former {
-            target.flush();
+            target.flush(&self.alarm);
         }
         former.iter().map(Target::buffered).sum()
     }
@@ -125,7 +127,7 @@ impl Router {
             let target = &mut self.targets[usize::from(route.target.0)];
             if wanted(route, target, level) {
                 frame::line(&mut self.line, &mut self.header, &target.config, &header, &self.message);
-                lost += target.send(&self.line, now);
+                lost += target.send(&self.line, now, &self.alarm);
             }
         }
         lost
@@ -135,7 +137,7 @@ impl Router {
     pub(super) fn flush(&mut self) -> bool {
         let mut empty = true;
         for target in &mut self.targets {
-            empty &= target.flush();
+            empty &= target.flush(&self.alarm);
         }
         empty
     }

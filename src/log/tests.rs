@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::fixture::{self, lines, logging_to, record};
@@ -26,9 +27,17 @@ fn to_file(path: &Path) -> Config {
 
 /// Opens and starts, for one worker.
 fn started(config: Config) -> (LogHandle, SessionSink) {
+    let (handle, sink, _) = heard(config);
+    (handle, sink)
+}
+
+/// The same with what is said of targets that take no lines.
+fn heard(config: Config) -> (LogHandle, SessionSink, Receiver<String>) {
     let targets = super::open(&config, false).expect("targets of the test open");
+    let (say, said) = channel();
+    let targets = targets.complaining_to(move |text| drop(say.send(text.to_owned())));
     let (handle, mut sinks) = super::start(Arc::new(config), targets, 1, "vm").expect("the thread starts");
-    (handle, sinks.remove(0))
+    (handle, sinks.remove(0), said)
 }
 
 /// Asks again and again for at most ten seconds.
@@ -77,7 +86,7 @@ fn a_dead_syslog_server_costs_nothing_but_its_own_lines() {
 fn a_syslog_daemon_may_start_later_and_again() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = folder.path().join("dev-log");
-    let (handle, _sink) = started(logging_to(LogAddress::Unix(path.clone()), LogFormat::Short));
+    let (handle, _sink, said) = heard(logging_to(LogAddress::Unix(path.clone()), LogFormat::Short));
     for life in ["first", "second"] {
         let lost = handle.dropped();
         handle.notice(None, Level::Notice, "lost".to_owned());
@@ -95,6 +104,13 @@ fn a_syslog_daemon_may_start_later_and_again() {
     }
     handle.close();
     assert!(handle.dropped() > 0);
+    let said: Vec<String> = said.try_iter().collect();
+    let what =
+        format!("log to {}: No such file or directory; lines that do not arrive are counted", path.display());
+    assert!(
+        said.len() == 1 && said[0].starts_with(&what) && said[0].contains("= help: nobody listens"),
+        "{said:?}"
+    );
 }
 
 /// A pipe that nobody reads takes 64 KiB; the rest is counted, and nobody waits.

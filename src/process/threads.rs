@@ -85,6 +85,7 @@ pub fn start(material: Material) -> Result<Threads, StartError> {
     let Material { config, workers, budget, listeners, logs, states, warnings, began } = material;
     let hostname = sources::hostname();
     // One more than workers: the control thread logs the clients of the stats page.
+    let logs = logs.complaining_to(|text| report::event(Severity::Alert, text));
     let (log, mut sinks) = log::start(Arc::clone(&config), logs, workers + 1, &hostname)?;
     let journal = sinks.pop().expect("there is one sink more than workers");
     let load = Arc::new(Load::new(&config, workers));

@@ -3,7 +3,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::thread;
@@ -21,6 +22,7 @@ use crate::support::proxy::Program;
 use crate::support::server::Server;
 use crate::support::stats::column;
 use crate::support::storm::Storm;
+use crate::support::syslog::Syslog;
 use crate::support::{PATIENCE, wait_for};
 
 const SERVERS: usize = 500;
@@ -327,32 +329,76 @@ fn rubbish_is_answered_and_does_nothing() {
     target.is_well();
 }
 
+/// Pronk with a standard error that takes 4 KiB and that nobody reads.
+struct Unheard {
+    child: Killed,
+    stderr: OwnedFd,
+    folder: tempfile::TempDir,
+}
+
+impl Unheard {
+    /// `logs` are lines of `global`, `listen` of a proxy `x` that logs there; ready when the stats socket answers.
+    fn start(logs: &str, listen: &str) -> Unheard {
+        let (stderr, write_end) = rustix::pipe::pipe().expect("a pipe");
+        rustix::pipe::fcntl_setpipe_size(&write_end, 4096).expect("a small one");
+        let folder = tempfile::tempdir().expect("a directory");
+        let (file, socket) = (folder.path().join("h.cfg"), folder.path().join("s.sock"));
+        let global = format!("global\n  nbthread 1\n  stats socket unix@{} level admin\n", socket.display());
+        let text = format!("{global}{logs}{DEFAULTS}listen x\n  log global\n{listen}");
+        std::fs::write(&file, text).expect("written");
+        let mut pronk = command(Program::Pronk.path());
+        let child = pronk.args(["-db", "-f"]).arg(&file).stdin(Stdio::null()).stderr(write_end).spawn();
+        let unheard = Unheard { child: Killed(child.expect("it starts")), stderr, folder };
+        assert!(wait_for(PATIENCE, || unheard.say("show version")).is_some());
+        unheard
+    }
+
+    fn say(&self, line: &str) -> Option<String> {
+        ask(&self.folder.path().join("s.sock"), &format!("{line}\n")).ok()
+    }
+
+    /// More messages than standard error takes.
+    fn fill(&self) {
+        for _ in 0..60 {
+            assert_eq!(self.say("set server x/s state maint").as_deref(), Some("\n"));
+            assert_eq!(self.say("set server x/s state ready").as_deref(), Some("\n"));
+        }
+    }
+}
+
 /// As when the log daemon that reads it stands still: checks, commands and signals do not wait for it.
 #[test]
 fn nobody_waits_for_standard_error() {
-    let (read_end, write_end) = rustix::pipe::pipe().expect("a pipe");
-    rustix::pipe::fcntl_setpipe_size(&write_end, 4096).expect("a small one");
-    let folder = tempfile::tempdir().expect("a directory");
-    let (file, socket) = (folder.path().join("h.cfg"), folder.path().join("s.sock"));
-    let global = format!("global\n  nbthread 1\n  stats socket unix@{} level admin\n", socket.display());
     let port = Port::reserve();
-    let listen = format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:9\n", port.number);
-    std::fs::write(&file, global + DEFAULTS + &listen).expect("written");
-    let mut pronk = command(Program::Pronk.path());
-    let child = pronk.args(["-db", "-f"]).arg(&file).stdin(Stdio::null()).stderr(write_end).spawn();
-    let mut child = Killed(child.expect("it starts"));
-    let say = |line: &str| ask(&socket, &format!("{line}\n")).ok();
-    assert!(wait_for(PATIENCE, || say("show version")).is_some());
-    for _ in 0..60 {
-        assert_eq!(say("set server x/s state maint").as_deref(), Some("\n"));
-        assert_eq!(say("set server x/s state ready").as_deref(), Some("\n"));
-    }
-    let said = || column(&say("show stat")?, ["x", "s"], "status").map(str::to_owned);
+    let mut unheard =
+        Unheard::start("", &format!("  bind 127.0.0.1:{}\n  server s 127.0.0.1:9\n", port.number));
+    unheard.fill();
+    let said = || column(&unheard.say("show stat")?, ["x", "s"], "status").map(str::to_owned);
     assert_eq!(said().as_deref(), Some("no check"), "everything was obeyed");
-    kill_process(Pid::from_child(&child.0), Signal::TERM).expect("it runs");
-    let ended = wait_for(PATIENCE, || child.0.try_wait().expect("a child"));
+    let child = &mut unheard.child.0;
+    kill_process(Pid::from_child(child), Signal::TERM).expect("it runs");
+    let ended = wait_for(PATIENCE, || child.try_wait().expect("a child"));
     assert_eq!(ended.and_then(|status| status.signal()), Some(15));
     let mut told = vec![0; 4096];
-    let length = rustix::io::read(&read_end, &mut told).expect("what there was room for");
+    let length = rustix::io::read(&unheard.stderr, &mut told).expect("what there was room for");
     assert!(String::from_utf8_lossy(&told[..length]).contains("Server x/s is going DOWN for maintenance"));
+}
+
+/// A target that fails is complained of there; the others get their lines whether or not anybody reads that.
+#[test]
+fn the_logs_do_not_wait_for_standard_error() {
+    let (port, mut syslog, folder) =
+        (Port::reserve(), Syslog::bind(), tempfile::tempdir().expect("a directory"));
+    let path = folder.path().join("log.sock");
+    let daemon = UnixDatagram::bind(&path).expect("bound");
+    let logs = format!("  log {} local0\n  log 127.0.0.1:{} local0\n", path.display(), syslog.port());
+    let listen = format!("  option tcplog\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:9\n", port.number);
+    let unheard = Unheard::start(&logs, &listen);
+    unheard.fill();
+    drop(daemon);
+    for number in 0..3 {
+        drop(TcpStream::connect(port.address()).expect("accepted"));
+        let line = syslog.line_where(PATIENCE, |line| line.contains(" x x/s "));
+        assert!(line.is_some(), "session {number} has no line");
+    }
 }

@@ -5,7 +5,8 @@ mod descriptor;
 mod file;
 mod open;
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io;
 use std::time::Instant;
 
 use crate::config::model::{LogAddress, LogTarget};
@@ -16,6 +17,21 @@ pub use open::{Additions, Opener, Targets, additions, open, open_path};
 use datagram::{UdpTarget, UnixTarget};
 use descriptor::DescriptorTarget;
 use file::FileTarget;
+
+/// Hears of targets that take no lines.
+pub(super) struct Alarm(Box<dyn Fn(&str) + Send>);
+
+impl Default for Alarm {
+    fn default() -> Alarm {
+        Alarm(Box::new(|_| ()))
+    }
+}
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alarm")
+    }
+}
 
 #[derive(Debug)]
 enum Transport {
@@ -39,7 +55,7 @@ impl Target {
     }
 
     /// Sends one framed line, newline included, without waiting. Answers how many lines were lost: 0 or 1.
-    pub(super) fn send(&mut self, line: &[u8], now: Instant) -> u64 {
+    pub(super) fn send(&mut self, line: &[u8], now: Instant, alarm: &Alarm) -> u64 {
         let sent = match &mut self.transport {
             Transport::Udp(udp) => udp.send(line),
             Transport::Unix(unix) => unix.send(line, now),
@@ -49,21 +65,21 @@ impl Target {
         match sent {
             Ok(()) => 0,
             Err(error) => {
-                self.complain_once(&error);
+                self.complain_once(&error, alarm);
                 1
             }
         }
     }
 
     /// Pushes out what lies buffered, as far as that goes without waiting. Answers whether nothing is left.
-    pub(super) fn flush(&mut self) -> bool {
+    pub(super) fn flush(&mut self, alarm: &Alarm) -> bool {
         let flushed = match &mut self.transport {
             Transport::Udp(_) | Transport::Unix(_) => Ok(()),
             Transport::Descriptor(descriptor) => descriptor.flush(),
             Transport::File(file) => file.flush(),
         };
         if let Err(error) = &flushed {
-            self.complain_once(error);
+            self.complain_once(error, alarm);
         }
         flushed.is_ok()
     }
@@ -78,24 +94,21 @@ impl Target {
     }
 
     /// A target that is merely full says nothing; a broken one says so once.
-    fn complain_once(&mut self, error: &io::Error) {
+    fn complain_once(&mut self, error: &io::Error, alarm: &Alarm) {
         if error.kind() != io::ErrorKind::WouldBlock && !self.complained {
             self.complained = true;
-            self.complain(error);
+            self.complain(error, alarm);
         }
     }
 
     #[cold]
-    fn complain(&self, error: &io::Error) {
-        let pid = std::process::id();
-        // Nobody is left to tell when standard error fails.
-        let _ = writeln!(
-            io::stderr(),
-            "[ALERT]    ({pid}) : log to {}: {}; lines that do not arrive are counted in DroppedLogs.\n  = help: {}",
+    fn complain(&self, error: &io::Error, Alarm(say): &Alarm) {
+        say(&format!(
+            "log to {}: {}; lines that do not arrive are counted in DroppedLogs.\n  = help: {}",
             named(&self.config.address),
             strerror(error),
             advice(error),
-        );
+        ));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::sys::descriptor::duplicate;
 use super::datagram::{self, UdpTarget, UnixTarget};
 use super::descriptor::DescriptorTarget;
 use super::file::{self, FileTarget};
-use super::{Target, Transport, named};
+use super::{Alarm, Target, Transport, named};
 use crate::log::clock::LocalClock;
 
 /// Every log target, opened, and the time zone: what a later chroot would hide.
@@ -19,6 +19,15 @@ use crate::log::clock::LocalClock;
 pub struct Targets {
     pub(in crate::log) targets: Vec<Target>,
     pub(in crate::log) clock: LocalClock,
+    pub(in crate::log) alarm: Alarm,
+}
+
+impl Targets {
+    /// With somebody who hears, once for each, of targets that take no lines. No other target gets a line meanwhile:
+    /// `say` must not wait for anybody.
+    pub fn complaining_to(self, say: impl Fn(&str) + Send + 'static) -> Targets {
+        Targets { alarm: Alarm(Box::new(say)), ..self }
+    }
 }
 
 /// Opens every log target. Call before chroot and before rights are given up; `start` may come later,
@@ -31,7 +40,7 @@ pub fn open(config: &Config, silent: bool) -> Result<Targets, StartError> {
     let opening = Opening { follow_files: config.global.chroot.is_none(), silent };
     let targets = config.log_targets.iter().map(|target| open_target(target, opening));
     let targets = targets.collect::<Result<_, _>>()?;
-    Ok(Targets { targets, clock: LocalClock::of_this_machine() })
+    Ok(Targets { targets, clock: LocalClock::of_this_machine(), alarm: Alarm::default() })
 }
 
 /// How targets are opened.
