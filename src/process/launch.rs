@@ -114,8 +114,9 @@ fn ask_states(config: &Config, states: &mut States, invocation: &Invocation, bon
     }
 }
 
-/// What a reload reads again; None: it came from no file. Without the directories a reload says that it cannot
-/// read them, and nothing else suffers.
+/// What a reload reads again; None: it came from no file. Where nobody else reads for this process, a chroot has a
+/// door that only `reload` needs: the directories of the files. Without them a reload says that it cannot read them,
+/// and nothing else suffers.
 fn origin(
     config: &Config,
     invocation: &Invocation,
@@ -124,6 +125,7 @@ fn origin(
 ) -> Option<Origin> {
     let mut files = Files::new(&invocation.files);
     if config.global.chroot.is_some()
+        && steward.is_none()
         && let Err(error) = files.keep()
     {
         tracing::warn!(%error, "the directories of the configuration cannot be kept open for a reload");

@@ -328,6 +328,11 @@ fn a_master_reads_and_binds_for_a_worker_without_rights() {
     );
     followed(&running, &global, &sections);
     assert_eq!(pid_line(&running), worker, "the same worker");
+    // Nothing that it has open leads out of the chroot.
+    let pid = worker.trim_start_matches("Pid: ");
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("readable by root").flatten();
+    let places: Vec<_> = open.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    assert!(!places.iter().any(|place| place.is_dir()), "{places:?}");
     passes(std::os::unix::net::UnixStream::connect(&unix).expect("in its place"));
     assert_eq!(fs::metadata(&unix).expect("there").mode() & 0o777, 0o600);
     if let Some(low) = low {
