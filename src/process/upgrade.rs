@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 use crate::admin::upgrade::wire::{self, Kind, Malformed, Named, Reader};
 use crate::admin::upgrade::{COMMAND, Foreman, Message, prepare, receive, send};
-use crate::config::model::{BindId, ProxyId};
+use crate::config::model::{BindId, Proxy, ProxyId};
 use crate::ring::cargo::Cargo;
 use crate::session::op::ServerId;
 use crate::table::Snapshot;
@@ -118,9 +118,9 @@ fn read_batch(snapshot: &Snapshot, message: Message) -> io::Result<(usize, Batch
 /// The session with this configuration's numbers; None: it names what is not there.
 fn place(snapshot: &Snapshot, number: u32, named: &Named, cargo: Cargo) -> Option<Moving> {
     let config = &snapshot.config;
-    let proxy = |name: &str| config.proxies().find(|(_, proxy)| proxy.name == name).map(|(id, _)| id);
-    let frontend =
-        proxy(&named.frontend).filter(|id| config.proxies[usize::from(id.0)].kind.is_frontend())?;
+    // A backend may have the name of a frontend, and stand before it.
+    let accepts = |proxy: &Proxy| proxy.kind.is_frontend() && proxy.name == named.frontend;
+    let (frontend, _) = config.proxies().find(|(_, proxy)| accepts(proxy))?;
     let backend = if named.backend.is_empty() { None } else { Some(backend(snapshot, &named.backend)?) };
     let server = match (named.server.is_empty(), backend) {
         (true, _) => None,

@@ -32,12 +32,16 @@ struct Place {
     server: SocketAddr,
     directory: tempfile::TempDir,
     global: &'static str,
+    /// Of the proxy, with PORT and SERVER in them.
+    sections: &'static str,
 }
+
+const LISTEN: &str = "listen x\n  bind 127.0.0.1:PORT\n  server s SERVER\n";
 
 impl Place {
     fn new(global: &'static str) -> Place {
         let directory = tempfile::tempdir().expect("a directory");
-        Place { port: Port::reserve(), server: echo_server(), directory, global }
+        Place { port: Port::reserve(), server: echo_server(), directory, global, sections: LISTEN }
     }
 
     fn socket(&self) -> PathBuf {
@@ -45,14 +49,14 @@ impl Place {
     }
 
     fn config(&self) -> String {
+        let sections = self.sections.replace("PORT", &self.port.number.to_string());
+        let sections = sections.replace("SERVER", &self.server.to_string());
         format!(
             "global\n  nbthread 2\n  stats socket {} level admin expose-fd listeners\n  tune.sndbuf.client 32768\n  \
              tune.rcvbuf.server 32768\n{}defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 90s\n  \
-             timeout server 90s\nlisten x\n  bind 127.0.0.1:{}\n  server s {}\n",
+             timeout server 90s\n{sections}",
             self.socket().display(),
             self.global,
-            self.port.number,
-            self.server,
         )
     }
 
@@ -410,6 +414,21 @@ fn what_a_successor_has_answered_for_is_its_own() {
     assert!(old.exit_status().is_none(), "{}", old.stderr());
     drop((message, stream));
     assert_eq!(live(&old), 7, "the others go on");
+}
+
+/// A backend and a frontend may have one name.
+#[test]
+fn sessions_move_to_a_frontend_whose_backend_has_its_name() {
+    let mut place = Place::new("");
+    place.sections = "backend x\n  server s SERVER\nfrontend x\n  bind 127.0.0.1:PORT\n  default_backend x\n";
+    let mut old = place.start(None);
+    let mut clients: Vec<Client> = (1..9).map(|number| place.connect(number)).collect();
+    exchange(&mut clients);
+    let new = place.start(Some(&old));
+    let status = old.wait(HANDED_OVER);
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", new.stderr());
+    assert_eq!(sessions_of(&place, new.pid()), Some(clients.len()));
+    finish(clients);
 }
 
 #[test]
