@@ -1,11 +1,12 @@
 //! Live upgrade, the new process's part: takes over the old one's sessions (see [`crate::admin::upgrade`]).
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 
 use arc_swap::ArcSwap;
 
-use crate::admin::upgrade::wire::{self, Kind, Malformed, Named, Reader};
+use crate::admin::upgrade::wire::{self, Fate, Kind, Malformed, Named, Reader};
 use crate::admin::upgrade::{COMMAND, Foreman, Message, prepare, receive, send};
 use crate::config::model::{BindId, Proxy, ProxyId};
 use crate::ring::cargo::Cargo;
@@ -22,6 +23,32 @@ pub struct Taken {
     pub left: usize,
 }
 
+/// Sessions that have no place here, by the names of frontend, backend and server.
+#[derive(Debug, Default)]
+struct Strangers {
+    /// Everything that could move at once was offered: from now on each is told when it comes.
+    all_came: bool,
+    /// How many there are, and whether they were told. A name is told once: who stays there may be offered often.
+    counts: BTreeMap<[String; 3], (usize, bool)>,
+}
+
+impl Strangers {
+    fn add(&mut self, named: Named) {
+        self.counts.entry([named.frontend, named.backend, named.server]).or_default().0 += 1;
+    }
+
+    fn tell(&mut self) {
+        let untold = self.counts.iter_mut().filter(|(_, (_, told))| !told);
+        for ([frontend, backend, server], (sessions, told)) in untold {
+            *told = true;
+            tracing::warn!(
+                "{sessions} sessions of {frontend} at '{backend}/{server}' stay with the old process: this \
+                 configuration lacks one of these names"
+            );
+        }
+    }
+}
+
 /// Takes what the old process offers until it ends. `offered` is called when everything that could move at once
 /// has. Blocks.
 ///
@@ -35,16 +62,19 @@ pub fn take(
 ) -> io::Result<Taken> {
     prepare(stream)?;
     stream.write_all(format!("{COMMAND}\n").as_bytes())?;
-    let mut sums = Taken::default();
+    let (mut sums, mut strangers) = (Taken::default(), Strangers::default());
     let mut worker = 0;
     while let Some(message) = receive(stream)? {
         match message.kind {
             Kind::Batch => {
-                let (taken, left) = take_batch(stream, foreman, worker, &table.load(), message)?;
+                let (taken, left) =
+                    take_batch(stream, foreman, worker, &table.load(), message, &mut strangers)?;
                 (sums.taken, sums.left) = (sums.taken + taken, sums.left + left);
                 worker = (worker + 1) % foreman.workers();
             }
             Kind::End => {
+                strangers.all_came = true;
+                strangers.tell();
                 offered(sums);
                 stream.set_read_timeout(None)?;
             }
@@ -60,20 +90,23 @@ fn take_batch(
     worker: usize,
     snapshot: &Snapshot,
     message: Message,
+    strangers: &mut Strangers,
 ) -> io::Result<(usize, usize)> {
-    let (count, batch) = read_batch(snapshot, message)?;
+    let (mut answer, batch) = read_batch(snapshot, message, strangers)?;
+    if strangers.all_came {
+        strangers.tell();
+    }
     let Some(Command::Adopt(batch)) = foreman.order(worker, Command::Adopt(batch)) else {
         return Err(io::ErrorKind::BrokenPipe.into());
     };
-    let mut answer = vec![0; count];
-    let mut slots = Vec::with_capacity(count);
+    let mut slots = Vec::with_capacity(batch.sessions.len());
     for moving in &batch.sessions {
         if let Some(slot) = moving.to {
-            answer[moving.from as usize] = 1;
+            answer[moving.from as usize] = Fate::Taken as u8;
             slots.push(slot);
         }
     }
-    let taken = slots.len();
+    let (count, taken) = (answer.len(), slots.len());
     let told = send(stream, Kind::Answer, &answer, &[]);
     // An answer that was not sent was not given: the old process carries on.
     let own = if told.is_ok() { slots } else { Vec::new() };
@@ -82,8 +115,13 @@ fn take_batch(
     Ok((taken, count - taken))
 }
 
-/// The sessions of a message that have a place here, each with its number there.
-fn read_batch(snapshot: &Snapshot, message: Message) -> io::Result<(usize, Batch)> {
+/// The sessions of a message that have a place here, each with its number there, and the answer as long as none of
+/// them is taken.
+fn read_batch(
+    snapshot: &Snapshot,
+    message: Message,
+    strangers: &mut Strangers,
+) -> io::Result<(Vec<u8>, Batch)> {
     let mut from = Reader(&message.body);
     let mut descriptors = message.descriptors.into_iter();
     let count = from.u32()? as usize;
@@ -96,6 +134,7 @@ fn read_batch(snapshot: &Snapshot, message: Message) -> io::Result<(usize, Batch
     }
     let mut rest = from.0;
     let mut batch = Batch::new();
+    let mut answer = vec![Fate::Refused as u8; count];
     for (number, (named, cargo)) in (0..).zip(all) {
         let own = rest.split_at_checked(cargo.queued()).ok_or(Malformed("received bytes are missing"))?;
         rest = own.1;
@@ -104,15 +143,13 @@ fn read_batch(snapshot: &Snapshot, message: Message) -> io::Result<(usize, Batch
                 batch.bytes.extend_from_slice(own.0);
                 batch.sessions.push(moving);
             }
-            None => tracing::warn!(
-                named.frontend,
-                named.backend,
-                named.server,
-                "a session stays with the old process: this configuration does not have its proxy or server"
-            ),
+            None => {
+                answer[number as usize] = Fate::Nameless as u8;
+                strangers.add(named);
+            }
         }
     }
-    Ok((count, batch))
+    Ok((answer, batch))
 }
 
 /// The session with this configuration's numbers; None: it names what is not there.
@@ -129,6 +166,7 @@ fn place(snapshot: &Snapshot, number: u32, named: &Named, cargo: Cargo) -> Optio
     };
     Some(Moving {
         from: number,
+        generation: 0,
         to: None,
         parcel: named.parcel,
         frontend,

@@ -25,12 +25,25 @@ pub(super) struct Transit {
     parking: usize,
     /// They came from elsewhere, and nothing is counted for them yet.
     adopted: bool,
+    /// It was told that one could not be handed over, and that one could not be taken over. What lacks for one lacks
+    /// for many, again and again.
+    told: [bool; 2],
 }
 
 impl Transit {
     /// When sessions that park must write no more.
     pub(super) fn writing_until(&self) -> Option<u64> {
         self.writing_until
+    }
+
+    #[cold]
+    fn lament(&mut self, adopting: bool, error: &io::Error) {
+        let told = std::mem::replace(&mut self.told[usize::from(adopting)], true);
+        match (adopting, told) {
+            (false, false) => tracing::warn!(%error, "a session cannot be handed over; others may follow"),
+            (true, false) => tracing::warn!(%error, "a session cannot be taken over; others may follow"),
+            (_, true) => tracing::debug!(%error, adopting, "one more session cannot change its owner"),
+        }
     }
 }
 
@@ -64,6 +77,10 @@ impl Worker {
         let mut room = DESCRIPTORS;
         for slot in slots {
             let Some(Entry { session, record }) = self.sessions.get(slot as usize) else { continue };
+            if batch.settled.binary_search(&(slot, self.ring.generation(slot))).is_ok() {
+                batch.staying.settled += 1;
+                continue;
+            }
             let policy = &self.policies.entry(record.policy).policy;
             if !session.can_move(policy) {
                 *reason(&mut batch.staying, session.phase()) += 1;
@@ -167,7 +184,7 @@ impl Worker {
                     told.push(slot);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a session cannot be handed over");
+                    self.transit.lament(false, &error);
                     batch.staying.ending += 1;
                     self.carry_on(slot);
                 }
@@ -184,6 +201,7 @@ impl Worker {
         let age = |tick: u32| (self.now as u32).wrapping_sub(tick);
         Ok(Moving {
             from: slot,
+            generation: self.ring.generation(slot),
             to: None,
             parcel: session.parcel(),
             frontend: owner.frontend,
@@ -219,7 +237,7 @@ impl Worker {
                     moving.to = Some(slot);
                     self.transit.slots.push(slot);
                 }
-                Err(error) => tracing::warn!(%error, "a session cannot be taken over"),
+                Err(error) => self.transit.lament(true, &error),
             }
         }
     }

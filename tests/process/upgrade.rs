@@ -416,6 +416,82 @@ fn what_a_successor_has_answered_for_is_its_own() {
     assert_eq!(live(&old), 7, "the others go on");
 }
 
+/// Answers batches until so many sessions were offered and that was said: `of` says it of each, by its number. How
+/// many were said to stay.
+fn answer_all(stream: &UnixStream, mut message: Message, count: usize, of: impl Fn(usize) -> u8) -> u32 {
+    let (mut seen, mut said) = (0, None);
+    loop {
+        let number = Reader(&message.body).u32().expect("a number");
+        match message.kind {
+            Kind::End => said = Some(number),
+            _ => {
+                let answer: Vec<u8> = (seen..seen + number as usize).map(&of).collect();
+                seen += answer.len();
+                send(stream, Kind::Answer, &answer, &[]).expect("answered");
+            }
+        }
+        match said {
+            Some(said) if seen >= count => {
+                assert_eq!(seen, count, "each is offered once");
+                return said;
+            }
+            _ => message = receive(stream).expect("a message").expect("another one"),
+        }
+    }
+}
+
+#[test]
+fn what_a_successor_has_no_name_for_is_offered_once() {
+    const NO_ROOM: u8 = 0;
+    const NO_PLACE: u8 = 2;
+    let place = Place::new("");
+    let mut old = place.start(None);
+    let mut clients: Vec<Client> =
+        (1..300).filter(|number| number % 10 != 0).map(|n| place.connect(n)).collect();
+    exchange(&mut clients);
+    let (stream, message, _) = first_batch(&place);
+    let of = |number| if number == 0 { NO_ROOM } else { NO_PLACE };
+    assert_eq!(answer_all(&stream, message, clients.len(), of) as usize, clients.len());
+    // Who had no room there may have it now; nobody asks the others again, who go on undisturbed.
+    for _ in 0..3 {
+        let message = receive(&stream).expect("a message").expect("a batch");
+        assert_eq!(Reader(&message.body).u32().expect("a number"), 1);
+        send(&stream, Kind::Answer, &[NO_ROOM], &[]).expect("answered");
+    }
+    drop(stream);
+    // The next successor may have them all, once the first one is seen to be gone.
+    let (stream, message, _) = first_batch(&place);
+    answer_all(&stream, message, clients.len(), |_| NO_PLACE);
+    drop(stream);
+    assert!(old.exit_status().is_none(), "{}", old.stderr());
+    finish(clients);
+}
+
+#[test]
+fn sessions_without_a_place_are_told_once_and_stay() {
+    let mut place = Place::new("");
+    let mut old = place.start(None);
+    let mut clients: Vec<Client> =
+        (1..100).filter(|number| number % 10 != 0).map(|n| place.connect(n)).collect();
+    exchange(&mut clients);
+    let all = clients.len();
+    place.sections = "listen x\n  bind 127.0.0.1:PORT\n  server other 127.0.0.1:9\n";
+    let new = place.start(Some(&old));
+    let stayed = || {
+        let lines = new.stderr();
+        let lines = lines.lines().filter(|line| line.contains("stay with the old process"));
+        lines.map(str::to_owned).collect::<Vec<String>>()
+    };
+    assert!(wait_for(PATIENCE, || (!stayed().is_empty()).then_some(())).is_some(), "{}", new.stderr());
+    go_on(&mut clients, all, 100_000);
+    let lines = stayed();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(&format!("{all} sessions of x at 'x/s' stay")), "{lines:?}");
+    finish(clients);
+    assert_eq!(old.wait(PATIENCE).and_then(|status| status.code()), Some(0), "{}", old.stderr());
+    assert_eq!(stayed().len(), 1, "{}", new.stderr());
+}
+
 /// A backend and a frontend may have one name.
 #[test]
 fn sessions_move_to_a_frontend_whose_backend_has_its_name() {

@@ -1,5 +1,6 @@
 //! The old process's part: offers what may move, batch by batch.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
@@ -8,11 +9,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::wire::{self, Kind, Named};
+use super::wire::{self, Fate, Kind, Named};
 use super::{Foreman, Message, prepare, receive, send};
 use crate::sys::passing::await_readable;
 use crate::table::Snapshot;
-use crate::worker::mailbox::{Batch, Command, Moving, Staying};
+use crate::worker::mailbox::{Batch, Command, Moving, STEP, Staying};
 
 /// The pause before it is looked again whether more can move, and the longest: it doubles while nothing does.
 const SOON: Duration = Duration::from_millis(10);
@@ -31,19 +32,25 @@ pub struct Sums {
     pub busy: bool,
 }
 
+/// Sessions that the successor will never have, by worker and slot: their slots' generations. It learns no names as long
+/// as it lives, and who is offered stands still meanwhile.
+type Settled = BTreeMap<(usize, u32), u16>;
+
 /// Offers all sessions, then again what could not move, until the workers end or the successor does. Blocks.
 ///
 /// # Errors
 /// What the connection says. Every session that was not taken goes on here.
 pub fn give(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> io::Result<()> {
     prepare(stream)?;
-    let Some(mut sums) = sweep(stream, foreman, table)? else { return Ok(()) };
+    let mut settled = Settled::new();
+    let mut sweep = || sweep(stream, foreman, table, &mut settled);
+    let Some(mut sums) = sweep()? else { return Ok(()) };
     tell(sums);
     send(stream, Kind::End, &(sums.left() as u32).to_le_bytes(), &[])?;
     let mut pause = SOON;
     // The successor says nothing unasked: what can be read is its end.
     while await_readable(stream, pause).is_err() {
-        let Some(next) = sweep(stream, foreman, table)? else { break };
+        let Some(next) = sweep()? else { break };
         if next.moved > 0 || (next.refused, next.staying) != (sums.refused, sums.staying) {
             tell(next);
         }
@@ -54,8 +61,8 @@ pub fn give(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -
 }
 
 fn tell(Sums { moved, refused, staying, busy }: Sums) {
-    let Staying { connecting, inspected, ending } = staying;
-    tracing::info!(moved, refused, connecting, inspected, ending, busy, "sessions were offered");
+    let Staying { connecting, inspected, ending, settled } = staying;
+    tracing::info!(moved, refused, connecting, inspected, ending, settled, busy, "sessions were offered");
 }
 
 impl Sums {
@@ -63,14 +70,41 @@ impl Sums {
     fn left(&self) -> usize {
         self.refused + self.staying.all() as usize
     }
+
+    /// Takes in the answer to a batch: the slots of those that it does not say are taken.
+    fn count(&mut self, worker: usize, batch: &Batch, answer: &[u8], settled: &mut Settled) -> Vec<u32> {
+        let mut back = Vec::new();
+        for (at, moving) in batch.sessions.iter().enumerate() {
+            match Fate::of(answer.get(at)) {
+                Fate::Taken => {
+                    self.moved += 1;
+                    continue;
+                }
+                Fate::Refused => self.refused += 1,
+                Fate::Nameless => {
+                    self.staying.settled += 1;
+                    settled.insert((worker, moving.from), moving.generation);
+                }
+            }
+            back.push(moving.from);
+        }
+        back
+    }
 }
 
 /// One look at all workers; None: they have ended.
-fn sweep(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> io::Result<Option<Sums>> {
+fn sweep(
+    stream: &UnixStream,
+    foreman: &Foreman,
+    table: &ArcSwap<Snapshot>,
+    settled: &mut Settled,
+) -> io::Result<Option<Sums>> {
     let (mut sums, mut alive) = (Sums::default(), false);
     for worker in 0..foreman.workers() {
         let mut next = Some(Batch::new());
-        while let Some(batch) = next.take() {
+        while let Some(mut batch) = next.take() {
+            let ahead = settled.range((worker, batch.from)..(worker, batch.from.saturating_add(STEP)));
+            batch.settled.extend(ahead.map(|(&(_, slot), &generation)| (slot, generation)));
             let Some(Command::Release(batch)) = foreman.order(worker, Command::Release(batch)) else { break };
             alive = true;
             sums.staying += batch.staying;
@@ -80,9 +114,7 @@ fn sweep(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> i
             }
             if !batch.sessions.is_empty() {
                 let offered = offer(stream, &batch, &table.load());
-                let back = not_taken(&batch, offered.as_deref().unwrap_or(&[]));
-                sums.moved += batch.sessions.len() - back.len();
-                sums.refused += back.len();
+                let back = sums.count(worker, &batch, offered.as_deref().unwrap_or(&[]), settled);
                 foreman.order(worker, Command::Carry(back));
                 offered?;
             }
@@ -90,13 +122,6 @@ fn sweep(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> i
         }
     }
     Ok(alive.then_some(sums))
-}
-
-/// The slots of those that the answer does not say are taken.
-fn not_taken(batch: &Batch, answer: &[u8]) -> Vec<u32> {
-    let taken = |at: usize| answer.get(at) == Some(&1);
-    let all = batch.sessions.iter().enumerate();
-    all.filter(|(at, _)| !taken(*at)).map(|(_, moving)| moving.from).collect()
 }
 
 /// Sends a batch and awaits its answer.

@@ -4,7 +4,7 @@
 //! ```text
 //! message  magic u32, version u16, kind u16, length of the body u32, descriptors u32     little endian
 //! batch    sessions u32, each as `Named::write` has it, received bytes to the end; its descriptors in their order
-//! answer   one byte for each session: 1 taken, 0 not
+//! answer   one byte for each session: 1 taken, 0 not now, 2 never: there is no proxy or server of its names
 //! end      sessions that stay for now u32
 //! ```
 
@@ -45,6 +45,28 @@ pub enum Kind {
     Answer,
     /// Everything that could move has been offered.
     End,
+}
+
+/// What becomes of an offered session. What is unknown means that it was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// There is no room for it now.
+    Refused = 0,
+    /// It goes on with the successor.
+    Taken = 1,
+    /// The successor has no proxy or server of its names: it need not be offered again.
+    Nameless = 2,
+}
+
+impl Fate {
+    /// Of a byte of an answer; None: there is none for the session.
+    pub fn of(byte: Option<&u8>) -> Fate {
+        match byte {
+            Some(1) => Fate::Taken,
+            Some(2) => Fate::Nameless,
+            _ => Fate::Refused,
+        }
+    }
 }
 
 /// The bytes say nothing that this version understands.

@@ -26,6 +26,8 @@ pub struct Batch {
     pub from: u32,
     /// Where to go on; None: there is nothing behind.
     pub next: Option<u32>,
+    /// Slots and generations, in order, of sessions that are to be left in peace: nobody else has a place for them.
+    pub settled: Vec<(u32, u16)>,
     /// The sessions.
     pub sessions: Vec<Moving>,
     /// Their received bytes, one after the other.
@@ -43,12 +45,14 @@ pub struct Staying {
     pub inspected: u32,
     /// They end, or could not be told: no descriptor was left.
     pub ending: u32,
+    /// Nobody else has a place for them.
+    pub settled: u32,
 }
 
 impl Staying {
     /// How many these are.
     pub fn all(self) -> u32 {
-        self.connecting + self.inspected + self.ending
+        self.connecting + self.inspected + self.ending + self.settled
     }
 }
 
@@ -57,6 +61,7 @@ impl std::ops::AddAssign for Staying {
         self.connecting += other.connecting;
         self.inspected += other.inspected;
         self.ending += other.ending;
+        self.settled += other.settled;
     }
 }
 
@@ -65,6 +70,8 @@ impl std::ops::AddAssign for Staying {
 pub struct Moving {
     /// Its slot with its former owner.
     pub from: u32,
+    /// Of that slot, as long as the former owner has it.
+    pub generation: u16,
     /// Its slot with the next owner; None: not taken up.
     pub to: Option<u32>,
     /// State.
@@ -105,6 +112,7 @@ impl Batch {
         Batch {
             from: 0,
             next: None,
+            settled: Vec::new(),
             sessions: Vec::with_capacity(STEP as usize),
             bytes: Vec::with_capacity(BYTES),
             staying: Staying::default(),
@@ -114,6 +122,7 @@ impl Batch {
     /// The next step with the same buffers; None: that was the last.
     pub fn onwards(mut self) -> Option<Batch> {
         self.from = self.next.take()?;
+        self.settled.clear();
         self.sessions.clear();
         self.bytes.clear();
         self.staying = Staying::default();
