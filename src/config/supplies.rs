@@ -51,6 +51,12 @@ impl Supplies {
         self.files.fall_back_on(&former.files);
     }
 
+    /// Takes the addresses of names from `former` that nobody knows now. Answers which names these are, why nobody
+    /// does, and their addresses.
+    pub fn keep_addresses(&mut self, former: &Supplies) -> Vec<(HostName, String, IpAddr)> {
+        self.hosts.keep(&former.hosts)
+    }
+
     /// What was asked for in vain.
     pub fn into_wants(self) -> Wants {
         let Supplies { hosts, users, groups, files, .. } = self;
@@ -92,6 +98,19 @@ impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
         }
     }
 
+    /// Puts what `former` knew in the place of every error. Which questions these are, the errors, and what is known.
+    fn keep(&mut self, former: &Answers<Q, A>) -> Vec<(Q, String, A)> {
+        let mut kept = Vec::new();
+        for (question, answer) in &mut self.given {
+            let Some(Ok(known)) = former.given.get(question) else { continue };
+            if let Err(why) = answer {
+                kept.push((question.clone(), std::mem::take(why), known.clone()));
+                *answer = Ok(known.clone());
+            }
+        }
+        kept
+    }
+
     /// The answer; `meanwhile`, before anybody has looked into the question. So a line that asks for one thing
     /// after the other asks for everything at once.
     pub fn of_or(&mut self, question: &Q, meanwhile: A) -> Result<A, String> {
@@ -126,5 +145,22 @@ mod tests {
         answers.fall_back_on(&former);
         let all = ["failed now", "not asked now", "known now", "never known"].map(|q| answers.of_or(&q, 0));
         assert_eq!(all, [Ok(1), Ok(2), Ok(4), Err("no".to_owned())]);
+    }
+
+    #[test]
+    fn what_was_asked_in_vain_is_kept_and_told() {
+        let mut former = Answers::default();
+        former.add("failed now", Ok(1));
+        former.add("not asked now", Ok(2));
+        former.add("known now", Ok(3));
+        former.add("never known", Err("no".to_owned()));
+        let mut answers = Answers::default();
+        answers.add("failed now", Err("gone".to_owned()));
+        answers.add("known now", Ok(4));
+        answers.add("never known", Err("still not".to_owned()));
+        assert_eq!(answers.keep(&former), [("failed now", "gone".to_owned(), 1)]);
+        let all: Vec<_> = answers.given().map(|(question, answer)| (*question, answer.clone())).collect();
+        let never = Err("still not".to_owned());
+        assert_eq!(all, [("failed now", Ok(1)), ("known now", Ok(4)), ("never known", never)]);
     }
 }

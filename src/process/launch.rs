@@ -131,7 +131,7 @@ fn origin(
         tracing::warn!(%error, "the directories of the configuration cannot be kept open for a reload");
     }
     let invocation = invocation.clone();
-    (!invocation.files.is_empty()).then(|| Origin { invocation, files, supplies, steward })
+    (!invocation.files.is_empty()).then(|| Origin { invocation, files, supplies: supplies.into(), steward })
 }
 
 /// The master has the pid file, and has gone to the background where that is wanted.

@@ -87,22 +87,10 @@ pub(super) fn enter(directory: Option<&Path>) -> bool {
 }
 
 fn parse(invocation: &Invocation) -> Option<Reading> {
-    read(&Files::new(&invocation.files), invocation, None).inspect_err(|text| report::alert(text)).ok()
-}
-
-/// Reads and parses. What cannot be looked up is taken from the `former` supplies, when there are any. The error
-/// is an alert's text.
-pub(super) fn read(
-    files: &Files,
-    invocation: &Invocation,
-    former: Option<&Supplies>,
-) -> Result<Reading, String> {
     let has_master = sources::has_master();
-    let mut material = gather(files, invocation, has_master)?;
-    if let Some(former) = former {
-        material.supplies.fall_back_on(former);
-    }
-    Ok(parse_material(material, invocation, has_master))
+    let material = gather(&Files::new(&invocation.files), invocation, has_master);
+    let material = material.inspect_err(|text| report::alert(text)).ok()?;
+    Some(parse_material(material, invocation, has_master))
 }
 
 /// Reads all files and looks up what they ask for. The error is an alert's text.

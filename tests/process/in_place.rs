@@ -5,14 +5,18 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::process::Stdio;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::run::{DEFAULTS, Running, ask};
+use crate::support::child::{Killed, command};
 use crate::support::echo::Threads;
 use crate::support::peer::Peer;
 use crate::support::port::Port;
+use crate::support::proxy::Program;
 use crate::support::server::Server;
+use crate::support::stats;
 use crate::support::storm::Storm;
 use crate::support::syslog::Syslog;
 use crate::support::{PATIENCE, wait_for};
@@ -423,4 +427,89 @@ fn who_waits_for_a_reload_of_a_process_that_ends_is_told() {
         assert!(told.contains("takes no new configuration"), "{answer}");
         assert_eq!(told.trim().lines().count(), 1, "{answer}");
     }
+}
+
+/// Pronk with a table of hosts of its own, which the test changes. None: only root may do that, and not everywhere.
+struct Named {
+    _child: Killed,
+    folder: tempfile::TempDir,
+}
+
+impl Named {
+    fn start(hosts: &str, sections: &str) -> Option<Named> {
+        let folder = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+        write("hosts", hosts);
+        write("nsswitch.conf", "hosts: files\n");
+        write("h.cfg", &format!("global\n  stats socket unix@s.sock level admin\n{DEFAULTS}{sections}"));
+        let mount = "mount --bind hosts /etc/hosts && mount --bind nsswitch.conf /etc/nsswitch.conf";
+        let in_namespace = |script: &str| {
+            let mut command = command("unshare");
+            command.current_dir(folder.path()).args(["-m", "sh", "-c", script]);
+            command.arg(Program::Pronk.path()).args(["-db", "-f", "h.cfg"]).stdin(Stdio::null());
+            command
+        };
+        if !in_namespace(mount).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+            eprintln!("skipped: no mount namespace can be made here");
+            return None;
+        }
+        let child = in_namespace(&format!("{mount} && exec \"$0\" \"$@\"")).spawn().expect("it starts");
+        let named = Named { _child: Killed(child), folder };
+        let serves = || ask(&named.folder.path().join("s.sock"), "show version\n").ok();
+        assert!(wait_for(PATIENCE, serves).is_some());
+        Some(named)
+    }
+
+    fn ask(&self, line: &str) -> String {
+        ask(&self.folder.path().join("s.sock"), &format!("{line}\n")).expect("an answer")
+    }
+
+    /// With this table of hosts.
+    fn reload(&self, hosts: &str) -> String {
+        fs::write(self.folder.path().join("hosts"), hosts).expect("written");
+        self.ask("reload")
+    }
+
+    fn address(&self, proxy: &str) -> (String, String) {
+        let stat = self.ask("show stat");
+        let field = |name: &str| {
+            stats::column(&stat, [proxy, "s"], name).unwrap_or_default().trim_matches('"').to_owned()
+        };
+        (field("addr"), field("status"))
+    }
+}
+
+#[test]
+fn a_name_that_nobody_knows_for_now_keeps_its_address() {
+    let (first, second, server) = (Port::reserve(), Port::reserve(), Threads::echo());
+    let listen = |name: &str, port: &Port, lines: &str| {
+        format!(
+            "listen {name}\n  bind 127.0.0.1:{}\n{lines}  server s coordinator:{}\n",
+            port.number,
+            server.port()
+        )
+    };
+    let sections =
+        listen("waits", &first, "  default-server init-addr last,libc,none\n") + &listen("x", &second, "");
+    let Some(named) = Named::start("127.0.0.1 coordinator\n", &sections) else { return };
+    let serves = |address: &str, answer: &str| {
+        assert!(answer.starts_with("Success=1\n"), "{answer}");
+        for (proxy, port) in [("waits", &first), ("x", &second)] {
+            let address = format!("{address}:{}", server.port());
+            assert_eq!(named.address(proxy), (address, "no check".to_owned()), "{answer}");
+            if port.has_listener() && answer.contains("127.0.0.1") {
+                passes(TcpStream::connect(port.address()).expect("served"));
+            }
+        }
+    };
+    let answer = named.reload("127.0.0.9 other\n");
+    serves("127.0.0.1", &answer);
+    let told = "[WARNING]";
+    assert!(answer.contains(told) && answer.contains("could not resolve address 'coordinator'"), "{answer}");
+    assert!(answer.contains("127.0.0.1 stays"), "{answer}");
+    let answer = named.reload("127.0.0.2 coordinator\n");
+    assert!(!answer.contains(told), "{answer}");
+    serves("127.0.0.2", &answer);
+    // What counts is what the process knew last, not what it began with.
+    serves("127.0.0.2", &named.reload("127.0.0.9 other\n"));
 }

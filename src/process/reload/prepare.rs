@@ -1,6 +1,7 @@
 //! All of a reload that reads, looks up, binds and opens. It blocks: not for the control thread.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::error::StartError;
 use super::super::files::Files;
@@ -12,9 +13,10 @@ use super::super::report::{self, Severity};
 use super::super::sources;
 use super::super::steward::Steward;
 use super::settled::keep_settled;
-use crate::config::Supplies;
+use crate::config::address::HostName;
 use crate::config::align::{Full, align};
-use crate::config::model::{BindId, Config, ListenAddress, LogAddress};
+use crate::config::model::{BindId, Config, ListenAddress, LogAddress, Server, ServerStates};
+use crate::config::{Diagnostic, Supplies};
 use crate::log;
 
 /// Where the configuration came from.
@@ -24,8 +26,8 @@ pub struct Origin {
     pub invocation: Invocation,
     /// The files.
     pub files: Files,
-    /// Names as they were at the start: a chroot hides who knows them.
-    pub supplies: Supplies,
+    /// What was looked up for the configuration that runs: who knows names may be hidden by a chroot, or silent now.
+    pub supplies: Mutex<Supplies>,
     /// The master's, who has kept its rights.
     pub steward: Option<Steward>,
 }
@@ -61,15 +63,15 @@ pub fn prepare(
 }
 
 fn attempt(origin: &Origin, base: Arc<Config>, budget: Budget, workers: usize) -> Result<Prepared, String> {
-    let (read, mut said) = read(origin)?;
-    let mut config = read;
+    let Read { mut config, mut said, supplies } = read(origin)?;
     for note in keep_settled(&base.global, &mut config.global, budget) {
         said.push_str(&report::line(Severity::Warning, &note));
     }
     let full = |Full { what }| {
         report::line(Severity::Alert, &format!("too many {what} have come and gone: a restart is needed."))
     };
-    let next = align(&base, config).map_err(full)?;
+    let mut next = align(&base, config).map_err(full)?;
+    take_last(&base, &mut next);
     let refuse = |said: &str, errors: &[StartError]| {
         said.to_owned() + &errors.iter().map(report::start_error_text).collect::<String>()
     };
@@ -88,20 +90,35 @@ fn attempt(origin: &Origin, base: Arc<Config>, budget: Budget, workers: usize) -
     }
     sockets.hear(&next).map_err(|error| refuse(&said, &[error]))?;
     let gone = differing(&base, &next);
+    *known(origin) = supplies;
     Ok(Prepared { base, next: Arc::new(next), sockets, gone, logs, said })
 }
 
-fn read(origin: &Origin) -> Result<(Config, String), String> {
-    let Origin { invocation, files, supplies, steward } = origin;
-    let former = files.are_kept().then_some(supplies);
-    let reading = match steward {
-        None => load::read(files, invocation, former),
-        Some(steward) => match steward.read() {
-            Ok(material) => material.map(|material| load::parse_material(material, invocation, true)),
-            Err(error) => Err(format!("the master does not read the configuration : {error}")),
-        },
+/// A configuration as its files have it, warnings about it, and what was looked up for it.
+struct Read {
+    config: Config,
+    said: String,
+    supplies: Supplies,
+}
+
+fn known(origin: &Origin) -> MutexGuard<'_, Supplies> {
+    origin.supplies.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read(origin: &Origin) -> Result<Read, String> {
+    let Origin { invocation, files, steward, .. } = origin;
+    let has_master = sources::has_master();
+    let gathered = match steward {
+        None => load::gather(files, invocation, has_master),
+        Some(steward) => steward
+            .read()
+            .unwrap_or_else(|error| Err(format!("the master does not read the configuration : {error}"))),
     };
-    let Reading { config, diagnostics, .. } = reading.map_err(|text| report::line(Severity::Alert, &text))?;
+    let mut material = gathered.map_err(|text| report::line(Severity::Alert, &text))?;
+    let stale = fall_back(&mut material.supplies, &known(origin), files.are_kept());
+    let Reading { config, mut diagnostics, supplies } =
+        load::parse_material(material, invocation, has_master);
+    diagnostics.extend(stale);
     let said = load::shown(&diagnostics, invocation);
     let Some(mut config) = config else { return Err(said) };
     load::override_with(&mut config, invocation);
@@ -114,7 +131,38 @@ fn read(origin: &Origin) -> Result<(Config, String), String> {
     if nobody {
         return Err(said + &report::line(Severity::Alert, load::NO_LISTENER));
     }
-    Ok((config, said))
+    Ok(Read { config, said, supplies })
+}
+
+/// What nobody knows now is as it was: a server that has an address goes on there while names cannot be looked up.
+/// Warnings about that, where names are not `hidden` from this process for good.
+fn fall_back(supplies: &mut Supplies, former: &Supplies, hidden: bool) -> Vec<Diagnostic> {
+    if hidden {
+        supplies.fall_back_on(former);
+        return Vec::new();
+    }
+    let warning = |(host, why, address): (HostName, String, IpAddr)| {
+        let text = format!("could not resolve address '{}' ({why}): {address} stays.", host.name);
+        Diagnostic::bare(Severity::Warning, text)
+    };
+    supplies.keep_addresses(former).into_iter().map(warning).collect()
+}
+
+/// `init-addr last`: where a backend carries the states of its servers from one process to the next, the address that
+/// a server has comes before the one that its name leads to.
+fn take_last(running: &Config, next: &mut Config) {
+    for (before, proxy) in running.proxies.iter().zip(&mut next.proxies) {
+        if proxy.server_states == ServerStates::None || before.removed {
+            continue;
+        }
+        for server in proxy.servers.iter_mut().filter(|server| server.takes_last) {
+            let same =
+                |other: &&Server| other.name == server.name && other.host == server.host && !other.unresolved;
+            if let Some(before) = before.servers.iter().find(same) {
+                (server.address, server.unresolved) = (before.address.clone(), false);
+            }
+        }
+    }
 }
 
 /// Addresses that `config` listens on and `other` does not.
@@ -153,4 +201,57 @@ fn explained(mut errors: Vec<StartError>, origin: &Origin) -> Vec<StartError> {
         }
     }
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::address::HostFamily;
+    use crate::config::{Environment, Source, parse};
+
+    fn host(name: &str) -> HostName {
+        HostName { name: name.to_owned(), family: HostFamily::Any }
+    }
+
+    /// A backend with these lines and a server of a name that leads to `ip`; None: to nothing.
+    fn config(lines: &str, ip: Option<[u8; 4]>) -> Config {
+        let mut supplies = Supplies::default();
+        supplies.hosts.add(host("c"), ip.map(IpAddr::from).ok_or_else(|| "no".to_owned()));
+        let text =
+            format!("backend b\n  mode tcp\n{lines}  server s c:1 init-addr last,libc,none\n").into_bytes();
+        let sources = [Source { name: "h.cfg".to_owned(), text }];
+        parse(&sources, &Environment::default(), &supplies).0.expect("accepted")
+    }
+
+    #[test]
+    fn the_last_address_counts_where_states_are_carried() {
+        let running = config("", Some([10, 0, 0, 1]));
+        for (lines, ip, then) in [
+            ("", Some([10, 0, 0, 2]), [10, 0, 0, 2]),
+            ("  load-server-state-from-file local\n", Some([10, 0, 0, 2]), [10, 0, 0, 1]),
+            ("  load-server-state-from-file local\n", None, [10, 0, 0, 1]),
+        ] {
+            let mut next = config(lines, ip);
+            take_last(&running, &mut next);
+            let server = &next.proxies[0].servers[0];
+            let address = crate::config::model::ServerAddress::Tcp((then, 1).into());
+            assert_eq!((&server.address, server.unresolved), (&address, false), "{lines}{ip:?}");
+        }
+        let carried = "  load-server-state-from-file local\n";
+        let mut next = config(carried, Some([10, 0, 0, 2]));
+        take_last(&config(carried, None), &mut next);
+        assert!(!next.proxies[0].servers[0].unresolved, "it had none");
+    }
+
+    #[test]
+    fn names_that_nobody_knows_are_told_unless_they_are_hidden() {
+        let (mut former, mut now) = (Supplies::default(), Supplies::default());
+        former.hosts.add(host("c"), Ok(IpAddr::from([10, 0, 0, 1])));
+        now.hosts.add(host("c"), Err("no".to_owned()));
+        let told = fall_back(&mut now.clone(), &former, false);
+        let text = "could not resolve address 'c' (no): 10.0.0.1 stays.";
+        assert_eq!(told.iter().map(|said| said.text.as_str()).collect::<Vec<_>>(), [text]);
+        assert!(fall_back(&mut now, &former, true).is_empty());
+        assert_eq!(now.hosts.of(&host("c")), Ok(IpAddr::from([10, 0, 0, 1])));
+    }
 }
