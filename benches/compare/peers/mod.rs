@@ -3,6 +3,7 @@
 mod build;
 mod envoy;
 mod haproxy;
+mod kind;
 mod nginx;
 mod sozu;
 mod stir;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use self::haproxy::Splicing;
+pub use self::kind::Kind;
 use self::stir::Stirring;
 use crate::child::{Guard, find};
 use crate::cores::Cores;
@@ -23,102 +24,6 @@ use crate::load::socket::free_ports;
 use crate::perf::Look;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Pronk,
-    HaproxyCopy,
-    HaproxyAuto,
-    HaproxySplice,
-    Nginx,
-    Sozu,
-    Envoy,
-    /// Another build of Pronk.
-    PronkOther,
-    /// Two workers.
-    PronkTwo,
-    /// While its table changes and its statistics are read.
-    PronkStirred,
-    /// With a busy spin.
-    PronkSpin,
-}
-
-impl Kind {
-    /// All that can be asked for.
-    pub const ALL: [Kind; 11] = [
-        Kind::Pronk,
-        Kind::HaproxyCopy,
-        Kind::HaproxyAuto,
-        Kind::HaproxySplice,
-        Kind::Nginx,
-        Kind::Sozu,
-        Kind::Envoy,
-        Kind::PronkOther,
-        Kind::PronkTwo,
-        Kind::PronkStirred,
-        Kind::PronkSpin,
-    ];
-
-    /// All that are compared by default: no other builds and settings of Pronk.
-    pub fn usual() -> Vec<Kind> {
-        Kind::ALL.into_iter().filter(|kind| !kind.name().starts_with("pronk-")).collect()
-    }
-
-    /// Its column in tables, and its name in options.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Pronk => "pronk",
-            Kind::HaproxyCopy => "haproxy-copy",
-            Kind::HaproxyAuto => "haproxy-auto",
-            Kind::HaproxySplice => "haproxy-splice",
-            Kind::Nginx => "nginx",
-            Kind::Sozu => "sozu",
-            Kind::Envoy => "envoy",
-            Kind::PronkOther => "pronk-other",
-            Kind::PronkTwo => "pronk-two",
-            Kind::PronkStirred => "pronk-stirred",
-            Kind::PronkSpin => "pronk-spin",
-        }
-    }
-
-    fn program(self) -> &'static str {
-        match self {
-            Kind::Pronk | Kind::PronkOther | Kind::PronkTwo | Kind::PronkStirred | Kind::PronkSpin => "pronk",
-            Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => "haproxy",
-            Kind::Nginx => "nginx",
-            Kind::Sozu => "sozu",
-            Kind::Envoy => "envoy",
-        }
-    }
-}
-
-impl Kind {
-    /// What the mode adds to haproxy.cfg.
-    fn splicing(self) -> Splicing {
-        match self {
-            Kind::HaproxyAuto => Splicing::Auto,
-            Kind::HaproxySplice => Splicing::Always,
-            _ => Splicing::Never,
-        }
-    }
-
-    /// The mode, in a few words for the environment's listing.
-    pub fn mode(self) -> &'static str {
-        match self {
-            Kind::Pronk => "chooses itself how bytes move",
-            Kind::HaproxyCopy => "no splice option",
-            Kind::HaproxyAuto => "option splice-auto",
-            Kind::HaproxySplice => "option splice-request and splice-response",
-            Kind::Nginx => "stream module",
-            Kind::Sozu => "one worker",
-            Kind::Envoy => "tcp_proxy, one worker",
-            Kind::PronkOther => "the build given by --other",
-            Kind::PronkTwo => "two workers, on one core where only two are allowed",
-            Kind::PronkStirred => "table changed and statistics read every 10 ms",
-            Kind::PronkSpin => "tune.busy-spin 200",
-        }
-    }
-}
 
 /// Programs given by the user, else looked for on the PATH; Pronk's is the one cargo built.
 #[derive(Clone, Debug, Default)]
