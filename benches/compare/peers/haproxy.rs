@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::{Route, Setup};
 
+/// What a splice moves at most: Pronk's own choice, where HAProxy's is the kernel's 64 KiB. It is the same for both.
+pub const PIPE_SIZE: u32 = 256 << 10;
+
 /// When bytes go through a pipe in the kernel and when through the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Splicing {
@@ -33,6 +36,7 @@ pub fn text(
 ) -> String {
     let maxconn = setup.maxconn();
     let mut text = format!("global\n    nbthread {threads}\n    maxconn {maxconn}\n");
+    line(&mut text, format_args!("tune.pipesize {PIPE_SIZE}"));
     if let Some(port) = log_port {
         line(&mut text, format_args!("log 127.0.0.1:{port} local0"));
     }

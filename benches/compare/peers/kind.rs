@@ -1,6 +1,6 @@
 //! Which proxies there are, and in which settings.
 
-use super::haproxy::Splicing;
+use super::haproxy::{PIPE_SIZE, Splicing};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -80,19 +80,20 @@ impl Kind {
     }
 
     /// The mode, in a few words for the environment's listing.
-    pub fn mode(self) -> &'static str {
+    pub fn mode(self) -> String {
+        let pipes = format!("pipes of {} KiB", PIPE_SIZE >> 10);
         match self {
-            Kind::Pronk => "chooses itself how bytes move",
-            Kind::HaproxyCopy => "no splice option",
-            Kind::HaproxyAuto => "option splice-auto",
-            Kind::HaproxySplice => "option splice-request and splice-response",
-            Kind::Nginx => "stream module",
-            Kind::Sozu => "one worker",
-            Kind::Envoy => "tcp_proxy, one worker",
-            Kind::PronkOther => "the build given by --other",
-            Kind::PronkTwo => "two workers, on one core where only two are allowed",
-            Kind::PronkStirred => "table changed and statistics read every 10 ms",
-            Kind::PronkSpin => "tune.busy-spin 200",
+            Kind::Pronk => format!("chooses itself how bytes move, {pipes}"),
+            Kind::HaproxyCopy => "no splice option".to_owned(),
+            Kind::HaproxyAuto => format!("option splice-auto, {pipes}"),
+            Kind::HaproxySplice => format!("option splice-request and splice-response, {pipes}"),
+            Kind::Nginx => "stream module, proxy_buffer_size 16k, its default".to_owned(),
+            Kind::Sozu => "one worker".to_owned(),
+            Kind::Envoy => "tcp_proxy, one worker".to_owned(),
+            Kind::PronkOther => format!("the build given by --other, {pipes}"),
+            Kind::PronkTwo => "two workers, on one core where only two are allowed".to_owned(),
+            Kind::PronkStirred => "table changed and statistics read every 10 ms".to_owned(),
+            Kind::PronkSpin => "tune.busy-spin 200".to_owned(),
         }
     }
 }

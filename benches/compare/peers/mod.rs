@@ -2,7 +2,7 @@
 
 mod build;
 mod envoy;
-mod haproxy;
+pub mod haproxy;
 mod kind;
 mod nginx;
 mod sozu;
