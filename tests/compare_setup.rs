@@ -19,11 +19,11 @@ mod perf;
 mod report;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cores::Cores;
 use peers::haproxy::{self, Splicing};
-use peers::{Kind, Route, Setup};
+use peers::{Kind, Logging, Route, Setup, envoy};
 
 fn routes() -> [Route; 1] {
     let port = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
@@ -42,7 +42,28 @@ fn whoever_splices_has_pipes_of_one_size_and_says_so() {
         assert!(text.contains("\n    tune.pipesize 262144\n"), "{text}");
     }
     for kind in [Kind::Pronk, Kind::PronkOther, Kind::HaproxyAuto, Kind::HaproxySplice] {
-        assert!(kind.mode().contains("pipes of 256 KiB"), "{}", kind.mode());
+        let mode = kind.mode(true, true);
+        assert!(mode.ends_with("pipes of 256 KiB"), "{mode}");
     }
-    assert!(Kind::Nginx.mode().contains("proxy_buffer_size 16k"));
+    assert!(Kind::Nginx.mode(false, false).contains("proxy_buffer_size 16k"));
+}
+
+#[test]
+fn who_does_not_log_or_check_as_asked_says_so() {
+    let envoy = |logs, checks| envoy::text(&routes(), &setup(logs, checks), Path::new("/nowhere"));
+    assert!(envoy(true, false).contains(r#""path":"/nowhere/sessions.log""#), "{}", envoy(true, false));
+    assert!(envoy(false, true).contains(r#""tcp_health_check":{}"#), "{}", envoy(false, true));
+    assert!(
+        !envoy(false, false).contains("sessions.log") && !envoy(false, false).contains("tcp_health_check")
+    );
+    let without = |kind: Kind, logs, checks| {
+        let (plain, mode) = (kind.mode(false, false), kind.mode(logs, checks));
+        mode.strip_prefix(&plain).expect("the same way").to_owned()
+    };
+    assert_eq!(without(Kind::HaproxyCopy, true, true), "");
+    assert_eq!(without(Kind::Nginx, true, true), ", no checks");
+    assert_eq!(without(Kind::Sozu, true, true), ", no log lines, no checks");
+    assert_eq!(without(Kind::Sozu, false, true), ", no checks");
+    assert_eq!(without(Kind::Envoy, true, true), ", its log lines go to a file, in blocks");
+    assert_eq!(Kind::Envoy.logging(), Logging::File);
 }

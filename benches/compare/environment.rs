@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
-use crate::peers::Peer;
+use crate::peers::{Kind, Logging, Peer};
 
 const MOST_DESCRIPTORS: u64 = 400_000;
 
@@ -23,7 +23,6 @@ pub fn raise_descriptors() -> Result<u64, Failure> {
 /// Name and value of each thing worth knowing.
 pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer]) -> Vec<(String, String)> {
     let scale = options.scale;
-    let on_off = |on: bool| if on { "on" } else { "off" };
     let mut lines = vec![
         ("date", jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S %z").to_string()),
         ("kernel", read("/proc/sys/kernel/osrelease")),
@@ -40,17 +39,29 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
         ("load average", read("/proc/loadavg")),
         ("descriptors", descriptors.to_string()),
         ("method", method(options)),
-        ("logs", on_off(options.logs).to_owned()),
-        ("checks of HAProxy and Pronk", on_off(options.checks).to_owned()),
+        ("logs", asked(options.logs, peers, |kind| kind.logging() != Logging::Nowhere)),
+        ("checks of servers", asked(options.checks, peers, Kind::can_check)),
         (
             "steady interval",
             format!("{} s, each slice after {} s", scale.steady.as_secs_f64(), scale.warm_up.as_secs_f64()),
         ),
     ];
-    lines.extend(
-        peers.iter().map(|peer| (peer.kind.name(), format!("{} ({})", peer.version, peer.kind.mode()))),
-    );
+    lines.extend(peers.iter().map(|peer| {
+        let mode = peer.kind.mode(options.logs, options.checks);
+        (peer.kind.name(), format!("{} ({mode})", peer.version))
+    }));
     lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+/// Whether an option is on, and who does not do as it says.
+fn asked(on: bool, peers: &[Peer], obeys: fn(Kind) -> bool) -> String {
+    let without = peers.iter().map(|peer| peer.kind).filter(|kind| on && !obeys(*kind));
+    let without: Vec<&str> = without.map(Kind::name).collect();
+    if without.is_empty() { on_off(on).to_owned() } else { format!("on, but not of {}", without.join(", ")) }
 }
 
 fn method(options: &Options) -> String {

@@ -2,6 +2,16 @@
 
 use super::haproxy::{PIPE_SIZE, Splicing};
 
+/// Where a proxy's line for each session goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logging {
+    /// Datagrams of syslog, which the load reads and counts.
+    Syslog,
+    /// It knows no syslog.
+    File,
+    Nowhere,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Pronk,
@@ -79,8 +89,35 @@ impl Kind {
         }
     }
 
-    /// The mode, in a few words for the environment's listing.
-    pub fn mode(self) -> String {
+    /// What becomes of `--logs`.
+    pub fn logging(self) -> Logging {
+        match self {
+            Kind::Envoy => Logging::File,
+            Kind::Sozu => Logging::Nowhere,
+            _ => Logging::Syslog,
+        }
+    }
+
+    /// Whether `--checks` makes it check its servers: nginx's stream module cannot, and Sōzu is not told to.
+    pub fn can_check(self) -> bool {
+        !matches!(self, Kind::Nginx | Kind::Sozu)
+    }
+
+    /// The mode, and what it leaves out of `--logs` and `--checks` where these are asked for.
+    pub fn mode(self, logs: bool, checks: bool) -> String {
+        let logging = match self.logging() {
+            Logging::Syslog => None,
+            Logging::File => Some("its log lines go to a file, in blocks"),
+            Logging::Nowhere => Some("no log lines"),
+        };
+        let checking = (!self.can_check()).then_some("no checks");
+        let without = [logging.filter(|_| logs), checking.filter(|_| checks)];
+        let way = self.way();
+        std::iter::once(way.as_str()).chain(without.into_iter().flatten()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How it moves bytes, in a few words.
+    fn way(self) -> String {
         let pipes = format!("pipes of {} KiB", PIPE_SIZE >> 10);
         match self {
             Kind::Pronk => format!("chooses itself how bytes move, {pipes}"),

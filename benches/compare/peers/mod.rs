@@ -1,7 +1,7 @@
 //! The proxies that are compared: how each is found, configured and started.
 
 mod build;
-mod envoy;
+pub mod envoy;
 pub mod haproxy;
 mod kind;
 mod nginx;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-pub use self::kind::Kind;
+pub use self::kind::{Kind, Logging};
 use self::stir::Stirring;
 use crate::child::{Guard, find};
 use crate::cores::Cores;
@@ -51,13 +51,14 @@ pub struct Route {
     pub servers: Vec<SocketAddrV4>,
 }
 
-/// How all proxies are set up, in one run alike.
+/// How all proxies of a run are set up, each as far as it can be: `Kind` says who leaves what out.
 #[derive(Clone)]
 pub struct Setup {
     pub cores: Cores,
     pub descriptors: u64,
+    /// Whether they write a line for each session.
     pub logs: bool,
-    /// Whether HAProxy and Pronk check their servers.
+    /// Whether they check their servers.
     pub checks: bool,
     /// What perf looks for, which costs the proxy time.
     pub look: Option<Look>,
@@ -86,6 +87,7 @@ pub const PROBES: u32 = 2;
 
 /// A started proxy; it ends when this is dropped.
 pub struct Running {
+    pub kind: Kind,
     pub echo: SocketAddrV4,
     pub bulk: SocketAddrV4,
     guard: Guard,
@@ -130,7 +132,8 @@ impl Peer {
         let second = setup.cores.second.filter(|_| self.kind == Kind::PronkTwo);
         let cores: Vec<usize> = second.into_iter().chain([setup.cores.proxy]).collect();
         let guard = Guard::spawn(name, &self.program, &arguments, &cores, setup.cores, output)?;
-        let mut running = Running { echo: routes[0].entry, bulk: routes[1].entry, guard, stirring: None };
+        let [echo, bulk] = routes.map(|route| route.entry);
+        let mut running = Running { kind: self.kind, echo, bulk, guard, stirring: None };
         running.wait_listening()?;
         if self.kind == Kind::PronkStirred {
             running.stirring = Some(Stirring::start(&folder.join(stir::SOCKET))?);
@@ -153,7 +156,11 @@ impl Peer {
                 ("nginx.conf", nginx::text(routes, folder, setup.descriptors.saturating_sub(100), log_port))
             }
             Kind::Sozu => ("sozu.toml", sozu::text(routes, setup, folder)),
-            Kind::Envoy => ("envoy.json", envoy::text(routes, setup)),
+            Kind::Envoy => {
+                // It appends: an earlier measurement's lines may be there or not.
+                let _ = std::fs::remove_file(folder.join(envoy::LOG));
+                ("envoy.json", envoy::text(routes, setup, folder))
+            }
             _ => {
                 let threads = if self.kind == Kind::PronkTwo { 2 } else { 1 };
                 let mut text = haproxy::text(routes, setup, threads, splicing, log_port);

@@ -16,7 +16,7 @@ use crate::load::Load;
 use crate::load::content::Shape;
 use crate::load::latency::Tally;
 use crate::measure::CpuSpent;
-use crate::peers::{Peer, Setup};
+use crate::peers::{Logging, Peer, Setup};
 use crate::report::metric::Metric;
 use stage::Stage;
 
@@ -287,7 +287,7 @@ impl Measurement {
         self.stage.proxy.stir(!self.workload.is_steady());
         let finished = self.workload.finish(&mut self.stage);
         let mut sample = self.stage.explained(finished)?;
-        if self.stage.setup.logs {
+        if self.stage.setup.logs && self.stage.proxy.kind.logging() == Logging::Syslog {
             sample.values.push((Metric::LogLines, self.stage.log_lines_per_session()?));
         }
         Ok(sample)
