@@ -58,7 +58,7 @@ fn list() -> ExitCode {
 
 fn start(options: &Options, arguments: &[std::ffi::OsString]) -> Result<ExitCode, Failure> {
     match &options.congestion {
-        Some(_) if !options.in_namespace => return namespace::enter(arguments).map(ExitCode::from),
+        Some(_) if !options.in_namespace => match namespace::enter(arguments)? {},
         Some(congestion) => namespace::prepare(congestion)?,
         None => {}
     }

@@ -1,7 +1,9 @@
 //! A network namespace for the run: its own loopback and its own congestion control, so that the
 //! machine's settings need not be touched and nothing is left to put back.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::child::find;
@@ -9,14 +11,14 @@ use crate::failure::{Attempt, Failure};
 
 const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 
-/// Runs this program again, with the same arguments, in a new namespace; its exit status.
-pub fn enter(arguments: &[OsString]) -> Result<u8, Failure> {
+/// Becomes this program once more, with the same arguments, in a new namespace: one process, so that whoever ends it
+/// ends the run.
+pub fn enter(arguments: &[OsString]) -> Result<Infallible, Failure> {
     let unshare = find("unshare").ok_or_else(|| Failure::new("--congestion needs unshare of util-linux"))?;
     let program = std::env::current_exe().attempting("finding this program")?;
     let mut command = Command::new(unshare);
     command.arg("--net").arg("--").arg(program).args(arguments).arg("--in-namespace");
-    let status = command.status().attempting("starting unshare")?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    Err(command.exec()).attempting("starting unshare")
 }
 
 /// Inside: brings loopback up and chooses the congestion control.
