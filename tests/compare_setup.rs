@@ -18,12 +18,13 @@ mod perf;
 #[path = "../benches/compare/report/mod.rs"]
 mod report;
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 
 use cores::Cores;
 use peers::haproxy::{self, Splicing};
-use peers::{Kind, Logging, Route, Setup, envoy};
+use peers::{Kind, Logging, Route, Setup, envoy, nginx};
 
 fn routes() -> [Route; 1] {
     let port = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
@@ -66,4 +67,27 @@ fn who_does_not_log_or_check_as_asked_says_so() {
     assert_eq!(without(Kind::Sozu, false, true), ", no checks");
     assert_eq!(without(Kind::Envoy, true, true), ", its log lines go to a file, in blocks");
     assert_eq!(Kind::Envoy.logging(), Logging::File);
+}
+
+#[test]
+fn nginx_loads_the_module_that_its_build_asks_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (modules, path) = (folder.path().join("modules"), folder.path().display());
+    let module = |options: &str| {
+        nginx::module(&format!("nginx version: nginx/1\nconfigure arguments: {options} --with-threads\n"))
+    };
+    let why = |options: &str| module(options).expect_err("nothing to load").to_string();
+    assert_eq!(module("--with-stream_ssl_module --with-stream").expect("built in"), None);
+    assert!(why("--with-stream_ssl_module").starts_with("this nginx was built without its stream module"));
+    let dynamic = format!("--prefix={path} --with-stream=dynamic");
+    assert!(why(&dynamic).contains(&format!("{path}/modules/ngx_stream_module.so is not there")));
+    fs::create_dir(&modules).expect("a folder");
+    fs::write(modules.join("ngx_stream_module.so"), "").expect("a file");
+    let found = Some(modules.join("ngx_stream_module.so"));
+    assert_eq!(module(&dynamic).expect("it is there"), found);
+    let elsewhere = format!("--prefix=/nowhere --modules-path={path}/modules --with-stream=dynamic");
+    assert_eq!(module(&elsewhere).expect("it is there"), found);
+    let text = nginx::text(&routes(), Path::new("/nowhere"), 900, None, found.as_deref());
+    assert!(text.starts_with(&format!("load_module {path}/modules/ngx_stream_module.so;\n")), "{text}");
+    assert!(!nginx::text(&routes(), Path::new("/nowhere"), 900, None, None).contains("load_module"));
 }

@@ -4,7 +4,7 @@ mod build;
 pub mod envoy;
 pub mod haproxy;
 mod kind;
-mod nginx;
+pub mod nginx;
 mod sozu;
 mod stir;
 
@@ -42,6 +42,8 @@ pub struct Peer {
     /// What it says, and which build it is.
     pub version: String,
     program: PathBuf,
+    /// nginx's, to be loaded.
+    module: Option<PathBuf>,
 }
 
 /// One way through the proxy.
@@ -112,9 +114,16 @@ impl Peer {
             Kind::Envoy => programs.envoy.clone(),
         };
         let Some(program) = given.or_else(|| find(kind.program())) else { return Ok(None) };
-        let option = if matches!(kind, Kind::Sozu | Kind::Envoy) { "--version" } else { "-v" };
-        let version = format!("{}, build {}", version(&program, option)?, build::build(&program)?);
-        Ok(Some(Peer { kind, version, program }))
+        let option = match kind {
+            Kind::Sozu | Kind::Envoy => "--version",
+            Kind::Nginx => "-V", // How it was built, too.
+            _ => "-v",
+        };
+        let said = said(&program, option)?;
+        let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("version unknown");
+        let version = format!("{}, build {}", first.trim(), build::build(&program)?);
+        let module = if kind == Kind::Nginx { nginx::module(&said)? } else { None };
+        Ok(Some(Peer { kind, version, program, module }))
     }
 
     /// Writes the configuration, starts the proxy on its core and waits until it listens.
@@ -153,7 +162,8 @@ impl Peer {
         let splicing = self.kind.splicing();
         let (file, text) = match self.kind {
             Kind::Nginx => {
-                ("nginx.conf", nginx::text(routes, folder, setup.descriptors.saturating_sub(100), log_port))
+                let descriptors = setup.descriptors.saturating_sub(100);
+                ("nginx.conf", nginx::text(routes, folder, descriptors, log_port, self.module.as_deref()))
             }
             Kind::Sozu => ("sozu.toml", sozu::text(routes, setup, folder)),
             Kind::Envoy => {
@@ -218,12 +228,12 @@ impl Running {
     }
 }
 
-/// The first line of what the program says of its version.
-fn version(program: &Path, option: &str) -> Result<String, Failure> {
+/// What the program says of its version.
+fn said(program: &Path, option: &str) -> Result<String, Failure> {
     let output = Command::new(program).arg(option).output();
     let output = output.attempting(format!("running {} {option}", program.display()))?;
     let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
+    let text = String::from_utf8_lossy(&text).into_owned();
     if !output.status.success() {
         return Err(Failure::new(format!(
             "{} {option}: {}: {}",
@@ -232,6 +242,5 @@ fn version(program: &Path, option: &str) -> Result<String, Failure> {
             text.trim()
         )));
     }
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("version unknown");
-    Ok(first.trim().to_owned())
+    Ok(text)
 }

@@ -1,21 +1,47 @@
 //! nginx's stream module, configured to do the same.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Route;
+use crate::failure::Failure;
 
-const MODULES: [&str; 3] = [
-    "/usr/lib/nginx/modules/ngx_stream_module.so",
-    "/usr/lib64/nginx/modules/ngx_stream_module.so",
-    "/usr/local/nginx/modules/ngx_stream_module.so",
-];
+const MODULE: &str = "ngx_stream_module.so";
+/// Where nginx has its modules when it was built without choosing a place.
+const PREFIX: &str = "/usr/local/nginx";
 
-/// Text of nginx.conf. `folder` takes its pid file; `descriptors` is RLIMIT_NOFILE.
-pub fn text(routes: &[Route], folder: &Path, descriptors: u64, log_port: Option<u16>) -> String {
+/// The module to load, from what `nginx -V` says of this build; None: it has the stream module built in.
+pub fn module(said: &str) -> Result<Option<PathBuf>, Failure> {
+    let option = |name: &str| said.split_whitespace().find_map(|word| word.strip_prefix(name));
+    let built = |how: &str| said.split_whitespace().any(|word| word == how);
+    if built("--with-stream") {
+        return Ok(None);
+    }
+    if !built("--with-stream=dynamic") {
+        let way = "--nginx PATH names another one, --only leaves it out";
+        return Err(Failure::new(format!("this nginx was built without its stream module ({way})")));
+    }
+    let prefix = Path::new(option("--prefix=").unwrap_or(PREFIX));
+    let folder = option("--modules-path=").map_or_else(|| prefix.join("modules"), PathBuf::from);
+    let module = folder.join(MODULE);
+    if module.is_file() {
+        return Ok(Some(module));
+    }
+    let missing = module.display();
+    Err(Failure::new(format!("nginx's stream module is a file of its own here, and {missing} is not there")))
+}
+
+/// Text of nginx.conf. `folder` takes its pid file; `descriptors` is RLIMIT_NOFILE; `module` is to be loaded.
+pub fn text(
+    routes: &[Route],
+    folder: &Path,
+    descriptors: u64,
+    log_port: Option<u16>,
+    module: Option<&Path>,
+) -> String {
     let mut text = String::new();
-    if let Some(module) = MODULES.iter().find(|module| Path::new(module).is_file()) {
-        add(&mut text, format_args!("load_module {module};"));
+    if let Some(module) = module {
+        add(&mut text, format_args!("load_module {};", module.display()));
     }
     let folder = folder.display();
     add(&mut text, format_args!("daemon off;\nworker_processes 1;\nuser root;"));
