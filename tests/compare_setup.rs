@@ -11,20 +11,30 @@ mod cores;
 mod failure;
 #[path = "../benches/compare/load/mod.rs"]
 mod load;
+#[path = "../benches/compare/measure.rs"]
+mod measure;
+#[path = "../benches/compare/options.rs"]
+mod options;
 #[path = "../benches/compare/peers/mod.rs"]
 mod peers;
 #[path = "../benches/compare/perf.rs"]
 mod perf;
 #[path = "../benches/compare/report/mod.rs"]
 mod report;
+#[path = "../benches/compare/workload/mod.rs"]
+mod workload;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use cores::Cores;
+use options::Action;
 use peers::haproxy::{self, Splicing};
-use peers::{Kind, Logging, Route, Setup, envoy, nginx};
+use peers::{Kind, Logging, Route, Setup, envoy, nginx, stir};
 
 fn routes() -> [Route; 1] {
     let port = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
@@ -90,4 +100,41 @@ fn nginx_loads_the_module_that_its_build_asks_for() {
     let text = nginx::text(&routes(), Path::new("/nowhere"), 900, None, found.as_deref());
     assert!(text.starts_with(&format!("load_module {path}/modules/ngx_stream_module.so;\n")), "{text}");
     assert!(!nginx::text(&routes(), Path::new("/nowhere"), 900, None, None).contains("load_module"));
+}
+
+#[test]
+fn what_is_asked_for_twice_is_measured_once() {
+    let words = ["--workloads", "bulk-64,bulk,short,bulk-1", "--only", "nginx,pronk,nginx"];
+    let action = options::parse(words.map(Into::into).to_vec()).expect("options");
+    let Action::Run(options) = action else { panic!("nothing is run") };
+    let names: Vec<String> = options.workloads.iter().map(|workload| workload.name()).collect();
+    assert_eq!(names, ["bulk-64", "bulk-1", "bulk-4", "short"]);
+    assert_eq!(options.kinds, [Kind::Nginx, Kind::Pronk]);
+    let nothing = ["--workloads", "bulk,bulk-2"].map(Into::into).to_vec();
+    let failure = options::parse(nothing).err().expect("there is none of that name");
+    assert!(failure.to_string().contains("no workload 'bulk-2'"), "{failure}");
+}
+
+#[test]
+fn a_stir_that_fails_is_no_stirred_measurement() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join(stir::SOCKET);
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let answers = std::thread::spawn(move || {
+        for answer in ["# pxname,svname\n", "# pxname,svname\n", "Permission denied\n"] {
+            let (mut stream, _) = listener.accept().expect("a question");
+            let _ = stream.read(&mut [0; 100]).expect("the question");
+            stream.write_all(answer.as_bytes()).expect("an answer");
+        }
+    });
+    let stirring = stir::Stirring::start(&socket).expect("the first answer is good");
+    stirring.check().expect("nothing was asked");
+    stirring.stir(true);
+    answers.join().expect("three questions");
+    let limit = Instant::now() + Duration::from_secs(5);
+    while stirring.check().is_ok() && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let failure = stirring.check().expect_err("the third answer is none").to_string();
+    assert_eq!(failure, "stirring: the stats socket said: Permission denied");
 }

@@ -203,7 +203,7 @@ fn slice(slice: Duration) -> Result<Duration, Failure> {
     (slice <= MOST).then_some(slice).ok_or_else(failure)
 }
 
-/// Those whose name is given, or begins with what is given and a dash.
+/// Those whose name is given, or begins with what is given and a dash; each once.
 fn workloads(list: &str) -> Result<Vec<Workload>, Failure> {
     let mut chosen = Vec::new();
     for wanted in list.split(',') {
@@ -211,13 +211,24 @@ fn workloads(list: &str) -> Result<Vec<Workload>, Failure> {
             let name = workload.name();
             name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         };
-        let before = chosen.len();
-        chosen.extend(Workload::all().into_iter().filter(fits));
-        if chosen.len() == before {
+        let named: Vec<Workload> = Workload::all().into_iter().filter(fits).collect();
+        if named.is_empty() {
             return Err(Failure::new(format!("--workloads: no workload '{wanted}'; --list names them")));
         }
+        chosen.extend(named);
     }
-    Ok(chosen)
+    Ok(each_once(chosen))
+}
+
+/// In the order in which they come first: what is asked for twice is not measured twice.
+fn each_once<T: PartialEq>(all: Vec<T>) -> Vec<T> {
+    let add = |mut kept: Vec<T>, next: T| {
+        if !kept.contains(&next) {
+            kept.push(next);
+        }
+        kept
+    };
+    all.into_iter().fold(Vec::new(), add)
 }
 
 fn kinds(list: &str) -> Result<Vec<Kind>, Failure> {
@@ -226,5 +237,6 @@ fn kinds(list: &str) -> Result<Vec<Kind>, Failure> {
         let names = Kind::ALL.map(Kind::name).join(", ");
         Failure::new(format!("--only: no proxy '{wanted}'; there are {names}"))
     };
-    list.split(',').map(|wanted| find(wanted).ok_or_else(|| failure(wanted))).collect()
+    let kinds = list.split(',').map(|wanted| find(wanted).ok_or_else(|| failure(wanted)));
+    kinds.collect::<Result<_, _>>().map(each_once)
 }

@@ -6,7 +6,7 @@ pub mod haproxy;
 mod kind;
 pub mod nginx;
 mod sozu;
-mod stir;
+pub mod stir;
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
@@ -207,9 +207,10 @@ impl Running {
         self.stirring.iter().for_each(|stirring| stirring.stir(active));
     }
 
-    /// Fails, with what it said, when the proxy has ended.
+    /// Fails, with what it said, when the proxy has ended; or when the trouble it is given has.
     pub fn check_alive(&mut self) -> Result<(), Failure> {
-        self.guard.check_alive()
+        self.guard.check_alive()?;
+        self.stirring.iter().try_for_each(Stirring::check)
     }
 
     fn wait_listening(&mut self) -> Result<(), Failure> {

@@ -4,8 +4,8 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub fn config(folder: &Path) -> String {
 pub struct Stirring {
     ended: Arc<AtomicBool>,
     active: Arc<AtomicBool>,
+    /// Why it goes on no more.
+    failure: Arc<OnceLock<Failure>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,8 +40,10 @@ impl Stirring {
             }
             std::thread::sleep(PAUSE);
         }
-        let (ended, active) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (ended, active): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+        let failure = Arc::new(OnceLock::new());
         let (seen, busy, socket) = (Arc::clone(&ended), Arc::clone(&active), PathBuf::from(socket));
+        let failed = Arc::clone(&failure);
         let work = move || {
             let mut count = 0;
             while !seen.load(Ordering::Relaxed) {
@@ -49,13 +53,14 @@ impl Stirring {
                 }
                 count += 1;
                 if let Err(failure) = stir(&socket, count) {
-                    eprintln!("compare: stirring: {failure}");
+                    // The only one: this thread ends with it.
+                    let _ = failed.set(failure);
                     return;
                 }
             }
         };
         let thread = std::thread::Builder::new().name("stir".to_owned()).spawn(work);
-        Ok(Stirring { ended, active, thread: Some(thread.attempting("starting a thread")?) })
+        Ok(Stirring { ended, active, failure, thread: Some(thread.attempting("starting a thread")?) })
     }
 }
 
@@ -63,6 +68,11 @@ impl Stirring {
     /// Works from now on, or rests.
     pub fn stir(&self, active: bool) {
         self.active.store(active, Ordering::Relaxed);
+    }
+
+    /// Fails when it could not go on: what was measured since is not what it is called.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.failure.get().map_or(Ok(()), |failure| Err(failure.clone())).attempting("stirring")
     }
 }
 
