@@ -19,6 +19,8 @@ mod options;
 mod peers;
 #[path = "../benches/compare/perf.rs"]
 mod perf;
+#[path = "../benches/compare/progress.rs"]
+mod progress;
 #[path = "../benches/compare/report/mod.rs"]
 mod report;
 #[path = "../benches/compare/workload/mod.rs"]
@@ -137,4 +139,13 @@ fn a_stir_that_fails_is_no_stirred_measurement() {
     }
     let failure = stirring.check().expect_err("the third answer is none").to_string();
     assert_eq!(failure, "stirring: the stats socket said: Permission denied");
+}
+
+#[test]
+fn what_is_left_goes_by_what_is_done_of_all_measurements() {
+    let text = |done, part, seconds| progress::text(done, 40, part, Duration::from_secs(seconds));
+    assert_eq!(text(0, 0.0, 5), "[  0/40]");
+    assert_eq!(text(0, 2.0, 60), "[  0/40, 19 min left]");
+    assert_eq!(text(8, 0.0, 60), "[  8/40, 4 min left]");
+    assert_eq!(text(40, 0.0, 60), "[ 40/40, 0 min left]");
 }

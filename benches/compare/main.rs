@@ -16,6 +16,7 @@ mod output;
 mod peers;
 mod perf;
 mod plot;
+mod progress;
 mod report;
 mod run;
 mod workload;

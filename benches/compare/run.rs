@@ -1,7 +1,5 @@
 //! The whole comparison: rounds, in each all workloads, in each all proxies in turn, slice by slice.
 
-use std::time::Instant;
-
 use crate::awake;
 use crate::cores::{self, Cores};
 use crate::environment;
@@ -10,6 +8,7 @@ use crate::options::Options;
 use crate::output;
 use crate::peers::{Peer, Setup};
 use crate::perf::{Look, PERF, Perf};
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::report::metric::{Better, Metric};
 use crate::report::number::short;
@@ -69,8 +68,7 @@ fn measure_all(options: &Options, setup: &Setup, peers: &[Peer], report: &mut Re
         run.round(&format!("round {}/{}", round + 1, options.rounds), round, &workloads, options.scale);
     }
     for look in looks {
-        let setup = Setup { look: Some(look), ..setup.clone() };
-        run = Run { setup, ..run };
+        run.setup.look = Some(look);
         run.round("perf", 0, &steady, options.scale);
     }
 }
@@ -117,11 +115,18 @@ impl Run<'_> {
     /// Slices of these proxies in turn, each time with the next one first.
     fn measure(&mut self, workload: Workload, places: &[usize], label: &str, scale: Scale) {
         let setup = self.setup.clone();
-        let begin = |place: &usize| (*place, workload.begin(&self.peers[*place], &setup, scale));
+        let name = workload.name();
+        let begin = |place: &usize| {
+            self.progress.under_way(&format!("{label} {name}: {} begins", self.name(*place)), 0.0);
+            (*place, workload.begin(&self.peers[*place], &setup, scale))
+        };
         let mut at_work: Vec<_> = places.iter().map(begin).collect();
         let slices = (scale.steady.as_secs_f64() / scale.slice.as_secs_f64()).round() as usize;
-        for _ in 0..slices {
-            for (_, measurement) in &mut at_work {
+        for slice in 0..slices {
+            for (turn, (place, measurement)) in at_work.iter_mut().enumerate() {
+                let what = format!("{label} {name}: slice {}/{slices} of {}", slice + 1, self.name(*place));
+                let part = (slice * places.len() + turn) as f64 / slices as f64;
+                self.progress.under_way(&what, part);
                 let worked = measurement.as_mut().map(|measurement| measurement.slice(scale.slice));
                 if let Ok(Err(failure)) = worked {
                     *measurement = Err(failure);
@@ -135,16 +140,20 @@ impl Run<'_> {
         }
     }
 
+    fn name(&self, place: usize) -> &'static str {
+        self.peers[place].kind.name()
+    }
+
     fn note(&mut self, workload: Workload, place: usize, label: &str, outcome: Result<Sample, Failure>) {
-        let (name, proxy) = (workload.name(), self.peers[place].kind.name());
-        let shown = format!("{} {label} {name:<14} {proxy:<15}", self.progress.step());
+        let (name, proxy) = (workload.name(), self.name(place));
+        let shown = format!("{label} {name:<14} {proxy:<15}");
         match outcome {
             Ok(mut sample) => {
                 // Perf slows the proxy: nothing else of such a measurement is true.
                 let seen = |metric| matches!(metric, Metric::SyscallsPerUnit | Metric::Sockets);
                 let wanted = |metric| self.setup.look.is_none() || seen(metric);
                 sample.values.retain(|(metric, _)| wanted(*metric));
-                eprintln!("{shown} {}", in_brief(&sample));
+                self.progress.step(&format!("{shown} {}", in_brief(&sample)));
                 sample
                     .values
                     .into_iter()
@@ -154,30 +163,10 @@ impl Run<'_> {
                 }
             }
             Err(failure) => {
-                eprintln!("{shown} FAILED: {failure}");
+                self.progress.step(&format!("{shown} FAILED: {failure}"));
                 self.report.failures.push(format!("{label}, {name}, {proxy}: {failure}"));
             }
         }
-    }
-}
-
-/// How far it is, and how long it will still take.
-struct Progress {
-    began: Instant,
-    done: usize,
-    total: usize,
-}
-
-impl Progress {
-    fn new(total: usize) -> Progress {
-        Progress { began: Instant::now(), done: 0, total }
-    }
-
-    /// After one more measurement.
-    fn step(&mut self) -> String {
-        self.done += 1;
-        let left = self.began.elapsed().as_secs_f64() / self.done as f64 * (self.total - self.done) as f64;
-        format!("[{:>3}/{}, {:.0} min left]", self.done, self.total, (left / 60.0).ceil())
     }
 }
 
