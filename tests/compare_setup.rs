@@ -15,6 +15,8 @@ mod load;
 mod measure;
 #[path = "../benches/compare/options.rs"]
 mod options;
+#[path = "../benches/compare/order.rs"]
+mod order;
 #[path = "../benches/compare/peers/mod.rs"]
 mod peers;
 #[path = "../benches/compare/perf.rs"]
@@ -35,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use cores::Cores;
 use options::Action;
+use order::Order;
 use peers::haproxy::{self, Splicing};
 use peers::{Kind, Logging, Route, Setup, envoy, nginx, stir};
 
@@ -139,6 +142,33 @@ fn a_stir_that_fails_is_no_stirred_measurement() {
     }
     let failure = stirring.check().expect_err("the third answer is none").to_string();
     assert_eq!(failure, "stirring: the stats socket said: Permission denied");
+}
+
+#[test]
+fn no_proxy_always_follows_the_same_one() {
+    const PROXIES: usize = 7;
+    const PASSES: usize = 700;
+    let draw = || {
+        let (mut order, mut places) = (Order::new(order::SEED), (0..PROXIES).collect::<Vec<_>>());
+        let pass = |_| {
+            order.shuffle(&mut places);
+            places.clone()
+        };
+        (0..PASSES).map(pass).collect::<Vec<_>>()
+    };
+    let passes = draw();
+    assert_eq!(passes, draw(), "the same in every run");
+    let mut followed = [[0; PROXIES]; PROXIES];
+    for pass in &passes {
+        pass.windows(2).for_each(|pair| followed[pair[0]][pair[1]] += 1);
+    }
+    for (before, next) in (0..PROXIES).flat_map(|one| (0..PROXIES).map(move |other| (one, other))) {
+        let count = followed[before][next];
+        assert!(
+            before == next || (50..150).contains(&count),
+            "{next} behind {before} {count} times, not 100"
+        );
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
+use crate::order::SEED;
 use crate::peers::{Kind, Logging, Peer};
 
 const MOST_DESCRIPTORS: u64 = 400_000;
@@ -66,7 +67,8 @@ fn asked(on: bool, peers: &[Peer], obeys: fn(Kind) -> bool) -> String {
 
 fn method(options: &Options) -> String {
     format!(
-        "{} round(s), in each the proxies started anew and at work in turn, {} s each",
+        "{} round(s), in each the proxies started anew and at work in turn, in an order drawn each time (seed {SEED}), \
+         {} s each",
         options.rounds,
         options.scale.slice.as_secs_f64()
     )

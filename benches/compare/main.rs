@@ -12,6 +12,7 @@ mod load;
 mod measure;
 mod namespace;
 mod options;
+mod order;
 mod output;
 mod peers;
 mod perf;

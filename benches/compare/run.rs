@@ -5,6 +5,7 @@ use crate::cores::{self, Cores};
 use crate::environment;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
+use crate::order::{Order, SEED};
 use crate::output;
 use crate::peers::{Peer, Setup};
 use crate::perf::{Look, PERF, Perf};
@@ -62,9 +63,9 @@ fn measure_all(options: &Options, setup: &Setup, peers: &[Peer], report: &mut Re
     let steady: Vec<Workload> = workloads.iter().copied().filter(|workload| workload.is_steady()).collect();
     let looks = looks(options, report);
     let total = (options.rounds * workloads.len() + looks.len() * steady.len()) * peers.len();
-    let mut run = Run { setup: setup.clone(), peers, progress: Progress::new(total), round: 0, report };
+    let (setup, progress, order) = (setup.clone(), Progress::new(total), Order::new(SEED));
+    let mut run = Run { setup, peers, progress, order, round: 0, report };
     for round in 0..options.rounds {
-        // Each round begins with another proxy, so that none always follows the same one.
         run.round(&format!("round {}/{}", round + 1, options.rounds), round, &workloads, options.scale);
     }
     for look in looks {
@@ -93,16 +94,18 @@ struct Run<'a> {
     setup: Setup,
     peers: &'a [Peer],
     progress: Progress,
+    order: Order,
     /// The number of the round.
     round: usize,
     report: &'a mut Report,
 }
 
 impl Run<'_> {
-    fn round(&mut self, label: &str, first: usize, workloads: &[Workload], scale: Scale) {
-        self.round = first;
-        let order: Vec<usize> = (0..self.peers.len()).map(|turn| (turn + first) % self.peers.len()).collect();
+    fn round(&mut self, label: &str, number: usize, workloads: &[Workload], scale: Scale) {
+        self.round = number;
+        let mut order: Vec<usize> = (0..self.peers.len()).collect();
         for workload in workloads {
+            self.order.shuffle(&mut order);
             // Memory is the whole machine's, and perf is not begun and ended every moment.
             let alone = !workload.is_steady() || self.setup.look.is_some();
             for together in order.chunks(if alone { 1 } else { order.len() }) {
@@ -112,7 +115,7 @@ impl Run<'_> {
         }
     }
 
-    /// Slices of these proxies in turn, each time with the next one first.
+    /// Slices of these proxies in turn, each time in another order.
     fn measure(&mut self, workload: Workload, places: &[usize], label: &str, scale: Scale) {
         let setup = self.setup.clone();
         let name = workload.name();
@@ -123,6 +126,7 @@ impl Run<'_> {
         let mut at_work: Vec<_> = places.iter().map(begin).collect();
         let slices = (scale.steady.as_secs_f64() / scale.slice.as_secs_f64()).round() as usize;
         for slice in 0..slices {
+            self.order.shuffle(&mut at_work);
             for (turn, (place, measurement)) in at_work.iter_mut().enumerate() {
                 let what = format!("{label} {name}: slice {}/{slices} of {}", slice + 1, self.name(*place));
                 let part = (slice * places.len() + turn) as f64 / slices as f64;
@@ -132,7 +136,6 @@ impl Run<'_> {
                     *measurement = Err(failure);
                 }
             }
-            at_work.rotate_left(1);
         }
         at_work.sort_by_key(|(place, _)| places.iter().position(|next| next == place));
         for (place, measurement) in at_work {
