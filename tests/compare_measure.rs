@@ -33,7 +33,7 @@ use failure::Failure;
 use load::Load;
 use load::content::Shape;
 use load::latency::Tally;
-use load::moments::Moments;
+use load::moments::{self, Moments};
 use load::server::Role;
 use measure::{CpuReading, Stolen};
 use peers::{Kind, Peer, Programs};
@@ -43,7 +43,7 @@ use report::metric::Metric;
 const LIMIT: Duration = Duration::from_secs(5);
 
 fn echoes() -> Load {
-    Load::new(Shape::echo(200)).expect("a load")
+    Load::new(Shape::echo(200), moments::SHORT).expect("a load")
 }
 
 /// How often this thread gave up its core by itself while the load worked for a moment.
@@ -58,17 +58,19 @@ fn sleeps(load: &mut Load) -> u64 {
     count() - before
 }
 
-/// A second of answers at so many microseconds each from the other; each took what `latency` says for its number.
+/// A second and a moment of answers at so many microseconds each from the other; each took what `latency` says for its
+/// number.
 fn answers(moments: &mut Moments, every_us: u64, latency: impl Fn(u64) -> u64) {
     let begin = Instant::now();
-    for number in 0..1_000_000 / every_us {
+    moments.begin(begin);
+    for number in 0..=1_000_000 / every_us {
         moments.add(latency(number), begin + Duration::from_micros(number * every_us));
     }
 }
 
 #[test]
 fn what_keeps_every_third_moment_is_not_usual() {
-    let mut moments = Moments::default();
+    let mut moments = Moments::new(moments::SHORT);
     assert_eq!(moments.usual_p99_ns(), None);
     // 2000 answers in 20 ms: in most moments two in a hundred are slow, in each third one all of them.
     answers(&mut moments, 10, |number| match (number / 2000 % 3, number % 50) {
@@ -80,21 +82,45 @@ fn what_keeps_every_third_moment_is_not_usual() {
 }
 
 #[test]
-fn a_moment_has_enough_answers_and_one_that_is_interrupted_is_none() {
-    let mut moments = Moments::default();
-    answers(&mut moments, 2_100, |_| 1);
-    assert_eq!(moments.usual_p99_ns(), None, "476 answers in a second");
-    moments.interrupt();
-    answers(&mut moments, 2_100, |_| 1);
-    assert_eq!(moments.usual_p99_ns(), None, "as many, and the second before was forgotten");
-    answers(&mut moments, 2_100, |_| 1);
-    assert_eq!(moments.usual_p99_ns(), Some(1));
+fn a_moment_is_as_long_whoever_answers_and_has_enough_answers() {
+    let usual = |length, every_us| {
+        let mut moments = Moments::new(length);
+        // Of each 20 ms from the beginning, the first one is slow.
+        answers(&mut moments, every_us, |number| if number * every_us % 20_000 == 0 { 9 } else { 1 });
+        moments.usual_p99_ns()
+    };
+    assert_eq!(usual(moments::SHORT, 125), None, "160 in 20 ms");
+    assert_eq!(usual(moments::SHORT, 100), Some(1), "200, of which two are slower");
+    assert_eq!(usual(moments::LONG, 1000), None, "100 in 100 ms");
+    assert_eq!(usual(moments::LONG, 500), Some(9), "200 in 100 ms, of which five are slow");
+}
+
+#[test]
+fn a_moment_that_is_interrupted_is_none_and_one_that_is_interrupted_by_the_host_is_one() {
+    let mut moments = Moments::new(moments::SHORT);
+    for slice in 0..3 {
+        let begin = Instant::now();
+        moments.begin(begin);
+        (0..300).for_each(|number| moments.add(slice, begin + Duration::from_micros(number * 60)));
+    }
+    assert_eq!(moments.usual_p99_ns(), None, "none was over");
+    let mut moments = Moments::new(moments::SHORT);
+    let begin = Instant::now();
+    moments.begin(begin);
+    let full = |moments: &mut Moments, at: Duration, latency| {
+        (0..300).for_each(|number| moments.add(latency, begin + at + Duration::from_micros(number * 60)));
+    };
+    full(&mut moments, ms(0), 1);
+    (0..10).for_each(|_| moments.add(5, begin + ms(59)));
+    full(&mut moments, ms(60), 9);
+    moments.add(9, begin + ms(80));
+    assert_eq!(moments.usual_p99_ns(), Some(5), "three: that without an answer is none");
 }
 
 /// The quantiles of nothing are 0, and what it cost is endless: a stalled proxy would be the best.
 #[test]
 fn nothing_completed_is_no_speed() {
-    let mut tally = Tally::new();
+    let mut tally = Tally::new(moments::SHORT);
     let speed = |tally: &Tally| workload::speed(Metric::TripRate, tally, ms(500));
     assert_eq!(why(speed(&tally)), "nothing completed in the steady interval");
     tally.begin();

@@ -276,6 +276,22 @@ fn memory_is_that_with_the_most_sessions() {
 }
 
 #[test]
+fn what_only_the_faster_ones_have_is_left_out() {
+    let mut report = sample();
+    for (workload, peers) in [("mixed", 0..4), ("rate-10k", 0..3), ("poller", 0..4)] {
+        (0..4).for_each(|peer| report.add(workload, Metric::P99, peer, 0, 900.0));
+        peers.for_each(|peer| report.add(workload, Metric::UsualP99, peer, 0, 300.0));
+    }
+    report.add("poller", Metric::P99, 1, 1, 900.0);
+    let before = report.rows.len();
+    report.leave_out_partial(Metric::UsualP99, Metric::P99);
+    assert_eq!(report.rows.len(), before - 2);
+    assert!(report.row("mixed", Metric::UsualP99).is_some());
+    let told = |of: &str, whom: &str| format!("{of}, p99 of a usual 20 ms, us: too few answers with {whom}");
+    assert_eq!(report.not_run, [told("rate-10k", "nginx"), told("poller", "haproxy-copy")]);
+}
+
+#[test]
 fn json_errors_name_what_is_wrong() {
     assert!(json::read("{").is_err());
     assert_eq!(json::read("{}"), Err("'peers' is missing or no list".to_owned()));

@@ -1,7 +1,7 @@
 //! What clients have on its way; what they completed and how long it took them, counted while it is asked for: latency
 //! in nanoseconds, three significant digits, up to a minute.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
@@ -21,19 +21,20 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts nothing yet.
-    pub fn new() -> Tally {
+    /// Counts nothing yet; `moment` is how long one is.
+    pub fn new(moment: Duration) -> Tally {
         let latency = Histogram::new_with_bounds(100, HIGHEST_NS, 3)
             .expect("the bounds are constants that hdrhistogram allows");
-        let moments = Moments::default();
+        let moments = Moments::new(moment);
         Tally { from: None, until: None, on_their_way: 0, completed: 0, latency, moments }
     }
 
     /// Whether what completes, and what begins, from now on counts.
     pub fn count(&mut self, counting: bool) {
         if counting {
-            (self.from, self.until) = (Some(Instant::now()), None);
-            self.moments.interrupt();
+            let now = Instant::now();
+            (self.from, self.until) = (Some(now), None);
+            self.moments.begin(now);
         } else {
             self.until = Some(Instant::now());
         }
@@ -77,8 +78,9 @@ impl Tally {
         self.latency.value_at_quantile(quantile) as f64 / 1000.0
     }
 
-    /// The 99th percentile of a usual moment, in microseconds; None: there was none that was long enough.
-    pub fn usual_p99_us(&self) -> Option<f64> {
-        self.moments.usual_p99_ns().map(|nanoseconds| nanoseconds as f64 / 1000.0)
+    /// How long a moment is, and the 99th percentile of a usual one in microseconds; None: it has too few answers.
+    pub fn usual_p99_us(&self) -> Option<(Duration, f64)> {
+        let nanoseconds = self.moments.usual_p99_ns()?;
+        Some((self.moments.length(), nanoseconds as f64 / 1000.0))
     }
 }

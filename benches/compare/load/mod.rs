@@ -45,8 +45,9 @@ pub struct Load {
 }
 
 impl Load {
-    /// A backend that listens, and clients that exchange messages of this shape.
-    pub fn new(shape: Shape) -> Result<Load, Failure> {
+    /// A backend that listens, and clients that exchange messages of this shape; `moment` is how long one is whose
+    /// slowest answers are looked at apart.
+    pub fn new(shape: Shape, moment: Duration) -> Result<Load, Failure> {
         let poll = Poll::new().attempting("creating an epoll instance")?;
         let log = socket::datagram().attempting("opening a socket for logs")?;
         poll.add_level(&log, Tag::Log).attempting("watching the socket for logs")?;
@@ -56,9 +57,9 @@ impl Load {
             log,
             log_lines: 0,
             server: Server::new(shape, &poll)?,
-            trips: Trips::new(shape),
+            trips: Trips::new(shape, moment),
             sinks: Sinks::new(),
-            visits: Visits::new(shape.request),
+            visits: Visits::new(shape.request, moment),
             poll,
         })
     }

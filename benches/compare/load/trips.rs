@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -45,7 +45,7 @@ pub struct Trips {
 
 impl Trips {
     /// Messages and answers of the shape. Each connection makes one trip, then waits for `run`.
-    pub fn new(shape: Shape) -> Trips {
+    pub fn new(shape: Shape, moment: Duration) -> Trips {
         Trips {
             shape,
             trips: Vec::new(),
@@ -53,7 +53,7 @@ impl Trips {
             arrivals: None,
             turn: 0,
             answered_once: 0,
-            tally: Tally::new(),
+            tally: Tally::new(moment),
         }
     }
 

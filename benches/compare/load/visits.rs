@@ -1,7 +1,7 @@
 //! Short connections: connect, request and reply once or more, finish, await the proxy's end, close; then the next.
 
 use std::net::SocketAddrV4;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -40,14 +40,14 @@ pub struct Visits {
 
 impl Visits {
     /// Requests and replies of `size` bytes.
-    pub fn new(size: usize) -> Visits {
+    pub fn new(size: usize, moment: Duration) -> Visits {
         Visits {
             to: None,
             trips: 1,
             request: (0..size).map(|offset| (offset * 31) as u8).collect(),
             visits: Vec::new(),
             running: false,
-            tally: Tally::new(),
+            tally: Tally::new(moment),
             scratch: vec![0; size + 1],
         }
     }

@@ -77,6 +77,31 @@ impl Report {
         self.rows[place].values[peer].put(round, value);
     }
 
+    /// Leaves out a metric of each workload in which a peer has fewer rounds of it than of `whole`, and says of whom: one
+    /// that only the faster ones have is no comparison.
+    pub fn leave_out_partial(&mut self, metric: Metric, whole: Metric) {
+        let (mut kept, mut missing) = (Vec::new(), Vec::new());
+        for row in &self.rows {
+            let lacking =
+                if row.metric == metric { self.lacking(row, whole).join(", ") } else { String::new() };
+            if lacking.is_empty() {
+                kept.push(row.clone());
+            } else {
+                missing.push(format!("{}, {}: too few answers with {lacking}", row.workload, metric.label()));
+            }
+        }
+        self.rows = kept;
+        self.not_run.extend(missing);
+    }
+
+    /// The peers of which a row has fewer rounds than another one of the same workload.
+    fn lacking(&self, row: &Row, whole: Metric) -> Vec<&str> {
+        let Some(whole) = self.row(&row.workload, whole) else { return Vec::new() };
+        let rounds = row.values.iter().zip(&whole.values);
+        let lacks = rounds.map(|(some, all)| some.values().len() < all.values().len());
+        self.peers.iter().zip(lacks).filter(|(_, lacks)| *lacks).map(|(name, _)| name.as_str()).collect()
+    }
+
     pub fn row(&self, workload: &str, metric: Metric) -> Option<&Row> {
         self.rows.iter().find(|row| row.workload == workload && row.metric == metric)
     }

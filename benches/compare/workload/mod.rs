@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::load::Load;
 use crate::load::content::Shape;
 use crate::load::latency::Tally;
+use crate::load::moments;
 use crate::measure::CpuSpent;
 use crate::peers::{Logging, Peer, Setup};
 use crate::report::metric::Metric;
@@ -187,6 +188,20 @@ impl Workload {
         }
     }
 
+    /// How long a moment is, by what is asked for and not by what a proxy achieves: where about 10 000 answers a second
+    /// or fewer come, 20 ms have too few of them.
+    fn moment(self) -> Duration {
+        match self {
+            Workload::Rate { per_second: ..=10_000, .. }
+            | Workload::Batch { .. }
+            | Workload::Fetch { .. }
+            | Workload::Short
+            | Workload::Session
+            | Workload::Storm => moments::LONG,
+            _ => moments::SHORT,
+        }
+    }
+
     /// Why this machine cannot run it; None when it can.
     pub fn missing(self, setup: &Setup) -> Option<String> {
         let Workload::Idle { sessions: Some(sessions), .. } = self else { return None };
@@ -199,7 +214,7 @@ impl Workload {
     /// Starts a proxy and brings the load to where it can work.
     pub fn begin(self, peer: &Peer, setup: &Setup, scale: Scale) -> Result<Measurement, Failure> {
         let setup = setup.limited(if self.is_vast() { usize::MAX } else { USUAL_DESCRIPTORS });
-        let load = Load::new(self.shape())?;
+        let load = Load::new(self.shape(), self.moment())?;
         let proxy = peer.start(&setup, &load)?;
         let title = format!("{}-{}", self.name(), peer.kind.name());
         let mut measurement =
@@ -326,8 +341,12 @@ pub fn speed(rate: Metric, tally: &Tally, elapsed: Duration) -> Result<Vec<(Metr
     if tally.completed() == 0 || of_all.iter().any(|(_, latency)| *latency == 0.0) {
         return Err(Failure::new("nothing completed in the steady interval"));
     }
+    let usual = tally.usual_p99_us().map(|(moment, p99)| match moment {
+        moments::LONG => (Metric::UsualP99Long, p99),
+        _ => (Metric::UsualP99, p99),
+    });
     let mut values = vec![(rate, tally.completed() as f64 / elapsed.as_secs_f64())];
     values.extend(of_all);
-    values.extend(tally.usual_p99_us().map(|p99| (Metric::UsualP99, p99)));
+    values.extend(usual);
     Ok(values)
 }
