@@ -150,7 +150,7 @@ fn table_shows_medians_ratios_and_aims() {
         "met",
     ];
     assert_eq!(cost[4..], expected);
-    assert!(row("load's core").contains(&"-".to_owned()));
+    assert!(row("load at work").contains(&"-".to_owned()));
 }
 
 #[test]
@@ -189,6 +189,19 @@ fn a_busy_machine_is_named() {
     report.add("bulk-1", Metric::LoadStolen, 0, 0, 7.0);
     let both = "from its core for up to 12.3 % of the time, the host stole the proxy's core or the load's for up to 7.00 %";
     assert!(table::text(&report).contains(both), "{}", table::text(&report));
+}
+
+#[test]
+fn a_load_at_its_limit_is_named() {
+    let mut report = sample();
+    let rounds = [vec![96.0, 97.0], vec![95.0, 94.0], vec![], vec![99.0]];
+    report.rows.last_mut().expect("the load's row").values =
+        rounds.map(|values| values.into_iter().map(Some).collect()).to_vec();
+    let note = "in short (pronk, nginx): rates there";
+    assert!(table::text(&report).contains(note), "{}", table::text(&report));
+    assert!(table::markdown(&report, &[]).contains(note));
+    report.rows.pop();
+    assert!(!table::text(&report).contains("LOAD AT ITS LIMIT"));
 }
 
 #[test]

@@ -61,6 +61,7 @@ pub struct CpuSpent {
     pub proxy: Duration,
     /// Of that, the proxy's busiest thread, in each slice another one perhaps: the one that moves the bytes.
     pub busiest: Duration,
+    /// Of the load, as it says itself: its thread spins, and the kernel takes that for work.
     pub load: Duration,
     /// How long, at least, the proxy's busiest thread and the load were kept from their cores by somebody else: what
     /// other threads of the proxy ran on that core meanwhile does not count.
@@ -136,7 +137,7 @@ impl CpuReading {
             elapsed: self.at - earlier.at,
             proxy: Duration::from_nanos(on_core),
             busiest: Duration::from_nanos(busiest.ran.on_core_ns),
-            load: Duration::from_nanos(load.on_core_ns),
+            load: Duration::ZERO,
             proxy_waited: Duration::from_nanos(busiest.ran.waited_ns.saturating_sub(siblings)),
             load_waited: Duration::from_nanos(load.waited_ns),
             stolen: Stolen::default(),

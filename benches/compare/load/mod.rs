@@ -29,6 +29,15 @@ use self::trips::Trips;
 use self::visits::Visits;
 use crate::failure::{Attempt, Failure};
 
+/// What clients or backend did of their own accord, without an event.
+#[derive(Clone, Copy)]
+struct Pumped {
+    /// Something was sent.
+    worked: bool,
+    /// More may be sent any moment.
+    more: bool,
+}
+
 /// How often a wait looks at the clock when nothing happens.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
@@ -38,6 +47,7 @@ pub struct Load {
     sources: Sources,
     log: OwnedFd,
     log_lines: u64,
+    busy: Duration,
     pub server: Server,
     pub trips: Trips,
     pub sinks: Sinks,
@@ -56,6 +66,7 @@ impl Load {
             sources: Sources::default(),
             log,
             log_lines: 0,
+            busy: Duration::ZERO,
             server: Server::new(shape, &poll)?,
             trips: Trips::new(shape, moment),
             sinks: Sinks::new(),
@@ -72,6 +83,11 @@ impl Load {
     /// Log lines received so far.
     pub fn log_lines(&self) -> u64 {
         self.log_lines
+    }
+
+    /// Time of the turns in which there was something to do, so far.
+    pub fn busy(&self) -> Duration {
+        self.busy
     }
 
     /// Connections that clients have begun so far.
@@ -131,15 +147,22 @@ impl Load {
     }
 
     /// One wait and the events it brought. The load's own wake-ups are not to be in anybody's latency: while an answer
-    /// is on its way, or a message may be due, it does not sleep.
+    /// is on its way, or a message may be due, it does not sleep; a turn that only looked is not counted as busy.
     fn turn(&mut self, longest: Duration) -> Result<(), Failure> {
+        let began = Instant::now();
         let awaited = self.trips.tally.on_their_way() + self.visits.tally.on_their_way() > 0;
-        let more = self.server.pump()? | self.trips.pump()? | awaited;
+        let pumped = [self.server.pump()?, self.trips.pump()?];
+        let more = awaited || pumped.iter().any(|pumped| pumped.more);
         let timeout = if more { Duration::ZERO } else { longest.min(LONGEST_WAIT) };
         let mut events = std::mem::take(&mut self.events);
+        let asleep = Instant::now();
         self.poll.wait(&mut events, timeout).attempting("waiting for events")?;
+        let slept = if more { Duration::ZERO } else { asleep.elapsed() };
         for event in &events {
             self.on_event(event)?;
+        }
+        if !events.is_empty() || pumped.iter().any(|pumped| pumped.worked) {
+            self.busy += began.elapsed().saturating_sub(slept);
         }
         self.events = events;
         Ok(())

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, accept_with, recv, send, shutdown, sockopt};
 use slab::Slab;
 
+use super::Pumped;
 use super::content::{self, Shape};
 use super::pace::Pace;
 use super::poll::{Poll, Tag};
@@ -182,23 +183,25 @@ impl Server {
         self.ready.push_back(key);
     }
 
-    /// Sends on every stream that has room: one chunk each, or what the pace allows. True: there is more to send at once.
-    pub fn pump(&mut self) -> Result<bool, Failure> {
+    /// Sends on every stream that has room: one chunk each, or what the pace allows.
+    pub(super) fn pump(&mut self) -> Result<Pumped, Failure> {
+        let mut pumped = Pumped { worked: false, more: false };
         if self.ready.is_empty() || self.resting {
-            return Ok(false);
+            return Ok(pumped);
         }
         if let Some(pace) = &mut self.pace {
             pace.fill(Instant::now());
         }
         if self.pace.is_none() {
             (0..self.ready.len()).try_for_each(|_| self.send_chunk(CHUNK))?;
-            return Ok(!self.ready.is_empty());
+            return Ok(Pumped { worked: true, more: !self.ready.is_empty() });
         }
         while !self.ready.is_empty() && self.pace.as_ref().is_some_and(|pace| pace.available() >= PACED_CHUNK)
         {
             self.send_chunk(PACED_CHUNK)?;
+            pumped.worked = true;
         }
-        Ok(false)
+        Ok(pumped)
     }
 
     fn send_chunk(&mut self, chunk: usize) -> Result<(), Failure> {

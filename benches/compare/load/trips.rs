@@ -9,6 +9,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
+use super::Pumped;
 use super::arrivals::Arrivals;
 use super::content::Shape;
 use super::latency::Tally;
@@ -93,19 +94,21 @@ impl Trips {
         self.arrivals.get_or_insert_with(|| Arrivals::new(per_second)).resume(Instant::now());
     }
 
-    /// Sends what is due of an open loop. True: the next may be due any moment.
-    pub fn pump(&mut self) -> Result<bool, Failure> {
-        let now = Instant::now();
+    /// Sends what is due of an open loop, of which the next may be due any moment.
+    pub(super) fn pump(&mut self) -> Result<Pumped, Failure> {
+        let (now, mut worked) = (Instant::now(), false);
         while let Some(due) = self.arrivals.as_mut().and_then(|arrivals| arrivals.due(now)) {
             let index = self.turn % self.trips.len();
             self.turn += 1;
+            worked = true;
             if self.trips[index].waiting {
                 self.trips[index].due.push_back(due);
             } else {
                 self.send(index, due)?;
             }
         }
-        Ok(self.arrivals.as_ref().is_some_and(|arrivals| !arrivals.is_at_rest()))
+        let more = self.arrivals.as_ref().is_some_and(|arrivals| !arrivals.is_at_rest());
+        Ok(Pumped { worked, more })
     }
 
     /// Starts no further trip but those that were due.

@@ -54,7 +54,7 @@ metrics! {
     Sockets "sockets_percent" "of its CPU in the kernel's sockets, %" Neither,
     OwnCode "own_code_percent" "of its CPU in its own code, %" Neither,
     ProxyBusy "proxy_core_percent" "proxy's core busy, %" Neither,
-    LoadBusy "load_core_percent" "load's core busy, %" Neither,
+    LoadBusy "load_core_percent" "load at work, % of its core" Neither,
     ProxyWaited "proxy_waited_percent" "proxy kept from its core, at least, %" Neither,
     LoadWaited "load_waited_percent" "load kept from its core, %" Neither,
     ProxyStolen "proxy_stolen_percent" "proxy's core stolen by the host, %" Neither,

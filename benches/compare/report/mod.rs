@@ -2,6 +2,7 @@
 //! carry, and the change between two runs.
 
 pub mod account;
+pub mod bound;
 pub mod control;
 pub mod diff;
 pub mod json;
@@ -17,7 +18,7 @@ pub mod target;
 use self::metric::{Better, Metric};
 use self::rounds::Rounds;
 
-/// Percent of its core beyond which a proxy can do no more.
+/// Percent of its core beyond which a proxy, or the load, can do no more.
 const SATURATED: f64 = 95.0;
 
 /// Beginnings of other proxies' names, and what they are called.

@@ -6,7 +6,7 @@ use super::metric::Metric;
 use super::number::{short, times};
 use super::rounds::Rounds;
 use super::target::target;
-use super::{RIVALS, Report, Row, scale, stats};
+use super::{RIVALS, Report, Row, bound, scale, stats};
 
 const LEGEND: &str = "Medians over interleaved rounds; spread: highest less lowest round in percent of the median, of the \
 proxy where it is largest. \"vs\": how many times better Pronk is (above 1: ahead; a cost: theirs/ours, a rate: \
@@ -39,6 +39,7 @@ pub fn text(report: &Report) -> String {
     }
     push(&mut out, &format!("\n{LEGEND}"));
     warning(report).iter().for_each(|warning| push(&mut out, warning));
+    bound::note(report).iter().for_each(|note| push(&mut out, note));
     report.failures.iter().for_each(|failure| push(&mut out, &format!("NOT MEASURED: {failure}")));
     report.not_run.iter().for_each(|what| push(&mut out, &format!("NOT RUN: {what}")));
     let scale = scale::lines(report);
@@ -55,6 +56,7 @@ pub fn markdown(report: &Report, plots: &[String]) -> String {
     environment(report).for_each(|line| push(&mut out, &format!("- {line}")));
     push(&mut out, &format!("\n{LEGEND}\n"));
     warning(report).iter().for_each(|warning| push(&mut out, &format!("**{warning}**\n")));
+    bound::note(report).iter().for_each(|note| push(&mut out, &format!("**{note}**\n")));
     let rivals: Vec<Rival> = report.rivals().collect();
     let head = head(report, &rivals);
     push(&mut out, &piped(&head));

@@ -49,13 +49,14 @@ impl Stage {
         let Setup { cores, look, folder, .. } = &self.setup;
         let stolen = Stolen::take(*cores)?;
         let watch = look.map(|look| Perf::find(PERF)?.watch(look, &pids, *cores, folder)).transpose()?;
-        let (before, bytes) = (CpuReading::take(&pids)?, self.load.sinks.received());
+        let (before, bytes, busy) = (CpuReading::take(&pids)?, self.load.sinks.received(), self.load.busy());
         self.load.count(true);
         work(&mut self.load)?;
         self.load.count(false);
         self.bytes += self.load.sinks.received() - bytes;
         let mut spent = CpuReading::take(&pids)?.since(&before);
         spent.stolen = Stolen::take(*cores)?.since(stolen);
+        spent.load = self.load.busy() - busy;
         match watch.map(Watch::end).transpose()? {
             Some(Seen::Calls(count)) => spent.syscalls = Some(count),
             Some(Seen::Functions(functions, account)) => {
