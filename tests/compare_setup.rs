@@ -7,6 +7,8 @@
 mod child;
 #[path = "../benches/compare/cores.rs"]
 mod cores;
+#[path = "../benches/compare/environment.rs"]
+mod environment;
 #[path = "../benches/compare/failure.rs"]
 mod failure;
 #[path = "../benches/compare/load/mod.rs"]
@@ -178,4 +180,24 @@ fn what_is_left_goes_by_what_is_done_of_all_measurements() {
     assert_eq!(text(0, 2.0, 60), "[  0/40, 19 min left]");
     assert_eq!(text(8, 0.0, 60), "[  8/40, 4 min left]");
     assert_eq!(text(40, 0.0, 60), "[ 40/40, 0 min left]");
+}
+
+#[test]
+fn the_states_in_which_a_core_sleeps_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    let states = || environment::idle_states(folder.path(), 3);
+    assert_eq!(states(), "driver unknown: no states");
+    write("cpuidle/current_driver", "intel_idle\n");
+    for (number, name, latency, disable) in [(0, "POLL", 0, 0), (1, "C1", 2, 0), (2, "C6", 133, 1)] {
+        let of = |what: &str| format!("cpu3/cpuidle/state{number}/{what}");
+        write(&of("name"), name);
+        write(&of("latency"), &format!("{latency}\n"));
+        write(&of("disable"), &format!("{disable}\n"));
+    }
+    assert_eq!(states(), "driver intel_idle: POLL (0 us), C1 (2 us), C6 (133 us, disabled)");
 }

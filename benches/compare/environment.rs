@@ -1,6 +1,7 @@
 //! What the numbers depend on, to be printed with them.
 
 use std::fs;
+use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -10,6 +11,7 @@ use crate::options::Options;
 use crate::order::SEED;
 use crate::peers::{Kind, Logging, Peer};
 
+const CPU: &str = "/sys/devices/system/cpu";
 const MOST_DESCRIPTORS: u64 = 400_000;
 
 /// Raises the limit of descriptors to what is allowed and tells it; spawned proxies inherit it.
@@ -36,7 +38,7 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
             ),
         ),
         ("congestion control", congestion()),
-        ("idle", format!("{}, spinners {}", cpu_idle(), on_off(options.awake))),
+        ("idle", format!("{}, spinners {}", idle_states(Path::new(CPU), cores.proxy), on_off(options.awake))),
         ("load average", read("/proc/loadavg")),
         ("descriptors", descriptors.to_string()),
         ("method", method(options)),
@@ -74,7 +76,7 @@ fn method(options: &Options) -> String {
     )
 }
 
-fn read(path: &str) -> String {
+fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
@@ -87,8 +89,19 @@ fn congestion() -> String {
     name
 }
 
-fn cpu_idle() -> String {
-    format!("driver {}", read("/sys/devices/system/cpu/cpuidle/current_driver"))
+/// The states in which a core may sleep, from the kernel's files about processors, with the time each takes to wake up.
+pub fn idle_states(cpu: &Path, core: usize) -> String {
+    let of = |path: String| read(cpu.join(path));
+    let folder = format!("cpu{core}/cpuidle");
+    let state = |number: &u32| cpu.join(format!("{folder}/state{number}")).is_dir();
+    let describe = |number: u32| {
+        let of = |what: &str| of(format!("{folder}/state{number}/{what}"));
+        let disabled = if of("disable") == "0" { "" } else { ", disabled" };
+        format!("{} ({} us{disabled})", of("name"), of("latency"))
+    };
+    let states: Vec<String> = (0..).take_while(state).map(describe).collect();
+    let states = if states.is_empty() { "no states".to_owned() } else { states.join(", ") };
+    format!("driver {}: {states}", of("cpuidle/current_driver".to_owned()))
 }
 
 fn processor() -> String {
