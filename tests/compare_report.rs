@@ -517,6 +517,9 @@ fn more_cores_are_reckoned_from_what_one_worker_needs() {
         ("trip-200-64", Metric::CpuPerTrip, 10.0),
         ("bulk-64", Metric::CpuPerGib, 0.1),
         ("idle", Metric::ResidentPerSession, 0.25),
+        ("short", Metric::Resident, 10.0),
+        ("trip-200-64", Metric::Resident, 11.0),
+        ("bulk-64", Metric::Resident, 135.0),
     ];
     constants.iter().for_each(|&(workload, metric, value)| report.add(workload, metric, 0, 0, value));
     let line = |report: &Report, cores: &str| {
@@ -524,12 +527,12 @@ fn more_cores_are_reckoned_from_what_one_worker_needs() {
         let line = lines.iter().find(|line| line.trim_start().starts_with(cores)).expect("a line");
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(line(&report, "8 "), ["8", "7", "140000", "700000", "601", "70000", "17"]);
-    assert_eq!(line(&report, "128 "), ["128", "112", "2240000", "11200000", "9621", "1120000", "273"]);
+    assert_eq!(line(&report, "8 "), ["8", "7", "140000", "700000", "601", "70000", "962"]);
+    assert_eq!(line(&report, "128 "), ["128", "112", "2240000", "11200000", "9621", "1120000", "15393"]);
     // Two workers that cost a tenth more: paid with each doubling. Kernel memory counts when it is known.
     report.add("trip-200-64", Metric::CpuPerTrip, 4, 0, 11.0);
     report.add("idle", Metric::SlabPerSession, 0, 0, 15.75);
-    assert_eq!(line(&report, "16 "), ["16", "14", "194788", "973938", "837", "140000", "2188"]);
+    assert_eq!(line(&report, "16 "), ["16", "14", "194788", "973938", "837", "140000", "4078"]);
     assert!(table::text(&report).contains("What more cores would carry"));
     assert!(table::markdown(&report, &[]).contains("## What more cores would carry"));
 }

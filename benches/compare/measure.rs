@@ -220,7 +220,7 @@ pub fn resident_kib(pid: u32) -> Result<u64, Failure> {
     Ok(kib)
 }
 
-/// KiB of the whole kernel's slab: sockets, their pages' headers, requests in rings.
+/// KiB of the whole kernel's slab: sockets, whoever's they are, and requests in rings.
 pub fn slab_kib() -> Result<u64, Failure> {
     let text = fs::read_to_string("/proc/meminfo").attempting("reading /proc/meminfo")?;
     field(text.lines().find(|line| line.starts_with("Slab:")).unwrap_or(""), 1)

@@ -16,7 +16,7 @@ use crate::load::Load;
 use crate::load::content::Shape;
 use crate::load::latency::Tally;
 use crate::load::moments;
-use crate::measure::CpuSpent;
+use crate::measure::{CpuSpent, resident_kib};
 use crate::peers::{Logging, Peer, Setup};
 use crate::report::metric::Metric;
 use stage::Stage;
@@ -299,9 +299,14 @@ impl Measurement {
 
     /// Verifies and ends it. What is not steady does all its work here.
     pub fn end(mut self) -> Result<Sample, Failure> {
-        self.stage.proxy.stir(!self.workload.is_steady());
+        let steady = self.workload.is_steady();
+        let resident = resident_kib(self.stage.proxy.pid());
+        self.stage.proxy.stir(!steady);
         let finished = self.workload.finish(&mut self.stage);
         let mut sample = self.stage.explained(finished)?;
+        if steady {
+            sample.values.push((Metric::Resident, resident? as f64 / 1024.0));
+        }
         if self.stage.setup.logs && self.stage.proxy.kind.logging() == Logging::Syslog {
             sample.values.push((Metric::LogLines, self.stage.log_lines_per_session()?));
         }

@@ -1,5 +1,6 @@
 //! A started proxy and the load that works through it.
 
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::{LIMIT, Scale};
@@ -71,16 +72,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Connects `count` round-trippers a hundred at a time and lets each make its first trip.
+    /// Connects round-trippers through the proxy until there are `count`.
     pub fn connect_trips(&mut self, count: usize) -> Result<(), Failure> {
-        while self.load.trips.established() < count {
-            let wanted = (self.load.trips.established() + 100).min(count);
-            let more = wanted - self.load.trips.established();
-            self.load.connect_trips(more, self.proxy.echo)?;
-            let what = format!("first trips on {wanted} connections");
-            self.load.run_until(&what, LIMIT, |load| load.trips.established() == wanted)?;
-        }
-        Ok(())
+        connect_trips(&mut self.load, count, self.proxy.echo)
     }
 
     /// Connects downloads and waits until each has passed the part that is compared.
@@ -125,4 +119,16 @@ impl Stage {
         let sessions = self.load.connections() + PROBES;
         Ok(self.load.log_lines() as f64 / f64::from(sessions))
     }
+}
+
+/// Connects round-trippers a hundred at a time, until there are `count`, and lets each make its first trip.
+pub fn connect_trips(load: &mut Load, count: usize, to: SocketAddrV4) -> Result<(), Failure> {
+    while load.trips.established() < count {
+        let wanted = (load.trips.established() + 100).min(count);
+        let more = wanted - load.trips.established();
+        load.connect_trips(more, to)?;
+        let what = format!("first trips on {wanted} connections");
+        load.run_until(&what, LIMIT, |load| load.trips.established() == wanted)?;
+    }
+    Ok(())
 }
