@@ -29,8 +29,8 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --pronk PATH  --haproxy PATH  --nginx PATH  --sozu PATH  --envoy PATH
     --other PATH          another build of Pronk beside the first, round by round
     --idle N              sessions of the idle workload (default 5000)
-    --logs                a tcplog line for each session, to a UDP socket that is read
-    --checks              HAProxy and Pronk check their servers
+    --logs                a line for each session, to a UDP socket that is read (Envoy: to a file; Sōzu writes none)
+    --checks              servers are checked, by all but nginx and Sōzu
     --syscalls            a further round that only counts system calls, with perf (root)
     --profile             a further round under perf record (root): for each workload and proxy a file with
                           what the proxy's time was for, and the functions where it went; the table then
