@@ -307,7 +307,8 @@ impl Measurement {
         if steady {
             sample.values.push((Metric::Resident, resident? as f64 / 1024.0));
         }
-        if self.stage.setup.logs && self.stage.proxy.kind.logging() == Logging::Syslog {
+        // Idle sessions are still there: they have no line yet.
+        if self.stage.setup.logs && steady && self.stage.proxy.kind.logging() == Logging::Syslog {
             sample.values.push((Metric::LogLines, self.stage.log_lines_per_session()?));
         }
         Ok(sample)
