@@ -180,6 +180,11 @@ pub fn is_pair(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(sockopt::socket_domain(fd)? == AddressFamily::UNIX && !sockopt::socket_acceptconn(fd)?)
 }
 
+/// Whether the socket listens (SO_ACCEPTCONN): one that [`stop_hearing`] has made deaf does not.
+pub fn is_listening(fd: BorrowedFd<'_>) -> bool {
+    rustix::net::sockopt::socket_acceptconn(fd).unwrap_or(false)
+}
+
 /// Where an inherited socket is bound (getsockname(2)); None: it is closed, or bound nowhere that has a name.
 pub fn inherited_address(number: i32) -> Option<ListenAddress> {
     let socket = super::descriptor::duplicate(number).ok()?;

@@ -12,7 +12,9 @@ use crate::config::model::{BindId, Config, Mode, ProxyId};
 use crate::session::Session;
 use crate::session::op::Errno;
 use crate::session::termination::Termination;
-use crate::sys::socket::{accept_queued, local_address, peer, set_backlog, set_incoming_cpu, set_keepalive};
+use crate::sys::socket::{
+    accept_queued, is_listening, local_address, peer, set_backlog, set_incoming_cpu, set_keepalive,
+};
 
 use super::finish::Moment;
 use super::placement::elsewhere;
@@ -21,6 +23,8 @@ use super::{Entry, Worker};
 
 /// How long accepting rests after the system had no descriptor or memory left, milliseconds.
 const REST_MS: u64 = 100;
+/// How often it is looked whether a socket that others have made deaf listens again, milliseconds.
+const DEAF_MS: u64 = 1_000;
 
 /// One listening socket of this worker.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ pub(super) struct Listener {
     stopping: bool,
     /// The operator said so: it accepts nobody.
     pub(super) paused: bool,
-    /// A limit per second is reached until then.
+    /// Until then a limit per second is reached, or nobody looks whether a deaf socket listens again.
     rests_until: Option<u64>,
     /// It is to be closed at that time, as its bind is gone.
     pub(super) leaves_at: Option<u64>,
@@ -217,14 +221,21 @@ impl Worker {
     #[cold]
     fn on_accept_failed(&mut self, place: usize, errno: Errno) {
         let again = [Errno::ECANCELED, Errno::ECONNABORTED, Errno::EPROTO, Errno::EINTR, Errno::EAGAIN];
-        let for_good = [Errno::EBADF, Errno::EINVAL, Errno::ENOTSOCK, Errno::EOPNOTSUPP];
+        let for_good = [Errno::EBADF, Errno::ENOTSOCK, Errno::EOPNOTSUPP];
         let exhausted = matches!(errno, Errno::EMFILE | Errno::ENFILE);
         if again.contains(&errno) || (exhausted && self.ring.release_pipes()) {
             return;
         }
+        let listener = &mut self.listeners.all[place];
+        if errno == Errno::EINVAL
+            && listener.socket.as_ref().is_some_and(|socket| !is_listening(socket.as_fd()))
+        {
+            // Another worker or another process that has the same socket pauses, and will not do so for ever.
+            listener.rests_until = Some(self.now + DEAF_MS);
+            return;
+        }
         self.counters.process().accept_failures.add(1);
         if for_good.contains(&errno) {
-            let listener = &mut self.listeners.all[place];
             listener.socket = None;
             let at = &self.snapshot.config.binds[usize::from(listener.bind.0)].declared_at;
             tracing::error!(bind = %at, error = ?errno, "this address accepts no more connections");

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use crate::config::model::{BindId, Config, ListenAddress, Proxy, ProxyId};
 use crate::session::Phase;
 use crate::session::op::ServerId;
 use crate::session::termination::Cause;
+use crate::sys::socket::{ListenOptions, bind, listen, local_address};
 
 #[path = "../../tests/support/gateway.rs"]
 mod gateway;
@@ -242,9 +243,8 @@ fn long_lived_connections_spread_over_the_workers() {
 
 #[test]
 fn a_socket_that_cannot_accept_is_left_alone() {
-    // Bound, but nobody listens: accept(2) says EINVAL at once, for ever.
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    // No stream socket: accept(2) says EOPNOTSUPP at once, for ever.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let fd = socket.as_raw_fd();
     let gateway = Gateway::start(1, &[name(b"x")], move |config| {
         config.binds[0].address = ListenAddress::Fd(fd);
@@ -260,6 +260,62 @@ fn a_socket_that_cannot_accept_is_left_alone() {
     }
     assert_eq!(failures(), 1);
     gateway.stop(|| Command::SoftStop);
+}
+
+#[test]
+fn a_deaf_socket_is_served_as_soon_as_it_listens() {
+    // Bound, but nobody listens: accept(2) says EINVAL, as of one that another process pauses.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let fd = socket.as_raw_fd();
+    let gateway = Gateway::start(1, &[name(b"x")], move |config| {
+        config.binds[0].address = ListenAddress::Fd(fd);
+    });
+    // Each order is a turn of its loop.
+    for _ in 0..100 {
+        gateway.order(0, Command::Sessions(Walk::new()));
+    }
+    assert_eq!(gateway.counters[0].process().accept_failures.value(), 0);
+    socket.listen(8).unwrap();
+    assert_eq!(read_some(&mut gateway.connect()), b"x");
+}
+
+#[test]
+fn workers_that_share_a_socket_all_accept_again_after_a_pause() {
+    let mut gateway = Gateway::start(2, &[name(b"x")], |_| {});
+    gateway.replace(|config| {
+        config.binds.push(gateway::bind());
+        proxy(config).binds.push(BindId(1));
+    });
+    // A port of the kernel's choice would not outlast the pause: it is held until it has been chosen once more.
+    let options = ListenOptions { backlog: 8, reuseport: true, ..ListenOptions::default() };
+    let holder = bind(&ListenAddress::Tcp(([127, 0, 0, 1], 0).into()), &options).unwrap();
+    let address = local_address(holder.as_fd()).unwrap();
+    let listening = listen(&ListenAddress::Tcp(address), &options).unwrap();
+    drop(holder);
+    for worker in 0..2 {
+        let socket = listening.try_clone().unwrap();
+        gateway.order(worker, Command::Listen(vec![(BindId(1), socket)]));
+    }
+    drop(listening);
+    for worker in 0..2 {
+        gateway.order(worker, Command::Pause(ProxyId(0)));
+        // Time for the other one to see what has become of its accept.
+        (0..10).for_each(|_| drop(gateway.order(1, Command::Sessions(Walk::new()))));
+        assert!(TcpStream::connect(address).is_err());
+    }
+    for worker in 0..2 {
+        let resume = Resume { proxy: ProxyId(0), refused: None };
+        let done = gateway.order(worker, Command::Resume(resume));
+        assert!(matches!(done, Command::Resume(Resume { refused: None, .. })));
+    }
+    let failures = gateway.counters.iter().map(|counters| counters.process().accept_failures.value());
+    assert_eq!(failures.sum::<u64>(), 0);
+    // Without the first one the second has to accept.
+    gateway.order(0, Command::SoftStop);
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(read_some(&mut client), b"x");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Frontends that pause, come back and end while the process runs, by command and by signal.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::run::Running;
@@ -58,7 +58,11 @@ fn speak(peer: &mut Peer) {
 }
 
 fn is_refused(port: &Port) -> bool {
-    let connected = TcpStream::connect_timeout(&port.address(), Duration::from_millis(300));
+    refuses(port.address())
+}
+
+fn refuses(address: SocketAddr) -> bool {
+    let connected = TcpStream::connect_timeout(&address, Duration::from_millis(300));
     connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
@@ -82,6 +86,23 @@ fn a_disabled_frontend_refuses_and_an_enabled_one_serves_again() {
     world.told("Resumed frontend f.");
     assert_eq!(world.status("f"), "OPEN");
     serves(&world.port);
+}
+
+/// One socket for both workers: what one of them does to it the other one sees.
+#[test]
+fn a_frontend_whose_workers_share_a_socket_pauses_and_comes_back() {
+    // Held by nobody, as nobody shares it.
+    let (address, server) = (Port::reserve().address(), Threads::echo());
+    let sections = format!("listen f\n  bind {address}\n  server s 127.0.0.1:{}\n", server.port());
+    let running = Running::start("  nbthread 2\n  noreuseport\n", &sections);
+    for _ in 0..5 {
+        assert_eq!(running.ask("disable frontend f"), "\n");
+        assert!(refuses(address));
+        assert_eq!(running.ask("enable frontend f"), "\n");
+        speak(&mut Peer::connect(address));
+    }
+    let lines = running.messages();
+    assert!(!lines.iter().any(|line| line.contains("accepts no more connections")), "{lines:?}");
 }
 
 #[test]
