@@ -1,9 +1,11 @@
 //! Pausing, resuming and closing frontends while the process runs.
 
+use std::collections::BTreeSet;
+
 use super::{Gate, Powers};
-use crate::config::model::{BindId, ProxyId, ProxyKind};
+use crate::config::model::{Bind, BindId, ProxyId, ProxyKind};
 use crate::stats::{Standing, stop_line};
-use crate::worker::mailbox::{Command, Resume};
+use crate::worker::mailbox::{Command, Leave, Resume};
 
 /// Connections that may wait at a stats socket.
 const STATS_BACKLOG: u32 = 128;
@@ -45,9 +47,15 @@ pub async fn stop(powers: &Powers, proxy: ProxyId) -> bool {
     }
     let binds = binds(powers, proxy);
     turn(powers, Some(&binds), false).await;
-    powers.holdings.borrow_mut().forget(&binds);
+    let shared = {
+        let mut holdings = powers.holdings.borrow_mut();
+        holdings.forget(&binds);
+        holdings.give_up(&inherited_alone(powers, &binds));
+        holdings.taker.is_some()
+    };
     for worker in 0..powers.crew.count() {
-        powers.crew.order(worker, Command::Unlisten(binds.clone())).await;
+        let leave = Leave { binds: binds.clone(), shared };
+        powers.crew.order(worker, Command::Unlisten(leave)).await;
     }
     let line = stop_line(&powers.shared.borrow(), proxy);
     powers.herald.say(Some(proxy), line);
@@ -122,6 +130,16 @@ fn say(powers: &Powers, proxy: ProxyId, what: &str) {
 fn binds(powers: &Powers, proxy: ProxyId) -> Vec<BindId> {
     let sources = powers.shared.borrow();
     sources.config.binds().filter(|(_, bind)| bind.proxy == proxy).map(|(id, _)| id).collect()
+}
+
+/// Descriptors that no other line names.
+fn inherited_alone(powers: &Powers, binds: &[BindId]) -> BTreeSet<i32> {
+    let sources = powers.shared.borrow();
+    let (these, others): (Vec<_>, Vec<_>) = sources.config.binds().partition(|(id, _)| binds.contains(id));
+    let number = |(_, bind): &(BindId, &Bind)| bind.address.inherited();
+    let stats = sources.config.global.stats_sockets.iter().filter_map(|socket| socket.address.inherited());
+    let others: BTreeSet<i32> = others.iter().filter_map(number).chain(stats).collect();
+    these.iter().filter_map(number).filter(|number| !others.contains(number)).collect()
 }
 
 fn backlog(powers: &Powers, bind: BindId) -> u32 {

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::model::BindId;
-use crate::sys::passing;
 use crate::sys::socket::local_address;
+use crate::sys::{descriptor, passing};
 
 /// Descriptors of one message: HAProxy's number, one less than the kernel allows.
 const BATCH: usize = 252;
@@ -58,6 +58,8 @@ pub struct Holdings {
     pub held: Vec<Held>,
     /// Who has got them, and its pid.
     pub taker: Option<(Taker, i32)>,
+    /// Numbers of the descriptors that whoever started the process has passed on, `fd@N`, as long as they are open.
+    pub inherited: BTreeSet<i32>,
 }
 
 impl Holdings {
@@ -82,6 +84,23 @@ impl Holdings {
             self.taker = None;
         }
         self.held.extend(held);
+    }
+
+    /// Closes those of these inherited descriptors that are open. Whoever passed them on may have them still.
+    pub fn give_up(&mut self, numbers: &BTreeSet<i32>) {
+        for &number in numbers {
+            if self.inherited.remove(&number)
+                && let Err(error) = descriptor::give_up(number)
+            {
+                tracing::warn!(number, %error, "clients of an inherited socket wait for nobody");
+            }
+        }
+    }
+
+    /// The same with all of them.
+    pub fn give_all_up(&mut self) {
+        let all = self.inherited.clone();
+        self.give_up(&all);
     }
 
     /// Lets go of addresses that the process listens on no more.
@@ -157,7 +176,7 @@ mod tests {
         let again = one.try_clone().expect("a copy");
         let (unix, _) = passing::pair().expect("a pair");
         let sockets = [unix, one.into(), again.into(), two.into()];
-        let mut holdings = Holdings { held: sockets.into_iter().map(held).collect(), taker: None };
+        let mut holdings = Holdings { held: sockets.into_iter().map(held).collect(), ..Holdings::default() };
         let first = Arc::clone(&holdings.held[1].socket);
         assert_eq!(holdings.give_to(Taker::Pronk, 7).len(), 4);
         let given = holdings.give_to(Taker::Haproxy, 8);

@@ -26,6 +26,8 @@ pub struct Listener {
     socket: OwnedFd,
     accepting: Accepting,
     turns: Option<UnboundedReceiver<Turn>>,
+    /// Whoever started the process has it too: it is never made deaf.
+    inherited: bool,
 }
 
 /// The same, known to the runtime. It must not be while the socket is deaf: a runtime that has once seen a
@@ -75,11 +77,12 @@ impl Listener {
     /// Takes over a socket that listens already. Only within the control thread's runtime.
     pub fn new(socket: OwnedFd) -> io::Result<Listener> {
         let accepting = Accepting::new(socket.try_clone()?)?;
-        Ok(Listener { socket, accepting, turns: None })
+        Ok(Listener { socket, accepting, turns: None, inherited: false })
     }
 
-    /// A gate for it.
-    pub fn gate(&mut self, bind: Option<BindId>) -> Gate {
+    /// A gate for it. Who connects to one that is paused is refused, but of an `inherited` one waits.
+    pub fn gate(&mut self, bind: Option<BindId>, inherited: bool) -> Gate {
+        self.inherited = inherited;
         let (turns, asked) = unbounded_channel();
         self.turns = Some(asked);
         Gate { bind, turns }
@@ -91,14 +94,14 @@ impl Listener {
     where
         F: Future<Output = ()> + 'static,
     {
-        let Listener { socket, mut accepting, mut turns } = self;
+        let Listener { socket, mut accepting, mut turns, inherited } = self;
         loop {
             let turn = tokio::select! {
                 () = accepting.serve(&places, &mut client) => return,
                 Some(turn) = next(&mut turns) => turn,
             };
             drop(accepting);
-            accepting = match paused(&socket, turn, &mut turns).await {
+            accepting = match paused((&socket, inherited), turn, &mut turns).await {
                 Ok(accepting) => accepting,
                 Err(error) => return tracing::error!(%error, "a listener cannot be resumed"),
             };
@@ -116,7 +119,7 @@ async fn next(turns: &mut Option<UnboundedReceiver<Turn>>) -> Option<Turn> {
 
 /// From a turn that pauses to the one that resumes.
 async fn paused(
-    socket: &OwnedFd,
+    (socket, inherited): (&OwnedFd, bool),
     first: Turn,
     turns: &mut Option<UnboundedReceiver<Turn>>,
 ) -> io::Result<Accepting> {
@@ -124,7 +127,9 @@ async fn paused(
     loop {
         let heard = match turn.backlog {
             None => {
-                stop_hearing(socket.as_fd());
+                if !inherited {
+                    stop_hearing(socket.as_fd());
+                }
                 Ok(false)
             }
             Some(_) if is_pair(socket.as_fd()).unwrap_or(false) => Ok(true),

@@ -138,18 +138,14 @@ fn proxy_key(proxy: &Proxy) -> (&str, ProxyKind, Mode) {
 #[derive(PartialEq, Eq, Hash)]
 struct SocketKey<'a> {
     address: &'a ListenAddress,
-    backlog: Option<u32>,
-    tcp: &'a TcpOptions,
-    permissions: &'a SocketPermissions,
+    /// None: the socket is made by somebody else, and stays the same whatever the line says.
+    made_with: Option<(Option<u32>, &'a TcpOptions, &'a SocketPermissions)>,
 }
 
 fn socket_key(bind: &Bind) -> SocketKey<'_> {
-    SocketKey {
-        address: &bind.address,
-        backlog: bind.backlog,
-        tcp: &bind.tcp,
-        permissions: &bind.permissions,
-    }
+    let options = (bind.backlog, &bind.tcp, &bind.permissions);
+    let made_with = bind.address.inherited().is_none().then_some(options);
+    SocketKey { address: &bind.address, made_with }
 }
 
 /// A backend that a command added stays, until the file has one of its name.

@@ -310,7 +310,7 @@ impl Control {
             let settings = &config.global.stats_sockets[line];
             let mut listener = Listener::new(socket).map_err(failed)?;
             if matches!(settings.address, ListenAddress::Tcp(_)) {
-                self.gates.borrow_mut().push(listener.gate(None));
+                self.gates.borrow_mut().push(listener.gate(None, false));
             }
             let rights = admin::Rights {
                 level: settings.level,

@@ -1,6 +1,6 @@
 //! Every listening socket, bound before anything else starts: a configuration that cannot listen never runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{StartError, strerror};
+use super::inherited;
 use super::listeners::{Occupant, Tables};
 use super::steward::Steward;
 use super::takeover::Inheritance;
@@ -17,7 +18,7 @@ use crate::admin::handover::Held;
 use crate::config::model::{
     Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
-use crate::sys::socket::{self, Buffers, ListenOptions, is_pair, listen_again};
+use crate::sys::socket::{self, Buffers, ListenOptions, listen_again};
 
 /// HAProxy's last words after it has named each address that cannot be bound.
 pub const NOT_LISTENING: &str = "[haproxy.main()] Some protocols failed to start their listeners! Exiting";
@@ -36,6 +37,8 @@ pub struct Sockets {
     pub stats: Vec<(usize, OwnedFd)>,
     /// Unix sockets that are not yet where clients look for them.
     hidden: Vec<Hidden>,
+    /// Numbers of inherited descriptors, of which these sockets are copies.
+    pub inherited: BTreeSet<i32>,
     /// How many sockets of others listened on an address before, beside those taken over.
     pub earlier: BTreeMap<SocketAddr, u32>,
     /// Every one of them once more, in the order in which they were opened.
@@ -121,12 +124,11 @@ impl Sockets {
         let wanted = if own && proxy.mode != Mode::Http { self.workers.len() } else { 1 };
         let claimed = from.inheritance.claim(&bind.address, &options)?;
         let open = || match from.steward {
-            Some(steward) if !matches!(bind.address, ListenAddress::Fd(_) | ListenAddress::SocketPair(_)) => {
-                steward.open(bind)
-            }
+            Some(steward) if bind.address.inherited().is_none() => steward.open(bind),
             _ => open(&bind.address, &bind.permissions, &options, &mut self.hidden),
         };
         let sockets = complete(claimed, wanted, open)?;
+        self.inherited.extend(bind.address.inherited());
         if matches!(bind.address, ListenAddress::SocketPair(_)) {
             self.pages.extend(sockets.into_iter().map(|socket| (id, socket)));
             return Ok(());
@@ -161,7 +163,9 @@ impl Sockets {
         let options = stats_options(socket, reuseport);
         let claimed = inheritance.claim(&socket.address, &options)?;
         let open = || open(&socket.address, &socket.permissions, &options, &mut self.hidden);
-        for opened in complete(claimed, 1, open)? {
+        let opened = complete(claimed, 1, open)?;
+        self.inherited.extend(socket.address.inherited());
+        for opened in opened {
             if !matches!(socket.address, ListenAddress::SocketPair(_)) {
                 self.hold(&opened, None, options.tcp.interface.as_deref(), None)?;
             }
@@ -294,27 +298,9 @@ fn open(
             hidden.push(unpublished);
             Ok(socket)
         }
-        ListenAddress::Fd(_) => inherited(address, options),
-        ListenAddress::SocketPair(_) => inherited_pair(address, options),
+        ListenAddress::Fd(number) => inherited::listener(*number, options),
+        ListenAddress::SocketPair(number) => inherited::pair(*number),
         address => socket::bind(address, options),
-    }
-}
-
-/// `fd@N` is bound by whoever started this process, and may or may not listen already.
-fn inherited(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
-    let socket = socket::bind(address, options)?;
-    rustix::net::listen(&socket, i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
-    let flags = rustix::fs::fcntl_getfl(&socket)?;
-    rustix::fs::fcntl_setfl(&socket, flags | rustix::fs::OFlags::NONBLOCK)?;
-    Ok(socket)
-}
-
-/// Whoever started this process holds the other end.
-fn inherited_pair(address: &ListenAddress, options: &ListenOptions) -> io::Result<OwnedFd> {
-    let socket = socket::bind(address, options)?;
-    match is_pair(socket.as_fd())? {
-        true => Ok(socket),
-        false => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
     }
 }
 

@@ -14,6 +14,7 @@ mod dumps;
 mod embedded;
 pub mod error;
 mod files;
+mod inherited;
 mod invocation;
 mod launch;
 mod limits;

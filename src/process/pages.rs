@@ -58,7 +58,8 @@ impl Pages {
             bind,
         };
         let mut listener = Listener::new(socket)?;
-        self.gates.borrow_mut().push(listener.gate(Some(bind)));
+        let inherited = config.binds[usize::from(bind.0)].address.inherited().is_some();
+        self.gates.borrow_mut().push(listener.gate(Some(bind), inherited));
         let places = Arc::clone(&self.places);
         let task = match config.proxies[usize::from(site.proxy.0)].mode {
             Mode::Http => tokio::task::spawn_local(admin::serve_page(listener, site, places)),

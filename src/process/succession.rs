@@ -150,6 +150,7 @@ async fn leave(
     }
     // From here on the departure holds the only copies.
     holdings.borrow_mut().held.clear();
+    holdings.borrow_mut().give_all_up();
     if departure.is_empty() {
         crew.tell(|| Command::SoftStop);
     }

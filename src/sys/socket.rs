@@ -320,7 +320,7 @@ pub fn set_backlog(listener: BorrowedFd<'_>, backlog: u32) {
 }
 
 /// Lets no new handshake begin at a TCP listener; those that have begun end well. Another socket of its address
-/// or nobody at all answers when the client asks again, a second later.
+/// or nobody at all answers when the client asks again, a second later. Not for a socket that others have too.
 pub fn refuse_newcomers(listener: BorrowedFd<'_>) {
     const FLAGS: u32 = 13;
     const SYN: u32 = 0x02;
@@ -338,6 +338,12 @@ pub fn refuse_newcomers(listener: BorrowedFd<'_>) {
         // Without it clients are served for a moment longer, and one in that moment may be reset.
         let _ = SockRef::from(&listener).attach_filter(&no_syn);
     }
+}
+
+/// Ends what [`refuse_newcomers`] began: whoever shared the socket may have done so, and then nobody would be heard.
+pub fn welcome_newcomers(listener: BorrowedFd<'_>) {
+    // It fails where there is nothing to end.
+    let _ = SockRef::from(&listener).detach_filter();
 }
 
 /// Makes a TCP listener deaf: it stays bound, and who connects is refused. A Unix socket is left as it is.
@@ -451,6 +457,9 @@ mod tests {
         refuse_newcomers(listening.as_fd());
         let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
         assert_eq!(late.expect_err("not heard").kind(), io::ErrorKind::TimedOut);
+        welcome_newcomers(listening.as_fd());
+        drop(std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5)).expect("heard"));
+        refuse_newcomers(listening.as_fd());
         let accepted = accept_queued(listening.as_fd()).expect("queued before");
         assert_eq!(peer(accepted.as_fd()).0, early.local_addr().ok());
         // What was accepted talks on, under the filter that it inherited.
@@ -458,6 +467,7 @@ mod tests {
         std::io::Write::write_all(&mut accepted, b"x").expect("sent");
         let mut byte = [0];
         std::io::Read::read_exact(&mut &early, &mut byte).expect("received");
+        assert!(accept_queued(listening.as_fd()).is_some_and(|later| peer(later.as_fd()).0.is_some()));
         assert!(accept_queued(listening.as_fd()).is_none());
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Listener {
     pub(super) backlog: u32,
     /// It also gets connections to addresses that are not its own.
     transparent: bool,
+    /// Whoever started the process has its socket too, and so may who comes after: no change of it is for us alone.
+    pub(super) inherited: bool,
     pub(super) socket: Option<OwnedFd>,
     /// Its address, when every client connects to the same one: no system call for each of them.
     pub(super) address: Option<SocketAddr>,
@@ -84,6 +86,7 @@ impl Listener {
             maxconn: bind.maxconn,
             backlog: config.backlog(bind),
             transparent: bind.tcp.transparent,
+            inherited: bind.address.inherited().is_some(),
             socket: None,
             address: None,
             armed: false,

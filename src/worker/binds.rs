@@ -9,7 +9,7 @@ use crate::session::op::Errno;
 use crate::sys::socket::{accept_queued, listen_again, refuse_newcomers, stop_hearing};
 
 use super::Worker;
-use super::mailbox::Resume;
+use super::mailbox::{Leave, Resume};
 
 /// A socket whose bind is gone is open for this long, milliseconds, for handshakes that have begun. Shorter than
 /// the second after which a client that was not heard asks again: it is then refused, as it should be.
@@ -42,22 +42,29 @@ impl Worker {
     }
 
     /// Stops listening on these addresses: nobody new, then what is queued, then the end.
-    pub(super) fn unlisten(&mut self, binds: &[BindId]) {
-        for listener in self.listeners.all.iter_mut().filter(|listener| binds.contains(&listener.bind)) {
-            if let Some(socket) = &listener.socket {
+    pub(super) fn unlisten(&mut self, leave: &Leave) {
+        for listener in self.listeners.all.iter_mut().filter(|listener| leave.binds.contains(&listener.bind))
+        {
+            let Some(socket) = &listener.socket else { continue };
+            let linger = if leave.shared || listener.inherited {
+                0
+            } else {
                 refuse_newcomers(socket.as_fd());
-                listener.leaves_at = Some(self.now + LINGER_MS);
-            }
+                LINGER_MS
+            };
+            listener.leaves_at = Some(self.now + linger);
         }
     }
 
-    /// Serves what has arrived, then accepts nobody: TCP clients are refused, others wait as in HAProxy.
+    /// Serves what has arrived, then accepts nobody: TCP clients are refused. Those of other sockets and of inherited ones wait, as in
+    /// HAProxy.
     pub(super) fn pause_frontend(&mut self, proxy: ProxyId) {
         for place in 0..self.listeners.all.len() {
             let listener = &mut self.listeners.all[place];
             if listener.proxy == proxy && !std::mem::replace(&mut listener.paused, true) {
                 self.take_queued(place);
-                if let Some(socket) = &self.listeners.all[place].socket {
+                let listener = &self.listeners.all[place];
+                if let (Some(socket), false) = (&listener.socket, listener.inherited) {
                     stop_hearing(socket.as_fd());
                 }
                 self.disarm(place);

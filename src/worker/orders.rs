@@ -40,7 +40,7 @@ impl Worker {
                 let bind = u32::from(bind.0);
                 socket.take().into_iter().for_each(|socket| self.admit(bind, socket));
             }
-            Command::Unlisten(binds) => self.unlisten(binds),
+            Command::Unlisten(leave) => self.unlisten(leave),
             Command::Release(_) => return self.release(order),
             Command::Adopt(batch) => self.adopt(batch),
             Command::Carry(slots) => self.carry(slots),

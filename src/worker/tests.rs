@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::mailbox::{Command, Cut, Resume, STEP, SessionId, SessionRow, Walk, Whom};
+use super::mailbox::{Command, Cut, Leave, Resume, STEP, SessionId, SessionRow, Walk, Whom};
 use crate::config::model::{BindId, Config, ListenAddress, Proxy, ProxyId};
 use crate::session::Phase;
 use crate::session::op::ServerId;
@@ -637,7 +637,7 @@ fn addresses_come_and_go_and_no_client_is_lost() {
             clients.len()
         });
         for worker in 0..2 {
-            gateway.order(worker, Command::Unlisten(vec![BindId(round - 1)]));
+            gateway.order(worker, Command::Unlisten(Leave { binds: vec![BindId(round - 1)], shared: false }));
         }
         queued.join().expect("every client that was connected was served");
         let refused =

@@ -15,6 +15,7 @@ mod dynamic;
 mod frontends;
 mod hostility;
 mod in_place;
+mod inherited;
 mod master;
 mod reload;
 mod rights;

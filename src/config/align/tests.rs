@@ -115,6 +115,15 @@ fn a_socket_option_makes_another_bind_and_a_limit_does_not() {
 }
 
 #[test]
+fn an_inherited_socket_stays_the_same_whatever_its_line_says() {
+    let text = |bind: &str| format!("listen a\n bind {bind}\n server s 10.0.0.1:1");
+    let running = read(&text("fd@7"));
+    let bind = |line: &str| after(&running, &text(line)).proxies[0].binds[0];
+    assert_eq!([bind("fd@7 backlog 5"), bind("fd@7 mss 1400 tfo")], [BindId(0); 2]);
+    assert_eq!([bind("fd@8"), bind("sockpair@7")], [BindId(1); 2]);
+}
+
+#[test]
 fn a_frontend_is_no_listen_section_of_the_same_name() {
     let running = read("listen a\n bind :21000\n server s 10.0.0.1:1");
     let next =

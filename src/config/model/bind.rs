@@ -89,6 +89,16 @@ pub enum ListenAddress {
     SocketPair(i32),
 }
 
+impl ListenAddress {
+    /// The number of the descriptor that whoever started the process passes on; None: the process binds it itself.
+    pub fn inherited(&self) -> Option<i32> {
+        match self {
+            ListenAddress::Fd(number) | ListenAddress::SocketPair(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
 /// A name in the abstract namespace of Unix sockets (configuration manual, section 11.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AbstractName {

@@ -25,7 +25,7 @@ use crate::admin::{Gate, Shared, handover};
 use crate::config::model::{BindId, Config};
 use crate::health::{Order, Remote};
 use crate::stats::Standing;
-use crate::worker::mailbox::{Command, Crew};
+use crate::worker::mailbox::{Command, Crew, Leave};
 
 pub use prepare::Origin;
 use prepare::{Prepared, prepare};
@@ -98,6 +98,7 @@ impl Reloader {
         self.health.order(order).await.ok()?;
         // From here on everybody knows it; nothing below can fail.
         self.shared.borrow_mut().follow_table();
+        let shared = self.holdings.borrow().taker.is_some();
         for (worker, sockets) in sockets.workers.into_iter().enumerate() {
             self.crew.order(worker, Command::Listen(sockets)).await;
         }
@@ -105,10 +106,11 @@ impl Reloader {
         if !self.shared.borrow().stopping {
             self.reopen(&next, &sockets.held);
             self.holdings.borrow_mut().add(sockets.held);
+            self.holdings.borrow_mut().inherited.extend(sockets.inherited);
             self.serve_pages(&next, sockets.pages);
         }
         steering::steer_away(&next, &gone, &self.holdings.borrow().held);
-        self.stop_listening(&gone).await;
+        self.stop_listening(&gone, shared).await;
         let mut sources = self.shared.borrow_mut();
         sources.limits.maxconn = next.global.maxconn.unwrap_or(sources.limits.maxconn);
         Some(said)
@@ -134,7 +136,7 @@ impl Reloader {
     }
 
     /// The copies go first: the workers' are then the last ones, and what is queued there is served.
-    async fn stop_listening(&self, gone: &[BindId]) {
+    async fn stop_listening(&self, gone: &[BindId], shared: bool) {
         if gone.is_empty() {
             return;
         }
@@ -148,7 +150,8 @@ impl Reloader {
             !is_gone(served)
         });
         for worker in 0..self.crew.count() {
-            self.crew.order(worker, Command::Unlisten(gone.to_vec())).await;
+            let leave = Leave { binds: gone.to_vec(), shared };
+            self.crew.order(worker, Command::Unlisten(leave)).await;
         }
     }
 }

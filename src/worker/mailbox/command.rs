@@ -36,8 +36,8 @@ pub enum Command {
     Listen(Vec<(BindId, OwnedFd)>),
     /// Serve a connection of this address that the control thread has received.
     Take(BindId, Option<OwnedFd>),
-    /// Stop listening on these addresses: what is queued is served.
-    Unlisten(Vec<BindId>),
+    /// Stop listening on some addresses: what is queued is served.
+    Unlisten(Leave),
     /// Park some of the sessions and tell them. Answered once they are parked.
     Release(Batch),
     /// Build the sessions of a batch, parked.
@@ -57,6 +57,15 @@ pub enum Forget {
     All,
     /// Everything of one server.
     Server(ServerId),
+}
+
+/// Addresses that are left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leave {
+    /// Which.
+    pub binds: Vec<BindId>,
+    /// Another process has their sockets too, and goes on listening.
+    pub shared: bool,
 }
 
 /// The end of a pause.

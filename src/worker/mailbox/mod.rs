@@ -20,7 +20,7 @@ use tokio::net::unix::pipe::Receiver as PipeReader;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use batch::{BYTES, Batch, DESCRIPTORS, Moving, Staying};
-pub use command::{Command, Cut, Forget, Resume, STEP, SessionId, SessionRow, Walk, Whom};
+pub use command::{Command, Cut, Forget, Leave, Resume, STEP, SessionId, SessionRow, Walk, Whom};
 
 /// Orders under way to one worker, done or not; more wait at the sender.
 const CAPACITY: usize = 64;
