@@ -33,6 +33,8 @@ pub fn keep_settled(running: &Global, read: &mut Global, budget: Budget) -> Vec<
         "busy-polling": tune.busy_polling,
         "tune.busy-spin": tune.busy_spin,
         "tune.incoming-cpu": tune.incoming_cpu,
+        "tune.rcvbuf.client": tune.rcvbuf_client,
+        "tune.sndbuf.client": tune.sndbuf_client,
         "tune.huge-pages": tune.huge_pages,
         "tune.send-zc": tune.send_zc,
         "tune.napi-busy-poll": tune.napi_busy_poll_us,
@@ -88,13 +90,14 @@ mod tests {
     fn what_needs_a_restart_is_named_and_kept() {
         let running = Global { maxconn: Some(300), nbthread: Some(2), ..Global::default() };
         let mut read = Global { nbthread: Some(4), log_tag: "x".to_owned(), ..Global::default() };
-        read.tune.bufsize = 1;
+        (read.tune.bufsize, read.tune.rcvbuf_client) = (1, Some(70_000));
         let notes = keep_settled(&running, &mut read, BUDGET);
         assert_eq!(
             (read.nbthread, read.tune.bufsize, read.log_tag.as_str()),
             (Some(2), running.tune.bufsize, "x")
         );
-        assert_eq!(notes.len(), 2);
+        assert_eq!((notes.len(), read.tune.rcvbuf_client), (3, None));
+        assert!(notes[2].contains("'tune.rcvbuf.client'"), "{notes:?}");
         assert!(notes[0].contains("'nbthread'") && notes[1].contains("'tune.bufsize'"), "{notes:?}");
         assert_eq!(read.maxconn, Some(300));
     }
