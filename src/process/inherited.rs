@@ -5,13 +5,16 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::error::StartError;
+use super::listen::{options, owner, refused};
+use crate::config::model::{Config, ListenAddress};
 use crate::sys::descriptor::duplicate;
-use crate::sys::socket::{ListenOptions, is_pair, listen_again, welcome_newcomers};
+use crate::sys::socket::{ListenOptions, is_pair, listen_again, renew};
 
 /// `fd@N` is bound, and may or may not listen already.
 pub fn listener(number: i32, options: &ListenOptions) -> io::Result<OwnedFd> {
     let socket = duplicate(number)?;
-    welcome_newcomers(socket.as_fd());
+    renew(socket.as_fd(), options)?;
     listen_again(socket.as_fd(), options.backlog)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     Ok(socket)
@@ -24,4 +27,26 @@ pub fn pair(number: i32) -> io::Result<OwnedFd> {
         true => Ok(socket),
         false => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
     }
+}
+
+/// Gives those that are served on what their lines say now: no others are made for that.
+pub fn follow(former: &Config, next: &Config) -> Result<(), StartError> {
+    for (id, bind) in next.binds() {
+        let ListenAddress::Fd(number) = bind.address else { continue };
+        let wanted = options(next, bind);
+        let before = former.binds.get(usize::from(id.0)).filter(|bind| !bind.removed);
+        if next.proxies[usize::from(bind.proxy.0)].disabled
+            || before.is_none_or(|before| options(former, before) == wanted)
+        {
+            continue;
+        }
+        match listener(number, &wanted) {
+            // It was given up when its frontend was shut down.
+            Err(error) if error.raw_os_error() != Some(libc::ENOTSOCK) => {
+                return Err(refused(&bind.declared_at, &owner(next, bind), &bind.address, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -106,8 +106,7 @@ impl Sockets {
         if !proxy.disabled
             && let Err(error) = self.add(config, id, bind, proxy, from)
         {
-            let owner = format!("{} {}", proxy.kind.word(), proxy.name);
-            failures.push(refused(&bind.declared_at, &owner, &bind.address, error));
+            failures.push(refused(&bind.declared_at, &owner(config, bind), &bind.address, error));
         }
     }
 
@@ -198,11 +197,7 @@ impl Sockets {
             let backlog = bind.map_or(STATS_BACKLOG, |bind| config.backlog(bind).max(1));
             listen_again(held.socket.as_fd(), backlog)
                 .map_err(|error| match bind {
-                    Some(bind) => {
-                        let proxy = &config.proxies[usize::from(bind.proxy.0)];
-                        let owner = format!("{} {}", proxy.kind.word(), proxy.name);
-                        refused(&bind.declared_at, &owner, &bind.address, error)
-                    }
+                    Some(bind) => refused(&bind.declared_at, &owner(config, bind), &bind.address, error),
                     None => StartError::new("cannot listen on a stats socket").with_errno(error),
                 })
                 .map_err(named)?;
@@ -276,7 +271,8 @@ fn stats_options(socket: &StatsSocket, reuseport: bool) -> ListenOptions {
     ListenOptions { backlog: STATS_BACKLOG, reuseport, tcp, buffers: Buffers::default() }
 }
 
-fn options(config: &Config, bind: &Bind) -> ListenOptions {
+/// What a socket of the bind is made with.
+pub fn options(config: &Config, bind: &Bind) -> ListenOptions {
     let tune = &config.global.tune;
     ListenOptions {
         backlog: config.backlog(bind),
@@ -363,8 +359,14 @@ fn permit(path: &Path, permissions: &SocketPermissions) -> io::Result<()> {
     Ok(())
 }
 
+/// `frontend NAME`.
+pub fn owner(config: &Config, bind: &Bind) -> String {
+    let proxy = &config.proxies[usize::from(bind.proxy.0)];
+    format!("{} {}", proxy.kind.word(), proxy.name)
+}
+
 /// HAProxy's alert for an address that cannot be bound, with cause and remedy.
-fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::Error) -> StartError {
+pub fn refused(declared_at: &str, owner: &str, address: &ListenAddress, error: io::Error) -> StartError {
     let reason = strerror(&error);
     let text = |protocol: &str, failed: &str, shown: String| {
         format!(

@@ -10,7 +10,7 @@ use super::error::StartError;
 use crate::admin::handover::{COMMAND, PATIENCE, PRONK};
 use crate::config::model::ListenAddress;
 use crate::sys::passing;
-use crate::sys::socket::{ListenOptions, is_abstract, local_address, unix_path, welcome_newcomers};
+use crate::sys::socket::{ListenOptions, is_abstract, local_address, renew, unix_path};
 
 /// Room for the records of one message; a record is 6 bytes and two names.
 const RECORDS: usize = 65_536;
@@ -51,10 +51,10 @@ impl Inheritance {
         self.0.iter().filter(there).count() as u32
     }
 
-    /// Copies of the sockets that listen there, in the old process's order.
+    /// Copies of the sockets that listen there, in the old process's order and with the options of this one.
     pub fn claim(&self, address: &ListenAddress, options: &ListenOptions) -> io::Result<Vec<OwnedFd>> {
         let fitting = self.0.iter().filter(|old| old.fits(address, options));
-        fitting.map(|old| reopen(&old.socket)).collect()
+        fitting.map(|old| reopen(&old.socket, options)).collect()
     }
 }
 
@@ -87,10 +87,10 @@ fn is_at(socket: BorrowedFd<'_>, path: &Path) -> bool {
 }
 
 /// The same socket. It is not told to listen: one that its owner has made deaf stays so until everything is bound.
-fn reopen(socket: &OwnedFd) -> io::Result<OwnedFd> {
+fn reopen(socket: &OwnedFd, options: &ListenOptions) -> io::Result<OwnedFd> {
     let copy = socket.try_clone()?;
     rustix::io::ioctl_fionbio(&copy, true)?;
-    welcome_newcomers(copy.as_fd());
+    renew(copy.as_fd(), options)?;
     Ok(copy)
 }
 
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::admin::handover::{Held, give};
     use crate::config::model::{AbstractName, TcpOptions};
-    use crate::sys::socket::listen;
+    use crate::sys::socket::{Buffers, accept_queued, listen};
     use std::sync::Arc;
 
     fn listening(address: &ListenAddress) -> OwnedFd {
@@ -194,6 +194,31 @@ mod tests {
         assert_eq!(claimed(&named(format!("{name}x"), true), None), 0);
         assert_eq!(claimed(&named(name, false), None), 0, "the name is longer there");
         assert_eq!(claimed(&ListenAddress::Tcp(([127, 0, 0, 2], address.port()).into()), None), 0);
+    }
+
+    #[test]
+    fn a_socket_gets_the_options_of_who_takes_it_over() {
+        // As another program makes it.
+        let foreign = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = foreign.local_addr().expect("bound");
+        let client = std::net::TcpStream::connect(address).expect("connected");
+        let old = socket2::SockRef::from(&foreign);
+        old.set_tcp_user_timeout(Some(std::time::Duration::from_secs(9))).expect("set");
+        let nodelay = |accepted: OwnedFd| socket2::SockRef::from(&accepted).tcp_nodelay().expect("TCP");
+        let copy = foreign.try_clone().expect("a copy").into();
+        let held = Held { socket: Arc::new(copy), interface: None, bind: None, worker: None };
+        let options = ListenOptions {
+            tcp: TcpOptions { mss: Some(1000), ..TcpOptions::default() },
+            buffers: Buffers { receive: Some(100_000), send: None },
+            ..ListenOptions::default()
+        };
+        let claimed = passed(vec![held]).claim(&ListenAddress::Tcp(address), &options).expect("claimed");
+        assert_eq!((old.tcp_mss().expect("TCP"), old.tcp_user_timeout().expect("TCP")), (1000, None));
+        assert_eq!(old.recv_buffer_size().expect("TCP"), 200_000, "the kernel doubles it");
+        drop(client);
+        let _client = std::net::TcpStream::connect(address).expect("connected");
+        accept_queued(claimed[0].as_fd()).expect("the one from before");
+        assert!(nodelay(accept_queued(claimed[0].as_fd()).expect("queued")));
     }
 
     #[test]

@@ -17,9 +17,9 @@ pub(super) fn set_fast_open(fd: BorrowedFd<'_>, backlog: i32) -> io::Result<()> 
     set_option(fd, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, backlog)
 }
 
-/// TCP_DEFER_ACCEPT: wake the listener at the first byte, as HAProxy's `defer-accept` for one second.
-pub(super) fn set_defer_accept(fd: BorrowedFd<'_>) -> io::Result<()> {
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, 1)
+/// TCP_DEFER_ACCEPT: wake the listener at the first byte, or behind so many seconds. HAProxy's `defer-accept` is one.
+pub(super) fn set_defer_accept(fd: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
+    set_option(fd, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds)
 }
 
 /// IP_BIND_ADDRESS_NO_PORT: a port is chosen at connect, not at bind.

@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, TcpKeepal
 use crate::config::model::{AbstractName, ListenAddress, Probes, ServerAddress, TcpOptions};
 
 /// Options of a listening socket (configuration manual, section 5.1).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenOptions {
     /// `backlog`, connections.
     pub backlog: u32,
@@ -83,24 +83,62 @@ fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> 
     if options.tcp.transparent {
         set_transparent(&socket, address)?;
     }
+    set_tcp(&socket, options)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket)
+}
+
+/// Gives a socket that others have made what a new one has, except where and how it is bound. What the options leave
+/// out is taken away, but sizes of buffers cannot be: the kernel tunes them no more.
+///
+/// # Errors
+/// What the kernel says of an option that is wanted; ENOTSOCK.
+pub fn renew(listener: BorrowedFd<'_>, options: &ListenOptions) -> io::Result<()> {
+    let socket = SockRef::from(&listener);
+    let protocol = socket.protocol()?;
+    welcome_newcomers(listener);
+    if !matches!(protocol, Some(Protocol::TCP | Protocol::MPTCP)) {
+        return Ok(());
+    }
+    reset_tcp(&socket, &options.tcp);
+    set_tcp(&socket, options)
+}
+
+/// Whatever fails here was never there.
+fn reset_tcp(socket: &Socket, wanted: &TcpOptions) {
+    if wanted.mss.is_none() {
+        let _ = socket.set_tcp_mss(0);
+    }
+    if wanted.user_timeout_ms.is_none() {
+        let _ = socket.set_tcp_user_timeout(None);
+    }
+    if !wanted.tfo {
+        let _ = super::option::set_fast_open(socket.as_fd(), 0);
+    }
+    if !wanted.defer_accept {
+        let _ = super::option::set_defer_accept(socket.as_fd(), 0);
+    }
+}
+
+/// All that may be set at any time.
+fn set_tcp(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
+    // Inherited by every accepted socket, so that none needs a system call of its own.
+    socket.set_tcp_nodelay(true)?;
+    set_buffers(socket, options.buffers)?;
     if let Some(mss) = options.tcp.mss {
         socket.set_tcp_mss(u32::from(mss))?;
     }
     if let Some(ms) = options.tcp.user_timeout_ms {
         socket.set_tcp_user_timeout(Some(Duration::from_millis(u64::from(ms))))?;
     }
-    // Inherited by every accepted socket, so that none needs a system call of its own.
-    socket.set_tcp_nodelay(true)?;
-    set_buffers(&socket, options.buffers)?;
-    socket.bind(&SockAddr::from(address))?;
     if options.tcp.tfo {
         let backlog = i32::try_from(options.backlog.max(1)).unwrap_or(i32::MAX);
         super::option::set_fast_open(socket.as_fd(), backlog)?;
     }
     if options.tcp.defer_accept {
-        super::option::set_defer_accept(socket.as_fd())?;
+        super::option::set_defer_accept(socket.as_fd(), 1)?;
     }
-    Ok(socket)
+    Ok(())
 }
 
 fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
@@ -341,7 +379,7 @@ pub fn refuse_newcomers(listener: BorrowedFd<'_>) {
 }
 
 /// Ends what [`refuse_newcomers`] began: whoever shared the socket may have done so, and then nobody would be heard.
-pub fn welcome_newcomers(listener: BorrowedFd<'_>) {
+fn welcome_newcomers(listener: BorrowedFd<'_>) {
     // It fails where there is nothing to end.
     let _ = SockRef::from(&listener).detach_filter();
 }

@@ -91,6 +91,25 @@ fn a_reload_that_changes_or_removes_the_line_leaves_the_socket_alive() {
 }
 
 #[test]
+fn it_has_the_options_of_its_line_and_no_others() {
+    let (passed, server) = (Passed::new(), Threads::echo());
+    // As a supervisor or the line before may have made it.
+    passed.socket.set_tcp_user_timeout(Some(Duration::from_secs(9))).expect("set");
+    let with = |options: &str| listens(&passed.bind(options), &server);
+    let running = passed.to(|| Running::start("", &with("mss 1000")));
+    let socket = &passed.socket;
+    let user_timeout = || socket.tcp_user_timeout().expect("a TCP socket").map_or(0, |time| time.as_millis());
+    assert!(socket.tcp_nodelay().expect("a TCP socket"), "what it accepts has it too");
+    assert_eq!((socket.tcp_mss().expect("a TCP socket"), user_timeout()), (1000, 0));
+    followed(&running, "", &with("tcp-ut 7s"));
+    assert_eq!((socket.tcp_mss().expect("a TCP socket"), user_timeout()), (536, 7000));
+    passed.is_served();
+    assert_eq!(running.ask("shutdown frontend x"), "\n");
+    followed(&running, "", &with("tcp-ut 8s"));
+    assert_eq!(user_timeout(), 7000, "it is no longer served");
+}
+
+#[test]
 fn a_frontend_that_is_shut_down_leaves_the_socket_to_the_next_process() {
     let (passed, server) = (Passed::new(), Threads::echo());
     let sections = listens(&passed.bind(""), &server);
