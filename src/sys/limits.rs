@@ -39,9 +39,23 @@ pub fn make_room(descriptors: u64) -> io::Result<()> {
     fcntl_dupfd_cloexec(&any, last).map(drop).map_err(io::Error::from)
 }
 
-/// RLIMIT_AS in bytes: the `-m` option's limit on memory.
+/// RLIMIT_AS in bytes: the `-m` option's limit on memory. It counts what is reserved, not what is used.
 pub fn set_address_space(bytes: u64) -> io::Result<()> {
-    Ok(setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) })?)
+    setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) })?;
+    share_arena();
+    Ok(())
+}
+
+/// RLIMIT_AS in bytes; None: there is none.
+pub fn address_space() -> Option<u64> {
+    getrlimit(Resource::As).current
+}
+
+/// Threads that start later allocate from the arena there is: each would reserve 64 MiB for one of its own.
+fn share_arena() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes two integers, and a limit on what is made later changes no allocation that there is.
+    let _set = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ use crate::ring::{Event, Ring, Settings, Spinning};
 use crate::session::Session;
 use crate::session::op::{Completion, Outcome};
 use crate::stats::counters::WorkerCounters;
+use crate::sys::limits::address_space;
 use crate::table::{Snapshot, TableReader};
 use crate::timers::Wheel;
 
@@ -402,21 +403,35 @@ fn send_zero_copy(ring: &mut Ring, from: u32, index: usize) {
 /// Buffers that a receive may fill before its cancellation ends it: the kernel answers 32 times in a row.
 const STALLED_HOLDS: usize = 32;
 
+/// One part in so many of a limit on address space is for the receive buffers of all workers.
+const BUFFERS_PART: u64 = 4;
+/// Fewer buffers than that are no help.
+const LEAST_BUFFERS: u64 = 64;
+
 /// Receive buffers: what every session may hold whose receiver stalls, up to 128 MiB, and at least one for each
-/// session of the worker's share. They take memory only when they are needed.
+/// session of the worker's share, as far as `-m` allows. They take memory only when they are needed.
 fn ring_settings(setup: &Setup, config: &Config) -> Settings {
     let (maxconn, workers) = (setup.maxconn, setup.peers.count());
     let Setup { pipes, spin, .. } = *setup;
     let tune = &config.global.tune;
     let share = (maxconn as usize).div_ceil(workers.max(1));
+    let wished = (STALLED_HOLDS * share).min(8_192).max(share).next_power_of_two().clamp(256, 32_768) as u16;
     Settings {
         buffer_size: tune.bufsize as usize,
-        buffers: (STALLED_HOLDS * share).min(8_192).max(share).next_power_of_two().clamp(256, 32_768) as u16,
+        buffers: affordable(wished, tune.bufsize, workers, address_space()),
         pipe_size: tune.pipesize.unwrap_or(262_144) as usize,
         pipes,
         spin,
         huge_pages: tune.huge_pages,
     }
+}
+
+/// As many buffers of `size` bytes as fit into a worker's part of a limit on address space; a power of two.
+fn affordable(wished: u16, size: u32, workers: usize, limit: Option<u64>) -> u16 {
+    let Some(bytes) = limit else { return wished };
+    let fitting = bytes / BUFFERS_PART / (workers as u64 * u64::from(size)).max(1);
+    let fitting = 1_u64 << fitting.max(LEAST_BUFFERS).ilog2();
+    u16::try_from(fitting).map_or(wished, |fitting| fitting.min(wished))
 }
 
 /// The bytes of an idle session that are this project's own: state, facts and timer (the ring asserts its own).

@@ -36,6 +36,18 @@ fn read_some(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[test]
+fn receive_buffers_keep_to_their_part_of_a_limit_on_address_space() {
+    let fitting = |mebibytes: Option<u64>, workers| {
+        super::affordable(8_192, 16_384, workers, mebibytes.map(|n| n << 20))
+    };
+    assert_eq!([fitting(None, 16), fitting(Some(65_536), 16)], [8_192; 2]);
+    // 256 MiB for all of them, 16 for each.
+    assert_eq!(fitting(Some(1_024), 16), 1_024);
+    assert_eq!(fitting(Some(1_100), 16), 1_024, "a power of two");
+    assert_eq!(fitting(Some(8), 16), 64);
+}
+
+#[test]
 fn bytes_go_there_and_back() {
     let gateway = Gateway::start(1, &[server(echo)], |_| {});
     let mut client = gateway.connect();

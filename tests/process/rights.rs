@@ -299,12 +299,27 @@ fn what_is_no_socket_is_not_served() {
 #[test]
 fn a_refused_ring_stops_the_start_with_its_remedy() {
     let port = Port::reserve();
-    let kept = written(&format!("{DEFAULTS}listen x\n  bind 127.0.0.1:{}\n", port.number));
-    // Too little address space for the rings and their buffers.
-    let run = pronk(["-m".as_ref(), "100".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
+    let global = "global\n  tune.bufsize 16777216\n";
+    let kept = written(&format!("{global}{DEFAULTS}listen x\n  bind 127.0.0.1:{}\n", port.number));
+    // Too little address space for the rings and their buffers, which are at least 64.
+    let run = pronk(["-m".as_ref(), "500".as_ref(), "-f".as_ref(), kept.file.as_os_str()]);
     assert_eq!(run.code(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("cannot set up the io_uring of the worker"), "{}", run.stderr);
     assert!(run.stderr.contains("= help: there is no memory for the ring"), "{}", run.stderr);
+}
+
+/// HAProxy does so too: what is only reserved counts for the limit.
+#[test]
+fn many_workers_start_with_little_address_space() {
+    let (port, server) = (Port::reserve(), crate::support::echo::Threads::echo());
+    let sections =
+        format!("listen x\n  bind 127.0.0.1:{}\n  server s 127.0.0.1:{}\n", port.number, server.port());
+    let _running = Running::start_with("  nbthread 16\n", &sections, &["-db", "-m", "512"]);
+    for _ in 0..32 {
+        let mut client = Peer::connect(port.address());
+        assert!(client.send(b"hello"));
+        assert_eq!(client.receive_text(5), "hello");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ const FILE_LINES: usize = 500;
 const HEAD_LINES: usize = 15;
 
 /// Unsafe blocks in src. It may only fall; a rise needs a reason in the commit that changes it.
-const UNSAFE_BLOCKS: usize = 42;
+const UNSAFE_BLOCKS: usize = 43;
 
 /// Modules without sockets, files, threads, clocks and unsafe.
 const PURE: &[&str] = &["session", "balance", "rules", "config", "timers"];
