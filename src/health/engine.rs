@@ -124,10 +124,11 @@ impl Engine {
         }
     }
 
-    /// Begins and publishes what is due, then waits for a check to end or for the next thing to be due.
+    /// Publishes and begins what is due, in this order, or a check that is as frequent as reports are would always be
+    /// seen under way; then waits for one to end or for the next thing to be due.
     async fn turn(&mut self, results: &UnboundedSender<Done>, finished: &mut UnboundedReceiver<Done>) {
-        self.begin_due(results);
         self.publish_due();
+        self.begin_due(results);
         let deadline = self.clock + Duration::from_millis(self.next_ms());
         tokio::select! {
             Some(first) = finished.recv() => {
