@@ -159,6 +159,11 @@ impl Buffers {
         tail.store(self.tail, Ordering::Release);
     }
 
+    /// Buffers that have memory.
+    pub(super) fn published(&self) -> usize {
+        self.published.into()
+    }
+
     /// Buffers that the kernel may pick.
     pub(super) fn free(&self) -> u16 {
         self.published - self.held

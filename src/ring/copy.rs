@@ -15,6 +15,8 @@ use crate::session::op::{Completion, Direction, Errno, Outcome};
 const FULL_RECEIVES: u8 = 3;
 /// Received buffers that wait for the sink before the receive is stopped.
 const QUEUED_MOST: u16 = 4;
+/// Buffers for each session there may have been at a time: with fewer the pool grows before a pipe is taken.
+const FEW: usize = 4;
 
 /// A completion to tell the session, if there is one.
 pub(super) type Answer = Option<(Completion, Outcome)>;
@@ -213,35 +215,45 @@ impl Ring {
         self.receive(slot, direction);
     }
 
-    /// The pool was empty: enlarge it, or wait on the list until a buffer comes back.
+    /// The pool was empty: whoever has nothing else to do gets a pipe, more buffers, or a place on the list of those
+    /// who wait until one comes back.
     #[cold]
     fn on_starved(&mut self, slot: u32, direction: Direction) -> Answer {
         // It may have been told to stop meanwhile.
         if let Some(answer) = self.serve_fill(slot, direction) {
             return Some(answer);
         }
+        if !self.lines[slot as usize].line(direction).flags.has(Flags::FILL | Flags::HOLD | Flags::WATCH) {
+            return None;
+        }
+        // Where each session could have a few, some hold many for a moment: more would be touched once and lie idle.
+        if self.buffers.published() >= FEW * self.lines.len() && self.receive_by_pipe(slot, direction) {
+            return None;
+        }
         if self.buffers.grow() {
             self.pin();
-        } else {
-            let lines = &self.lines[slot as usize];
-            // A pipe needs no buffer: only those that find none wait.
-            if lines.line(direction).flags.has(Flags::FILL)
-                && !lines.aborting[direction.source().index()]
-                && self.pipes.allowed()
-                && self.turn_to_bulk(slot, direction)
-            {
-                self.fill_bulk(slot, direction);
-                return None;
-            }
+            self.resume_receiving(slot, direction);
+        } else if !self.receive_by_pipe(slot, direction) {
             let flags = &mut self.lines[slot as usize].line_mut(direction).flags;
-            if flags.has(Flags::FILL | Flags::HOLD | Flags::WATCH) && !flags.has(Flags::STARVED) {
+            if !flags.has(Flags::STARVED) {
                 flags.set(Flags::STARVED);
                 self.starved.push_back((slot, direction));
             }
-            return None;
         }
-        self.resume_receiving(slot, direction);
         None
+    }
+
+    /// A pipe needs no buffer.
+    fn receive_by_pipe(&mut self, slot: u32, direction: Direction) -> bool {
+        let lines = &self.lines[slot as usize];
+        let can = lines.line(direction).flags.has(Flags::FILL)
+            && !lines.aborting[direction.source().index()]
+            && self.pipes.allowed()
+            && self.turn_to_bulk(slot, direction);
+        if can {
+            self.fill_bulk(slot, direction);
+        }
+        can
     }
 
     /// Buffers came back: those that waited longest may receive again, as many as there are buffers. One
