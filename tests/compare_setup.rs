@@ -54,14 +54,18 @@ fn setup(logs: bool, checks: bool) -> Setup {
 }
 
 #[test]
-fn whoever_splices_has_pipes_of_one_size_and_says_so() {
-    for splicing in [Splicing::Never, Splicing::Auto, Splicing::Always] {
+fn haproxy_splices_as_it_comes_and_through_pipes_as_large_as_pronks() {
+    for (splicing, wide) in [(Splicing::Never, false), (Splicing::Always, false), (Splicing::Wide, true)] {
         let text = haproxy::text(&routes(), &setup(false, false), 1, splicing, None);
-        assert!(text.contains("\n    tune.pipesize 262144\n"), "{text}");
+        assert_eq!(text.contains("\n    tune.pipesize 262144\n"), wide, "{text}");
     }
-    for kind in [Kind::Pronk, Kind::PronkOther, Kind::HaproxyAuto, Kind::HaproxySplice] {
+    for kind in [Kind::Pronk, Kind::PronkOther, Kind::HaproxyPipes] {
         let mode = kind.mode(true, true);
         assert!(mode.ends_with("pipes of 256 KiB"), "{mode}");
+    }
+    for kind in [Kind::HaproxyAuto, Kind::HaproxySplice] {
+        let mode = kind.mode(true, true);
+        assert!(mode.ends_with("pipes of 64 KiB, its default"), "{mode}");
     }
     assert!(Kind::Nginx.mode(false, false).contains("proxy_buffer_size 16k"));
 }

@@ -23,9 +23,10 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --slice S             in a round the proxies work in turn for so long (default 0.3): a machine that changes
                           its speed changes it for all of them
     --workloads A,B       only these, by name or beginning: bulk, paced-4, trip-200 (see --list)
-    --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, nginx, sozu,
-                          envoy and, only when asked for, pronk-two (two workers), pronk-stirred (its table changes
-                          and its statistics are read 100 times a second), pronk-spin (tune.busy-spin 200)
+    --only A,B            only these: pronk, haproxy-copy, haproxy-auto, haproxy-splice, haproxy-pipes (it splices
+                          through pipes as large as Pronk's), nginx, sozu, envoy and, only when asked for, pronk-two
+                          (two workers), pronk-stirred (its table changes and its statistics are read 100 times a
+                          second), pronk-spin (tune.busy-spin 200)
     --pronk PATH  --haproxy PATH  --nginx PATH  --sozu PATH  --envoy PATH
     --other PATH          another build of Pronk beside the first, round by round
     --idle N              sessions of the idle workload (default 5000)

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::{Route, Setup};
 
-/// What a splice moves at most: Pronk's own choice, where HAProxy's is the kernel's 64 KiB. It is the same for both.
+/// What a splice of Pronk's moves at most, by its own choice. HAProxy's is the kernel's 64 KiB unless it is told
+/// otherwise.
 pub const PIPE_SIZE: u32 = 256 << 10;
 
 /// When bytes go through a pipe in the kernel and when through the process.
@@ -14,6 +15,8 @@ pub enum Splicing {
     /// `option splice-auto`: once a stream looks fast, which on a busy machine it may never do.
     Auto,
     Always,
+    /// The same through pipes as large as Pronk's.
+    Wide,
 }
 
 impl Splicing {
@@ -21,7 +24,7 @@ impl Splicing {
         match self {
             Splicing::Never => &[],
             Splicing::Auto => &["option splice-auto"],
-            Splicing::Always => &["option splice-request", "option splice-response"],
+            Splicing::Always | Splicing::Wide => &["option splice-request", "option splice-response"],
         }
     }
 }
@@ -36,7 +39,9 @@ pub fn text(
 ) -> String {
     let maxconn = setup.maxconn();
     let mut text = format!("global\n    nbthread {threads}\n    maxconn {maxconn}\n");
-    line(&mut text, format_args!("tune.pipesize {PIPE_SIZE}"));
+    if splicing == Splicing::Wide {
+        line(&mut text, format_args!("tune.pipesize {PIPE_SIZE}"));
+    }
     if let Some(port) = log_port {
         line(&mut text, format_args!("log 127.0.0.1:{port} local0"));
     }

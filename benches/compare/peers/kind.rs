@@ -18,6 +18,7 @@ pub enum Kind {
     HaproxyCopy,
     HaproxyAuto,
     HaproxySplice,
+    HaproxyPipes,
     Nginx,
     Sozu,
     Envoy,
@@ -33,11 +34,12 @@ pub enum Kind {
 
 impl Kind {
     /// All that can be asked for.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Pronk,
         Kind::HaproxyCopy,
         Kind::HaproxyAuto,
         Kind::HaproxySplice,
+        Kind::HaproxyPipes,
         Kind::Nginx,
         Kind::Sozu,
         Kind::Envoy,
@@ -59,6 +61,7 @@ impl Kind {
             Kind::HaproxyCopy => "haproxy-copy",
             Kind::HaproxyAuto => "haproxy-auto",
             Kind::HaproxySplice => "haproxy-splice",
+            Kind::HaproxyPipes => "haproxy-pipes",
             Kind::Nginx => "nginx",
             Kind::Sozu => "sozu",
             Kind::Envoy => "envoy",
@@ -73,7 +76,7 @@ impl Kind {
     pub fn program(self) -> &'static str {
         match self {
             Kind::Pronk | Kind::PronkOther | Kind::PronkTwo | Kind::PronkStirred | Kind::PronkSpin => "pronk",
-            Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => "haproxy",
+            Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice | Kind::HaproxyPipes => "haproxy",
             Kind::Nginx => "nginx",
             Kind::Sozu => "sozu",
             Kind::Envoy => "envoy",
@@ -85,6 +88,7 @@ impl Kind {
         match self {
             Kind::HaproxyAuto => Splicing::Auto,
             Kind::HaproxySplice => Splicing::Always,
+            Kind::HaproxyPipes => Splicing::Wide,
             _ => Splicing::Never,
         }
     }
@@ -119,11 +123,13 @@ impl Kind {
     /// How it moves bytes, in a few words.
     fn way(self) -> String {
         let pipes = format!("pipes of {} KiB", PIPE_SIZE >> 10);
+        let narrow = "pipes of 64 KiB, its default";
         match self {
             Kind::Pronk => format!("chooses itself how bytes move, {pipes}"),
             Kind::HaproxyCopy => "no splice option".to_owned(),
-            Kind::HaproxyAuto => format!("option splice-auto, {pipes}"),
-            Kind::HaproxySplice => format!("option splice-request and splice-response, {pipes}"),
+            Kind::HaproxyAuto => format!("option splice-auto, {narrow}"),
+            Kind::HaproxySplice => format!("option splice-request and splice-response, {narrow}"),
+            Kind::HaproxyPipes => format!("the same with tune.pipesize, {pipes}"),
             Kind::Nginx => "stream module, proxy_buffer_size 16k, its default".to_owned(),
             Kind::Sozu => "one worker".to_owned(),
             Kind::Envoy => "tcp_proxy, one worker".to_owned(),

@@ -108,7 +108,9 @@ impl Peer {
                 let missing = || Failure::new("pronk-other is the program given by --other PATH");
                 Some(programs.other.clone().ok_or_else(missing)?)
             }
-            Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice => programs.haproxy.clone(),
+            Kind::HaproxyCopy | Kind::HaproxyAuto | Kind::HaproxySplice | Kind::HaproxyPipes => {
+                programs.haproxy.clone()
+            }
             Kind::Nginx => programs.nginx.clone(),
             Kind::Sozu => programs.sozu.clone(),
             Kind::Envoy => programs.envoy.clone(),

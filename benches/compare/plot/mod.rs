@@ -13,11 +13,12 @@ use crate::report::metric::{Better, Metric};
 use crate::report::{Report, Row};
 
 /// The colour of each proxy, the same in every plot.
-const COLOURS: [(&str, RGBColor); 7] = [
+const COLOURS: [(&str, RGBColor); 8] = [
     ("pronk", RGBColor(204, 51, 17)),
     ("haproxy-copy", RGBColor(0, 68, 136)),
     ("haproxy-auto", RGBColor(0, 119, 187)),
     ("haproxy-splice", RGBColor(102, 204, 238)),
+    ("haproxy-pipes", RGBColor(153, 153, 153)),
     ("nginx", RGBColor(0, 153, 136)),
     ("sozu", RGBColor(170, 68, 153)),
     ("envoy", RGBColor(136, 34, 85)),
