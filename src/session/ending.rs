@@ -2,15 +2,14 @@
 
 use super::in_flight::InFlight;
 use super::op::{CloseHow, Direction, Op, Side, Submit};
-use super::relay::Relay;
 use super::termination::{Cause, Stage};
 use super::{Phase, Session, Verdict};
 
 impl Session {
     pub(super) fn finish(&mut self, ops: &mut impl Submit) -> Verdict {
         self.phase = Phase::Ending;
-        if self.relays.iter().any(Relay::expired) {
-            // Its source never said EOF.
+        if self.relays.iter().any(|relay| relay.expired() || relay.is_void()) {
+            // Its source may never have said EOF.
             self.abort_both(ops);
         }
         self.settle(ops)

@@ -238,7 +238,7 @@ impl Session {
             Completion::Watched => return self.on_watched(outcome, policy, ops),
             Completion::Drained(d) => match outcome {
                 Ok(written) => self.relay_mut(d).on_drain(written),
-                Err(errno) => return self.on_refused(d, errno, ops),
+                Err(errno) => self.on_refused(d, errno),
             },
             Completion::ShutDown(d) => self.relay_mut(d).on_shutdown(),
             Completion::Aborted(_) => Step::Park,
@@ -352,7 +352,9 @@ impl Session {
                 // A server with `option nolinger` is not told but reset, and its answer is not awaited.
                 self.end(Cause::Normal, Stage::Ended, ops)
             }
-            Step::Next(Op::Shutdown(d)) if self.relay(d.other()).finished() => {
+            Step::Next(Op::Shutdown(d))
+                if self.relay(d.other()).finished() || self.relay(d.other()).is_void() =>
+            {
                 // The close that follows says it too: one system call less for every session.
                 self.relay_mut(d).on_shutdown();
                 self.finish(ops)
@@ -362,7 +364,7 @@ impl Session {
                 Verdict::Live
             }
             Step::Park => Verdict::Live,
-            Step::Finished if self.relays.iter().all(Relay::finished) => self.finish(ops),
+            Step::Finished if self.relays.iter().all(|r| r.finished() || r.is_void()) => self.finish(ops),
             Step::Finished => Verdict::Live,
             Step::Broken(side) => self.on_broken(side, ops),
         }
@@ -378,17 +380,19 @@ impl Session {
         self.end(cause, Stage::Data, ops)
     }
 
-    /// A server that hears no more may have answered before: what it sent still goes to the client. Its socket is
-    /// dead, and says so when all of that was taken.
-    fn on_refused(&mut self, direction: Direction, errno: Errno, ops: &mut impl Submit) -> Verdict {
-        let is_dead = matches!(errno, Errno::EPIPE | Errno::ECONNRESET | Errno::ETIMEDOUT);
-        if direction == Direction::ToClient || !is_dead || self.relay(direction.other()).finished() {
-            return self.on_broken(direction.sink(), ops);
+    /// A server that hears no more may have answered before: what it sent still goes to the client. When its socket is
+    /// dead that ends by itself.
+    fn on_refused(&mut self, direction: Direction, errno: Errno) -> Step {
+        const DEAD: [Errno; 5] =
+            [Errno::EPIPE, Errno::ECONNRESET, Errno::ETIMEDOUT, Errno::EHOSTUNREACH, Errno::ENETUNREACH];
+        if direction == Direction::ToClient
+            || !DEAD.contains(&errno)
+            || self.relay(direction.other()).finished()
+        {
+            return Step::Broken(direction.sink());
         }
         self.record(Cause::ServerAbort, Stage::Data);
-        self.relay_mut(direction).give_up();
-        ops.submit(Op::Stop(direction));
-        Verdict::Live
+        self.relay_mut(direction).lose_sink()
     }
 
     fn connect(&mut self, ops: &mut impl Submit) {

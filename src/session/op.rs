@@ -174,6 +174,10 @@ impl Errno {
     pub const ECONNREFUSED: Errno = Errno(111);
     /// The kernel gave up connecting.
     pub const ETIMEDOUT: Errno = Errno(110);
+    /// The way there was lost for too long.
+    pub const EHOSTUNREACH: Errno = Errno(113);
+    /// So was that to its network.
+    pub const ENETUNREACH: Errno = Errno(101);
     /// Written after the peer closed.
     pub const EPIPE: Errno = Errno(32);
     /// No descriptor left in this process.

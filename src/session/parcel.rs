@@ -83,16 +83,11 @@ impl Session {
         policy: &Policy,
         ops: &mut impl Submit,
     ) -> Verdict {
-        let verdict = match (completion, outcome) {
-            (Completion::Drained(d), Err(errno)) if errno != Errno::ECANCELED => {
-                self.on_refused(d, errno, ops)
-            }
-            _ => match self.step_of_transit(completion, outcome, policy) {
-                Ok(Step::Next(Op::Fill(_))) => Verdict::Live,
-                Ok(Step::Next(Op::Drain(..))) if self.phase == Phase::Halting => Verdict::Live,
-                Ok(step) => self.take(step, ops),
-                Err(stage) => self.end(Cause::ClientAbort, stage, ops),
-            },
+        let verdict = match self.step_of_transit(completion, outcome, policy) {
+            Ok(Step::Next(Op::Fill(_))) => Verdict::Live,
+            Ok(Step::Next(Op::Drain(..))) if self.phase == Phase::Halting => Verdict::Live,
+            Ok(step) => self.take(step, ops),
+            Err(stage) => self.end(Cause::ClientAbort, stage, ops),
         };
         if self.phase == Phase::Parking {
             self.halt_when_written(ops);
@@ -115,7 +110,7 @@ impl Session {
         let cancelled = outcome == Err(Errno::ECANCELED);
         Ok(match completion {
             Completion::Filled(d) if cancelled && !self.relay(d).expired() => Step::Park,
-            Completion::Watched if cancelled => Step::Park,
+            Completion::Drained(_) | Completion::Watched if cancelled => Step::Park,
             Completion::Watched => self.given_up(outcome, policy).map_or(Ok(Step::Park), Err)?,
             Completion::Filled(d) => match self.given_up(outcome, policy) {
                 Some(stage) => return Err(stage),
@@ -123,7 +118,7 @@ impl Session {
             },
             Completion::Drained(d) => match outcome {
                 Ok(written) => self.relay_mut(d).on_drain(written),
-                Err(_) => Step::Park,
+                Err(errno) => self.on_refused(d, errno),
             },
             Completion::ShutDown(d) => self.relay_mut(d).on_shutdown(),
             // A Hold leaves the bytes where they are and is asked again.

@@ -4,8 +4,8 @@
 //!            Fill           Ok(n)          Drain          all written
 //!   Idle ----------> Filling -----> Full ----------> Draining ----------> Filling ...
 //!                       | Ok(0)                         | short: Drain the rest
-//!                       v         Shutdown              v Err
-//!                      Eof -----------------> Closing   given up: Done
+//!                       v         Shutdown              v Err: thrown away
+//!                      Eof -----------------> Closing   Filling ...
 //!                       |                        |
 //!                       +----(nobody listens)----+--> Done
 //! ```
@@ -33,8 +33,10 @@ enum State {
 pub(super) struct Relay {
     state: State,
     direction: Direction,
-    /// The source's time is over, or its sink is gone: nothing more is taken from it.
+    /// The source's time is over: nothing more is taken from it.
     expired: bool,
+    /// The sink hears nothing any more: what is taken is thrown away.
+    void: bool,
     /// Bytes taken and not yet written.
     rest: u32,
 }
@@ -82,7 +84,7 @@ pub(super) enum Step {
 
 impl Relay {
     pub(super) const fn new(direction: Direction) -> Relay {
-        Relay { state: State::Idle, direction, expired: false, rest: 0 }
+        Relay { state: State::Idle, direction, expired: false, void: false, rest: 0 }
     }
 
     /// Starts taking bytes from the source.
@@ -130,6 +132,10 @@ impl Relay {
             self.rest -= written;
             return Step::Next(Op::Drain(self.direction, self.rest));
         }
+        self.written()
+    }
+
+    fn written(&mut self) -> Step {
         if self.expired {
             self.state = State::Eof;
             return self.proceed();
@@ -138,9 +144,16 @@ impl Relay {
         Step::Next(Op::Fill(self.direction))
     }
 
-    /// Nobody is there any more to whom its bytes could go: nothing more is taken from the source.
-    pub(super) fn give_up(&mut self) {
-        (self.state, self.expired, self.rest) = (State::Done, true, 0);
+    /// A Drain failed, and what it had was thrown away. The source goes on being heard, or it would never be known
+    /// when it leaves, and a peer that writes before it reads would wait for ever.
+    pub(super) fn lose_sink(&mut self) -> Step {
+        (self.void, self.rest) = (true, 0);
+        self.written()
+    }
+
+    /// Its bytes go nowhere.
+    pub(super) fn is_void(&self) -> bool {
+        self.void
     }
 
     /// The source's timeout struck: the direction ends as if the source had. Returns what stops a Fill.
@@ -149,7 +162,7 @@ impl Relay {
         (self.state == State::Filling).then_some(Op::Stop(self.direction))
     }
 
-    /// It did not end by its source's EOF.
+    /// It ended by its source's timeout, not by EOF.
     pub(super) fn expired(&self) -> bool {
         self.expired
     }
@@ -193,7 +206,7 @@ impl Relay {
             HalfState::Done => State::Done,
             HalfState::Broken => State::Broken,
         };
-        Relay { state, direction, expired: half.expired, rest: half.rest }
+        Relay { state, direction, expired: half.expired, void: false, rest: half.rest }
     }
 
     /// The answer to Shutdown. A sink that is already gone needs no telling: its error shows on the way back.

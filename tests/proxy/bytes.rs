@@ -355,6 +355,8 @@ fn an_answer_outlives_what_its_server_no_longer_hears() {
             client.send(b"w");
         }
         thread::sleep(Duration::from_millis(100));
+        // Whoever writes before it reads is not kept waiting.
+        assert!(client.send(&[b'w'; 16 << 20]), "taken, and thrown away");
         assert_eq!(client.end(PATIENCE), (ANSWER, End::Fin), "{global}");
         drop(client);
         gateway.assert_descriptors_return();

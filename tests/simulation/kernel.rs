@@ -86,8 +86,12 @@ impl World {
             Direction::ToServer => (Fault::ServerDrainPipe, Errno::EPIPE),
             Direction::ToClient => (Fault::ClientDrainReset, Errno::ECONNRESET),
         };
-        if self.strikes(broken.0) {
-            self.actors[at].pipes[direction.index()] = None;
+        let strikes = self.strikes(broken.0);
+        let actor = &mut self.actors[at];
+        let sink = actor.peers[direction.sink().index()].as_mut().ok_or("a Drain to a closed socket")?;
+        sink.deaf |= strikes;
+        if sink.deaf {
+            actor.pipes[direction.index()] = None;
             return Ok(Err(broken.1));
         }
         let written = if self.strikes(Fault::OneByteDrain) {

@@ -28,6 +28,8 @@ pub struct Peer {
     pub stalls: bool,
     pub received: u32,
     pub got_fin: bool,
+    /// It has answered bytes by a reset, and will not hear others.
+    pub deaf: bool,
 }
 
 /// The byte at an offset of a stream: every stream is its own, so that a byte of another session shows.
@@ -51,6 +53,7 @@ impl Peer {
             stalls: faults.strikes(pick(Fault::ClientStalls, Fault::ServerStalls), rng),
             received: 0,
             got_fin: false,
+            deaf: false,
         };
         if faults.strikes(pick(Fault::ClientFinFirst, Fault::ServerFinFirst), rng) {
             peer.to_send = 0;
