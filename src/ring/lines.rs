@@ -32,6 +32,8 @@ impl Flags {
     pub(super) const STOPPED: u16 = 1 << 9;
     /// The session, whose bytes wait, is to hear of the end before them.
     pub(super) const WATCH: u16 = 1 << 10;
+    /// The sink has no zero-copy send.
+    pub(super) const COPIES: u16 = 1 << 11;
 
     pub(super) fn has(self, bits: u16) -> bool {
         self.0 & bits != 0

@@ -9,6 +9,7 @@ use std::io;
 use io_uring::types::Fd;
 use io_uring::{Probe, cqueue, opcode, squeue};
 
+use super::lines::Flags;
 use super::token::{Kind, Token};
 use super::{Event, Ring};
 use crate::session::op::Direction;
@@ -82,7 +83,7 @@ impl Ring {
         len: u32,
     ) -> (squeue::Entry, Token) {
         let lines = &self.lines[slot as usize];
-        if len >= self.zero_copy.from {
+        if len >= self.zero_copy.from && !lines.line(direction).flags.has(Flags::COPIES) {
             let buffer = lines.line(direction).queue.head;
             let batch = buffer / super::buffers::BATCH;
             let pinned = (batch < self.zero_copy.pinned).then_some(batch);
@@ -122,10 +123,13 @@ impl Ring {
         }
         let (token, memory) = (token.of_sender(), [-libc::ENOMEM, -libc::ENOBUFS].contains(&result));
         self.zero_copy.exhausted |= memory;
-        // A Unix socket has no such send.
-        let refused = memory || result == -libc::EOPNOTSUPP;
+        let unable = result == -libc::EOPNOTSUPP;
         let lines = &mut self.lines[token.slot as usize];
-        if refused && !lines.aborting[token.side().index()] {
+        if unable {
+            // A Unix socket: it is not asked again.
+            lines.line_mut(token.direction()).flags.set(Flags::COPIES);
+        }
+        if (memory || unable) && !lines.aborting[token.side().index()] {
             lines.pending[token.side().index()] -= 1;
             self.send_by_copy(token.slot, token.direction());
             return None;
