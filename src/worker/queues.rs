@@ -150,8 +150,13 @@ impl Worker {
                     self.leave_head(queue, false);
                     self.enqueue(slot, backend, QueueId::Backend(backend));
                 }
-                // It waits on for any server: one may come up before `timeout queue` ends.
-                Choice::QueueFull(_) | Choice::Nobody if queue == QueueId::Backend(backend) => return,
+                // It waits on for any server: one may come up before `timeout queue` ends, but none of a backend of the past.
+                Choice::QueueFull(_) | Choice::Nobody
+                    if queue == QueueId::Backend(backend)
+                        && !self.snapshot.config.proxies[usize::from(backend.0)].removed =>
+                {
+                    return;
+                }
                 choice => {
                     self.leave_head(queue, false);
                     self.turn_away(slot, backend, choice);
