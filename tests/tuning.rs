@@ -126,8 +126,45 @@ fn a_card_with_queues_gives_each_a_core_and_takes_it_back() {
     assert!(!host.steer(&["--undo", "eth0"]).status.success(), "nothing is left to undo");
 }
 
+#[test]
+fn undo_needs_no_cores_and_leaves_what_all_cards_share_to_the_last() {
+    const SHARED: &str = "proc/sys/net/core/rps_sock_flow_entries";
+    let host = Host::new(&[(SHARED, "0")]);
+    for file in ["rx-0/rps_cpus", "rx-0/rps_flow_cnt", "tx-0/xps_cpus"] {
+        for card in ["eth0", "eth1"] {
+            host.write(&format!("sys/class/net/{card}/queues/{file}"), "0");
+        }
+    }
+    host.write("sys/devices/system/cpu/online", "0,2");
+    assert!(!host.steer(&["eth0"]).status.success(), "which of these?");
+    let succeeds = |arguments: &[&str]| {
+        let said = host.steer(arguments);
+        assert!(said.status.success(), "{said:?}");
+    };
+    succeeds(&["eth0", "2-2"]);
+    succeeds(&["eth1", "2-2"]);
+    succeeds(&["--undo", "eth0"]);
+    assert_eq!([host.text(SHARED), host.text("sys/class/net/eth0/queues/rx-0/rps_cpus")], ["32768", "0"]);
+    succeeds(&["--undo", "eth1"]);
+    assert_eq!(host.text(SHARED), "0");
+}
+
 /// What a kind of card calls its interrupts, and where they belong with cores 0-3.
 const CARDS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "gve, which sends by its first blocks",
+        &[
+            ("gve-ntfy-blk0@pci:0000:00:05.0", "0"),
+            ("gve-ntfy-blk1@pci:0000:00:05.0", "1"),
+            ("gve-ntfy-blk2@pci:0000:00:05.0", "0"),
+            ("gve-ntfy-blk3@pci:0000:00:05.0", "1"),
+            ("gve-mgmnt@pci:0000:00:05.0", "0-3"),
+        ],
+    ),
+    (
+        "mlx4",
+        &[("mlx4-async@pci:0000:00:05.0", "0-3"), ("mlx4-1@0000:00:05.0", "0"), ("mlx4-2@0000:00:05.0", "1")],
+    ),
     ("igb", &[("eth0", "0-3"), ("eth0-TxRx-0", "0"), ("eth0-TxRx-1", "1")]),
     ("ena", &[("ena-mgmnt@pci:0000:00:05.0", "0-3"), ("eth0-Tx-Rx-0", "0"), ("eth0-Tx-Rx-1", "1")]),
     ("ice", &[("ice-0000:00:05.0:misc", "0-3"), ("ice-eth0-TxRx-0", "0"), ("ice-eth0-TxRx-1", "1")]),

@@ -64,12 +64,13 @@ fn switch(host: &Host, value: &str, states: &[State]) -> String {
     commands.collect::<Vec<_>>().join("; ")
 }
 
-/// A virtual machine without idle states halts at once, and the hypervisor wakes it late.
+/// A virtual machine without idle states halts at once, and the hypervisor wakes it late. A container may see neither
+/// its states nor what its hypervisor is.
 fn halts(host: &Host) -> Option<Verdict> {
     let is_virtual = host.text("/proc/cpuinfo")?.contains(" hypervisor");
     let line = host.text("/proc/cmdline").unwrap_or_default();
     let idle = line.split_whitespace().rfind(|word| word.starts_with("idle="));
-    if !is_virtual || idle == Some("idle=poll") {
+    if !is_virtual || idle == Some("idle=poll") || clock::available(host).is_empty() {
         return None;
     }
     let (value, wanted) = ("halt at once".to_owned(), "poll before a halt".to_owned());
@@ -101,6 +102,11 @@ fn unpolled(host: &Host, idle: Option<&str>) -> Option<String> {
     }
     if host.has("/sys/module/cpuidle_haltpoll") || lists("modules.builtin") {
         return Some("the boot parameter cpuidle_haltpoll.force=1".to_owned());
+    }
+    if !host.has(&format!("/lib/modules/{release}/modules.dep")) {
+        return Some(format!(
+            "a look where /lib/modules/{release} can be seen, at whether it has cpuidle-haltpoll"
+        ));
     }
     (!lists("modules.dep")).then(|| format!("a kernel with cpuidle-haltpoll: {release} has no such module"))
 }
@@ -140,10 +146,10 @@ mod tests {
 
     #[test]
     fn a_virtual_machine_without_idle_states_halts() {
-        let guest = ("/proc/cpuinfo", "flags : fpu hypervisor lahf_lm");
-        assert_eq!(value(idle_states(&Fake::new(&[guest]).host())), (false, "halt at once".to_owned()));
-        let polling = [guest, ("/proc/cmdline", "quiet idle=poll")];
-        assert_eq!(idle_states(&Fake::new(&polling).host()), None);
+        assert_eq!(value(idle_states(&guest(&[], "quiet").host())), (false, "halt at once".to_owned()));
+        assert_eq!(idle_states(&guest(&[], "quiet idle=poll").host()), None);
+        let contained = ("/proc/cpuinfo", "flags : fpu hypervisor lahf_lm");
+        assert_eq!(idle_states(&Fake::new(&[contained]).host()), None, "nothing of /sys is seen");
         assert_eq!(idle_states(&Fake::new(&[("/proc/cpuinfo", "flags : fpu")]).host()), None);
     }
 
@@ -176,8 +182,14 @@ mod tests {
         let force = "the boot parameter cpuidle_haltpoll.force=1";
         assert_eq!(of(guest(&[built_in], "quiet")), force);
         assert_eq!(of(guest(&[("/sys/module/cpuidle_haltpoll/parameters/force", "N")], "quiet")), force);
-        assert_eq!(of(guest(&[], "quiet")), "a kernel with cpuidle-haltpoll: 6.1.0 has no such module");
-        let elsewhere = Fake::new(&[("/proc/cpuinfo", "flags : fpu hypervisor"), loadable]);
+        let without = ("/lib/modules/6.1.0/modules.dep", "kernel/a.ko:");
+        assert_eq!(
+            of(guest(&[without], "quiet")),
+            "a kernel with cpuidle-haltpoll: 6.1.0 has no such module"
+        );
+        assert!(of(guest(&[], "quiet")).starts_with("a look where /lib/modules/6.1.0 can be seen"));
+        let clocks = ("/sys/devices/system/clocksource/clocksource0/available_clocksource", "tsc");
+        let elsewhere = Fake::new(&[("/proc/cpuinfo", "flags : fpu hypervisor"), loadable, clocks]);
         assert!(of(elsewhere).starts_with("a hypervisor that is KVM"));
     }
 
