@@ -68,7 +68,7 @@ pub struct CpuSpent {
     pub proxy_waited: Duration,
     pub load_waited: Duration,
     /// How long the host ran something else on the proxy's core and on the load's.
-    pub stolen: Stolen,
+    pub stolen: Option<Stolen>,
     /// How often a thread of the proxy left its core.
     pub switches: u64,
     /// The proxy's ticks in its own code and all of them: exact only in the sum over a while.
@@ -140,7 +140,7 @@ impl CpuReading {
             load: Duration::ZERO,
             proxy_waited: Duration::from_nanos(busiest.ran.waited_ns.saturating_sub(siblings)),
             load_waited: Duration::from_nanos(load.waited_ns),
-            stolen: Stolen::default(),
+            stolen: None,
             switches: threads.iter().map(|thread| thread.switches).sum(),
             own_ticks: user,
             all_ticks: all,
@@ -165,8 +165,10 @@ impl AddAssign for CpuSpent {
         self.load += more.load;
         self.proxy_waited += more.proxy_waited;
         self.load_waited += more.load_waited;
-        self.stolen.proxy += more.stolen.proxy;
-        self.stolen.load += more.stolen.load;
+        self.stolen = match (self.stolen, more.stolen) {
+            (Some(so_far), Some(more)) => Some(so_far.and(more)),
+            (so_far, more) => so_far.or(more),
+        };
         self.switches += more.switches;
         self.own_ticks += more.own_ticks;
         self.all_ticks += more.all_ticks;
@@ -184,20 +186,25 @@ pub struct Stolen {
 }
 
 impl Stolen {
-    /// Reads the kernel's account, which on a host of many cores takes longer than the readings of a process.
-    pub fn take(cores: Cores) -> Result<Stolen, Failure> {
+    /// Reads the kernel's account, which on a host of many cores takes longer than the readings of a process; None: a
+    /// container shows another one.
+    pub fn take(cores: Cores) -> Option<Stolen> {
         Stolen::read(Path::new("/proc"), cores)
     }
 
     /// The same, from the kernel's files in `proc`.
-    pub fn read(proc: &Path, cores: Cores) -> Result<Stolen, Failure> {
-        let text = fs::read_to_string(proc.join("stat")).attempting("reading what the host has stolen")?;
+    pub fn read(proc: &Path, cores: Cores) -> Option<Stolen> {
+        let text = fs::read_to_string(proc.join("stat")).ok()?;
         let of = |core: usize| {
             let name = format!("cpu{core} ");
-            let line = text.lines().find(|line| line.starts_with(&name)).unwrap_or("");
-            field(line, 8).map(|ticks| Duration::from_nanos(ticks * TICK_NS))
+            let line = text.lines().find(|line| line.starts_with(&name))?;
+            field(line, 8).ok().map(|ticks| Duration::from_nanos(ticks * TICK_NS))
         };
-        Ok(Stolen { proxy: of(cores.proxy)?, load: of(cores.load)? })
+        Some(Stolen { proxy: of(cores.proxy)?, load: of(cores.load)? })
+    }
+
+    fn and(self, more: Stolen) -> Stolen {
+        Stolen { proxy: self.proxy + more.proxy, load: self.load + more.load }
     }
 
     pub fn since(self, earlier: Stolen) -> Stolen {
@@ -208,13 +215,13 @@ impl Stolen {
     }
 }
 
-/// Resident KiB of the process, its children and theirs; counted page by page, hence exact.
+/// Resident KiB of the process, its children and theirs, what they share once; counted page by page, hence exact.
 pub fn resident_kib(pid: u32) -> Result<u64, Failure> {
     let mut kib = 0;
     for pid in family(pid)? {
         let path = format!("/proc/{pid}/smaps_rollup");
         let text = fs::read_to_string(&path).attempting(format!("reading {path}"))?;
-        let line = text.lines().find(|line| line.starts_with("Rss:")).unwrap_or("");
+        let line = text.lines().find(|line| line.starts_with("Pss:")).unwrap_or("");
         kib += field(line, 1)?;
     }
     Ok(kib)

@@ -45,8 +45,9 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
     --compare A B         print the change from one compare.json to another: that of Pronk over that of the proxies
                           which are the same build in both, the control; judged from 4 rounds of each run on
 
-Status: 0; 1 when something could not be measured, with --compare when a row of Pronk's is worse or more could not be
-measured than before; 2 when nothing could be done.
+Status: 0; 1 when something could not be measured, with --compare when a row of Pronk's is worse by more than 2 %, and
+more clearly than chance makes any of all its rows in one of twenty comparisons, or fails more often than before; 2 when
+nothing could be done.
 ";
 
 pub enum Action {
@@ -65,6 +66,8 @@ pub struct Options {
     pub scale: Scale,
     pub workloads: Vec<Workload>,
     pub kinds: Vec<Kind>,
+    /// They were named.
+    pub chosen: bool,
     pub programs: Programs,
     pub logs: bool,
     pub checks: bool,
@@ -87,6 +90,7 @@ impl Default for Options {
             scale: Scale { warm_up, steady, slice, idle_sessions: 5000 },
             workloads: Workload::all(),
             kinds: Kind::usual(),
+            chosen: false,
             programs: Programs::default(),
             logs: false,
             checks: false,
@@ -141,7 +145,7 @@ impl Options {
             "slice" => self.scale.slice = slice(seconds(parser, name)?)?,
             "idle" => self.scale.idle_sessions = number::<usize>(parser, name)?.max(10),
             "workloads" => self.workloads = workloads(&text(parser, name)?)?,
-            "only" => self.kinds = kinds(&text(parser, name)?)?,
+            "only" => (self.kinds, self.chosen) = (kinds(&text(parser, name)?)?, true),
             "pronk" => self.programs.pronk = Some(path(parser)?),
             "other" => self.programs.other = Some(path(parser)?),
             "haproxy" => self.programs.haproxy = Some(path(parser)?),

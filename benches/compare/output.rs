@@ -47,10 +47,11 @@ fn keep_former(folder: &Path) -> Result<Option<PathBuf>, Failure> {
     let written = fs::metadata(&path).and_then(|data| data.modified()).attempting(what())?;
     let written = jiff::Timestamp::try_from(written).attempting(what())?;
     let written = written.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y%m%d-%H%M%S");
-    let kept = folder.join(format!("compare-{written}.json"));
-    if kept.exists() {
-        return Err(Failure::new(format!("{}: {} is there already", what(), kept.display())));
-    }
+    // Clocks go back, and files are copied with their times.
+    let names = (2..).map(|number| format!("compare-{written}-{number}.json"));
+    let mut names = std::iter::once(format!("compare-{written}.json")).chain(names);
+    let kept = names.find_map(|name| Some(folder.join(name)).filter(|path| !path.exists()));
+    let kept = kept.expect("numbers do not end");
     fs::rename(&path, &kept).attempting(what())?;
     Ok(Some(kept))
 }

@@ -7,7 +7,7 @@ use crate::failure::{Attempt, Failure};
 use crate::options::Options;
 use crate::order::{Order, SEED};
 use crate::output;
-use crate::peers::{Peer, Setup};
+use crate::peers::{Kind, Peer, Setup};
 use crate::perf::{Look, PERF, Perf};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -43,9 +43,16 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
 fn find_peers(options: &Options) -> Result<Vec<Peer>, Failure> {
     let mut peers = Vec::new();
     for kind in &options.kinds {
-        match Peer::find(*kind, &options.programs)? {
-            Some(peer) => peers.push(peer),
-            None => eprintln!("compare: without {}: it is not installed and no path was given", kind.name()),
+        match Peer::find(*kind, &options.programs) {
+            // Nobody asked for it: what is on the PATH cannot do this.
+            Err(failure) if *kind == Kind::Nginx && options.programs.nginx.is_none() && !options.chosen => {
+                eprintln!("compare: without nginx: {failure}");
+            }
+            Err(failure) => return Err(failure),
+            Ok(Some(peer)) => peers.push(peer),
+            Ok(None) => {
+                eprintln!("compare: without {}: it is not installed and no path was given", kind.name())
+            }
         }
     }
     if peers.is_empty() {

@@ -36,7 +36,9 @@ impl Tally {
             (self.from, self.until) = (Some(now), None);
             self.moments.begin(now);
         } else {
-            self.until = Some(Instant::now());
+            let now = Instant::now();
+            self.until = Some(now);
+            self.moments.end(now);
         }
     }
 

@@ -36,17 +36,28 @@ impl Moments {
         self.over_at = Some(now + self.length);
     }
 
+    /// A slice is over: its last moment, if that is over too, ends without another answer. What comes later is in none.
+    pub fn end(&mut self, now: Instant) {
+        if self.over_at.take().is_some_and(|over_at| now >= over_at) {
+            self.close();
+        }
+    }
+
     pub fn add(&mut self, latency_ns: u64, now: Instant) {
-        let over_at = *self.over_at.get_or_insert(now + self.length);
+        let Some(over_at) = self.over_at else { return };
         if now >= over_at {
-            // A moment without any answer is none.
-            if self.latencies_ns.len() > self.last_end() {
-                self.ends.push(self.latencies_ns.len());
-            }
+            self.close();
             let passed = (now - over_at).as_nanos() / self.length.as_nanos() + 1;
             self.over_at = Some(over_at + self.length * passed as u32);
         }
         self.latencies_ns.push(latency_ns);
+    }
+
+    /// A moment without any answer is none.
+    fn close(&mut self) {
+        if self.latencies_ns.len() > self.last_end() {
+            self.ends.push(self.latencies_ns.len());
+        }
     }
 
     /// The middle one of the moments' 99th percentiles, ns; None: no moment is over, or the middle one has too few answers

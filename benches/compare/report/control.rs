@@ -3,8 +3,15 @@
 use super::rounds::Rounds;
 use super::{Report, Row};
 
-/// Those of the other proxies that both runs have in the same build and mode.
+/// What changes the proxies by more than the host, and not all alike.
+const SETUP: [&str; 6] =
+    ["congestion control", "idle", "cores", "logs", "checks of servers", "steady interval"];
+
+/// Those of the other proxies that both runs, if they were set up alike, have in the same build and mode.
 pub fn names<'a>(before: &Report, after: &'a Report) -> Vec<&'a str> {
+    if !differing(before, after).is_empty() {
+        return Vec::new();
+    }
     let shared = shared_rivals(before, after);
     shared.filter(|name| before.environment(name) == after.environment(name)).collect()
 }
@@ -20,12 +27,19 @@ pub fn sentence(before: &Report, after: &Report) -> String {
         );
     }
     let others: Vec<&str> = shared_rivals(before, after).collect();
+    let differing = differing(before, after);
     let why = if others.is_empty() {
         "no other proxy ran in both".to_owned()
+    } else if !differing.is_empty() {
+        format!("the runs were set up differently ({})", differing.join(", "))
     } else {
         format!("{} are not known to be the same build in both", others.join(", "))
     };
     format!("No control, since {why}: the host's own change is contained in every change.")
+}
+
+fn differing(before: &Report, after: &Report) -> Vec<&'static str> {
+    SETUP.into_iter().filter(|name| before.environment(name) != after.environment(name)).collect()
 }
 
 fn shared_rivals<'a>(before: &Report, after: &'a Report) -> impl Iterator<Item = &'a str> {

@@ -6,10 +6,15 @@ use super::control::{self, Control};
 use super::metric::{Better, Metric};
 use super::number::{percent, short};
 use super::rounds::Rounds;
-use super::{Report, Row, missing, stats, table};
+use super::stats::Trend;
+use super::{OURS, Report, Row, missing, stats, table};
 
 /// With less of them in each run the interval says little.
 const FEWEST_ROUNDS: usize = 4;
+/// A run is worse when chance alone would make a row of it so in one of so many comparisons at most …
+const SELDOM: f64 = 20.0;
+/// … and by more percent than that.
+const SLIGHT: f64 = 2.0;
 
 /// How a row changed, the control's change taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Change {
     pub control: Option<f64>,
     /// What is left without the control's change, and its 95 % interval.
     pub own: Option<(f64, (f64, f64))>,
+    /// How often chance alone would bring that; 1 where nothing is known.
+    pub chance: f64,
     pub verdict: Verdict,
 }
 
@@ -64,7 +71,7 @@ fn change(row: &Row, peer: &str, [was, is]: [&Rounds; 2], [old, new]: [Control<'
         |pairs: &[(f64, f64)], part: fn(&(f64, f64)) -> f64| pairs.iter().map(part).collect::<Vec<_>>();
     let own = |pairs| part(pairs, |(value, control)| value / control);
     let control = |pairs| stats::median(&part(pairs, |(_, control)| *control));
-    let growth = stats::growth(&own(&before_pairs), &own(&after_pairs));
+    let trend = stats::trend(&own(&before_pairs), &own(&after_pairs));
     let enough = before_pairs.len().min(after_pairs.len()) >= FEWEST_ROUNDS;
     let moved = control(&after_pairs)? / control(&before_pairs)?;
     Some(Change {
@@ -75,11 +82,12 @@ fn change(row: &Row, peer: &str, [was, is]: [&Rounds; 2], [old, new]: [Control<'
         after,
         change: if before == 0.0 { 0.0 } else { more(after / before) },
         control: (!old.is_empty()).then(|| more(moved)),
-        own: growth.map(|(ratio, (low, high))| (more(ratio), (more(low), more(high)))),
-        verdict: match growth {
+        own: trend.map(|Trend { ratio, interval: (low, high), .. }| (more(ratio), (more(low), more(high)))),
+        chance: trend.map_or(1.0, |trend| trend.chance),
+        verdict: match trend {
             _ if !enough => Verdict::TooFew,
             None => Verdict::Unknown,
-            Some((_, interval)) => verdict(interval, row.metric),
+            Some(Trend { interval, .. }) => verdict(interval, row.metric),
         },
     })
 }
@@ -94,10 +102,17 @@ fn verdict((low, high): (f64, f64), metric: Metric) -> Verdict {
     }
 }
 
-/// Whether Pronk is worse in a row, or something that was measured no longer could be.
+/// Whether Pronk is clearly worse in a row, by more than all that were judged would make likely, or could no longer be
+/// measured where it had been. Its other builds and settings do not count.
 pub fn is_worse(before: &Report, after: &Report) -> bool {
-    let pronk = |change: &Change| change.peer.starts_with("pronk") && change.verdict == Verdict::Worse;
-    changes(before, after).iter().any(pronk) || !missing::new_failures(before, after).is_empty()
+    let mut changes = changes(before, after);
+    changes.retain(|change| change.peer == OURS);
+    let judged = changes.iter().filter(|change| change.own.is_some()).count() as f64;
+    let clear = |change: &Change| {
+        let much = change.own.is_some_and(|(own, _)| own.abs() > SLIGHT);
+        change.verdict == Verdict::Worse && much && change.chance * judged * SELDOM <= 1.0
+    };
+    changes.iter().any(clear) || missing::is_lost(before, after, OURS)
 }
 
 /// Which parts of the environment differ, what the control is, the changes as a table, and what is missing in it.

@@ -67,11 +67,17 @@ fn memory_value(growth: &Growth) -> Value {
 pub fn read(text: &str) -> Result<Report, String> {
     let whole: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let peers = strings(&whole, "peers")?;
-    let row = |value: &Value| read_row(value, &peers);
-    let rows = array(&whole, "rows")?.iter().map(row).collect::<Result<_, _>>()?;
+    let (mut rows, mut not_run) = (Vec::new(), strings(&whole, "not_run")?);
+    for value in array(&whole, "rows")? {
+        match read_row(value, &peers)? {
+            Ok(row) => rows.push(row),
+            Err(unknown) if not_run.contains(&unknown) => {}
+            Err(unknown) => not_run.push(unknown),
+        }
+    }
     let pair = |value: &Value| Ok((string(value, "name")?, string(value, "value")?));
     let environment = array(&whole, "environment")?.iter().map(pair).collect::<Result<_, String>>()?;
-    let (failures, not_run) = (strings(&whole, "failures")?, strings(&whole, "not_run")?);
+    let failures = strings(&whole, "failures")?;
     numbered(&whole, &failures)?;
     let memory = array(&whole, "memory")?.iter().map(read_memory).collect::<Result<_, _>>()?;
     Ok(Report { environment, rows, failures, not_run, memory, peers })
@@ -95,15 +101,18 @@ fn read_memory(value: &Value) -> Result<Growth, String> {
     Ok(Growth { peer: string(value, "peer")?, points: points.collect::<Result<_, String>>()? })
 }
 
-fn read_row(value: &Value, peers: &[String]) -> Result<Row, String> {
+/// One row; within the answer, that nobody knows its metric any longer.
+fn read_row(value: &Value, peers: &[String]) -> Result<Result<Row, String>, String> {
     let id = string(value, "metric")?;
-    let metric = Metric::from_id(&id).ok_or_else(|| format!("'{id}' is no metric of this version"))?;
+    let Some(metric) = Metric::from_id(&id) else {
+        return Ok(Err(format!("'{id}' is no metric of this version")));
+    };
     let rounds = |peer: &String| match value["measured"].get(peer) {
         None => Ok(Rounds::default()),
         Some(measured) => array(measured, "rounds")?.iter().map(round).collect(),
     };
     let values = peers.iter().map(rounds).collect::<Result<_, String>>()?;
-    Ok(Row { workload: string(value, "workload")?, metric, values })
+    Ok(Ok(Row { workload: string(value, "workload")?, metric, values }))
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {

@@ -42,7 +42,7 @@ metrics! {
     ConnectionRate "connections_per_s" "connections/s" Higher,
     P50 "p50_us" "p50, us" Lower,
     P99 "p99_us" "p99, us" Lower,
-    UsualP99 "usual_p99_us" "p99 of a usual 20 ms, us" Lower,
+    UsualP99 "usual_p99_20ms_us" "p99 of a usual 20 ms, us" Lower,
     UsualP99Long "usual_p99_100ms_us" "p99 of a usual 100 ms, us" Lower,
     P999 "p999_us" "p99.9, us" Lower,
     SyscallsPerUnit "syscalls_per_unit" "system calls per unit" Lower,

@@ -32,6 +32,18 @@ pub fn new_failures(before: &Report, after: &Report) -> Vec<usize> {
     new.map(|(place, _)| place).collect()
 }
 
+/// Whether `peer`, which both runs have, failed in a larger part of the rounds of a workload than before.
+pub fn is_lost(before: &Report, after: &Report, peer: &str) -> bool {
+    let shared = [before, after].iter().all(|run| run.peers.iter().any(|name| name == peer));
+    let part = |run: &Report, subject: &str| {
+        let failed = run.failures.iter().filter(|failure| self::subject(failure) == subject).count();
+        failed as f64 / run.rounds_begun().max(1) as f64
+    };
+    let ours =
+        after.failures.iter().map(|failure| subject(failure)).filter(|subject| subject.ends_with(peer));
+    shared && ours.into_iter().any(|subject| part(after, subject) > part(before, subject))
+}
+
 /// "idle, nginx" of "round 2/5, idle, nginx: it ended": which round it was and what was said differs from run to run.
 fn subject(failure: &str) -> &str {
     let subject = failure.split_once(": ").map_or(failure, |(subject, _)| subject);

@@ -21,6 +21,9 @@ use self::rounds::Rounds;
 /// Percent of its core beyond which a proxy, or the load, can do no more.
 const SATURATED: f64 = 95.0;
 
+/// The proxy that is compared with the others.
+pub const OURS: &str = "pronk";
+
 /// Beginnings of other proxies' names, and what they are called.
 pub const RIVALS: [(&str, &str); 4] =
     [("haproxy", "HAProxy"), ("nginx", "nginx"), ("sozu", "Sōzu"), ("envoy", "Envoy")];
@@ -128,6 +131,12 @@ impl Report {
         }
     }
 
+    /// The rounds that were begun, failed ones among them.
+    pub fn rounds_begun(&self) -> usize {
+        let rounds = self.rows.iter().flat_map(|row| &row.values).map(|rounds| rounds.iter().count());
+        rounds.max().unwrap_or(0)
+    }
+
     /// Other builds and settings of Pronk that ran beside it.
     pub fn variants(&self) -> impl Iterator<Item = &str> {
         self.peers.iter().map(String::as_str).filter(|name| name.starts_with("pronk-"))
@@ -163,7 +172,7 @@ impl Report {
     }
 
     fn ours<'a>(&self, row: &'a Row) -> Option<&'a Rounds> {
-        let place = self.peers.iter().position(|name| name == "pronk")?;
+        let place = self.peers.iter().position(|name| name == OURS)?;
         row.values.get(place)
     }
 

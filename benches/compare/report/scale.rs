@@ -1,8 +1,8 @@
 //! What more cores would carry, reckoned from what one worker was measured to need.
 
-use super::Report;
 use super::metric::Metric;
 use super::number::short;
+use super::{OURS, Report};
 
 /// Cores of the hosts that are reckoned.
 const CORES: [u32; 5] = [8, 16, 32, 64, 128];
@@ -78,7 +78,7 @@ fn constants(report: &Report) -> Option<Constants> {
         let place = report.peers.iter().position(|name| name == peer)?;
         report.row(workload, metric)?.values.get(place)?.median()
     };
-    let one = |workload, metric| of("pronk", workload, metric);
+    let one = |workload, metric| of(OURS, workload, metric);
     let trip_us = one("trip-200-64", Metric::CpuPerTrip)?;
     // Buffers that were needed once stay: the most that any of the three rates needs. Two workers under the load of one
     // need less each, so that pronk-two says nothing of a worker that is full.

@@ -1,6 +1,19 @@
 //! Medians, ratios, slopes.
 
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
 use super::metric::Better;
+
+/// How a sample stands to an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trend {
+    /// How many times what it was.
+    pub ratio: f64,
+    /// Its 95 % interval.
+    pub interval: (f64, f64),
+    /// How often chance alone would bring as much or more where nothing has changed.
+    pub chance: f64,
+}
 
 /// The middle value; of an even number, the mean of the two in the middle.
 pub fn median(values: &[f64]) -> Option<f64> {
@@ -40,22 +53,30 @@ pub fn advantage(ours: f64, theirs: f64, better: Better) -> Option<f64> {
 /// The 95 % interval of what these ratios vary about: Student's t over their logarithms. None with less than three.
 pub fn interval(ratios: &[f64]) -> Option<(f64, f64)> {
     let (mean, variance) = log_mean(ratios);
-    let half = student(ratios.len().checked_sub(1)?)? * variance.sqrt();
+    let half = quantile(ratios.len().checked_sub(1)? as f64)? * variance.sqrt();
     half.is_finite().then(|| ((mean - half).exp(), (mean + half).exp()))
 }
 
-/// How many times `before` the values of `after` are, with the 95 % interval, from two samples that have nothing to do
-/// with each other: Welch's t over their logarithms. None below two of each and two degrees of freedom, or when one is not above zero.
-pub fn growth(before: &[f64], after: &[f64]) -> Option<(f64, (f64, f64))> {
+/// How many times `before` the values of `after` are, from two samples that have nothing to do with each other: Welch's t
+/// over their logarithms. None below two of each and two degrees of freedom, or when one is not above zero.
+pub fn trend(before: &[f64], after: &[f64]) -> Option<Trend> {
     let ((was, was_variance), (is, is_variance)) = (log_mean(before), log_mean(after));
     let least = before.len().min(after.len()).checked_sub(1)? as f64;
     let variance = was_variance + is_variance;
     let part = |part: f64, values: &[f64]| part.powi(2) / (values.len() - 1) as f64;
     let freedom = variance.powi(2) / (part(was_variance, before) + part(is_variance, after));
     // Rounds that are all alike have no variance; `max` then leaves what there is at least.
-    let half = student(freedom.max(least) as usize)? * variance.sqrt();
+    let freedom = freedom.max(least);
+    let half = quantile(freedom)? * variance.sqrt();
     let mean = is - was;
-    (mean.is_finite() && half.is_finite()).then(|| (mean.exp(), ((mean - half).exp(), (mean + half).exp())))
+    let chance = match mean.abs() / variance.sqrt() {
+        errors if errors.is_finite() => 2.0 * students(freedom)?.sf(errors),
+        // Rounds that are all alike.
+        _ if mean == 0.0 => 1.0,
+        _ => 0.0,
+    };
+    let interval = ((mean - half).exp(), (mean + half).exp());
+    (mean.is_finite() && half.is_finite()).then(|| Trend { ratio: mean.exp(), interval, chance })
 }
 
 /// The mean of the logarithms, and the variance of that mean.
@@ -67,11 +88,14 @@ fn log_mean(values: &[f64]) -> (f64, f64) {
     (mean, squares / (count - 1.0) / count)
 }
 
-/// The two-sided 95 % quantile of Student's t; None below two degrees of freedom.
-fn student(freedom: usize) -> Option<f64> {
-    /// For 2, 3, … degrees of freedom.
-    const T: [f64; 10] = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201];
-    freedom.checked_sub(2).map(|place| T.get(place).copied().unwrap_or(2.2))
+/// None below two degrees of freedom.
+fn students(freedom: f64) -> Option<StudentsT> {
+    StudentsT::new(0.0, 1.0, freedom).ok().filter(|_| freedom >= 2.0)
+}
+
+/// The two-sided 95 % quantile of Student's t.
+fn quantile(freedom: f64) -> Option<f64> {
+    students(freedom).map(|students| students.inverse_cdf(0.975))
 }
 
 /// The slope of the least-squares line through (x, y); None unless two x differ.

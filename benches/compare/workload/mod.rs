@@ -16,7 +16,7 @@ use crate::load::Load;
 use crate::load::content::Shape;
 use crate::load::latency::Tally;
 use crate::load::moments;
-use crate::measure::{CpuSpent, resident_kib};
+use crate::measure::{CpuSpent, Stolen, resident_kib};
 use crate::peers::{Logging, Peer, Setup};
 use crate::report::metric::Metric;
 use stage::Stage;
@@ -326,9 +326,10 @@ fn overhead(spent: &CpuSpent, units: f64) -> Vec<(Metric, f64)> {
         (Metric::LoadBusy, percent(spent.load)),
         (Metric::ProxyWaited, percent(spent.proxy_waited)),
         (Metric::LoadWaited, percent(spent.load_waited)),
-        (Metric::ProxyStolen, percent(spent.stolen.proxy)),
-        (Metric::LoadStolen, percent(spent.stolen.load)),
     ];
+    if let Some(Stolen { proxy, load }) = spent.stolen {
+        values.extend([(Metric::ProxyStolen, percent(proxy)), (Metric::LoadStolen, percent(load))]);
+    }
     values.extend(spent.own_code().map(|share| (Metric::OwnCode, 100.0 * share)));
     values.extend(spent.sockets.map(|percent| (Metric::Sockets, percent)));
     values.extend(spent.syscalls.map(|count| (Metric::SyscallsPerUnit, count as f64 / units)));

@@ -48,7 +48,7 @@ impl Stage {
         // Found before anything is measured: it takes longer than a reading.
         let pids = family(self.proxy.pid())?;
         let Setup { cores, look, folder, .. } = &self.setup;
-        let stolen = Stolen::take(*cores)?;
+        let stolen = Stolen::take(*cores);
         let watch = look.map(|look| Perf::find(PERF)?.watch(look, &pids, *cores, folder)).transpose()?;
         let (before, bytes, busy) = (CpuReading::take(&pids)?, self.load.sinks.received(), self.load.busy());
         self.load.count(true);
@@ -56,7 +56,7 @@ impl Stage {
         self.load.count(false);
         self.bytes += self.load.sinks.received() - bytes;
         let mut spent = CpuReading::take(&pids)?.since(&before);
-        spent.stolen = Stolen::take(*cores)?.since(stolen);
+        spent.stolen = Stolen::take(*cores).zip(stolen).map(|(after, before)| after.since(before));
         spent.load = self.load.busy() - busy;
         match watch.map(Watch::end).transpose()? {
             Some(Seen::Calls(count)) => spent.syscalls = Some(count),
