@@ -164,16 +164,17 @@ impl Session {
         self.end(Cause::ClientAbort, stage, ops)
     }
 
-    /// Every server is full: the session waits in a queue, and its client is listened to.
-    pub fn queued(&mut self, ops: &mut impl Submit) {
+    /// Every server, or this one that alone will do, is full: the session waits in a queue, and its client is listened to.
+    pub fn queued(&mut self, server: Option<ServerId>, ops: &mut impl Submit) {
         self.phase = Phase::Queued;
-        self.server = NOBODY;
+        self.server = server.unwrap_or(NOBODY);
         self.listen_to_client(ops);
         self.watch_client(false, ops);
     }
 
-    /// No server can be used.
+    /// No server can be used. Who has waited for one was sent on, to nobody.
     pub fn unserved(&mut self, ops: &mut impl Submit) -> Verdict {
+        self.redispatched |= self.phase == Phase::Queued && self.server != NOBODY;
         self.server = NOBODY;
         self.end(Cause::ServerAbort, Stage::Connect, ops)
     }

@@ -346,7 +346,7 @@ mod tests {
         let policy = policy(Hold::No);
         let (mut session, mut ops) = (Session::new(&policy), Vec::new());
         session.start(&policy, &mut ops);
-        session.queued(&mut ops);
+        session.queued(None, &mut ops);
         tell(&mut session, TO_SERVER, Ok(5), &mut ops);
         session.park(&mut ops);
         tell(&mut session, Completion::Watched, Err(Errno::ECANCELED), &mut ops);

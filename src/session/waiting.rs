@@ -81,7 +81,7 @@ mod tests {
     fn queued(policy: &Policy, ops: &mut Vec<Op>) -> Session {
         let mut session = Session::new(policy);
         session.start(policy, ops);
-        session.queued(ops);
+        session.queued(None, ops);
         ops.clear();
         session.on_completion(TO_SERVER, Ok(5), policy, ops);
         session

@@ -81,9 +81,9 @@ impl Worker {
         self.file_timer(slot);
     }
 
-    /// The two ways in which HAProxy logs an end in a queue or before a connection was made: a client whose FIN
-    /// came with its connection, and no request, is not blamed, and neither for it nor for one whose time was
-    /// up is the wait counted.
+    /// The ways in which HAProxy logs an end in a queue or before a connection was made: a client whose FIN came with
+    /// its connection, and no request, is not blamed, and neither for it nor for one whose time was up, nor for one
+    /// that was left without a server, is the wait counted.
     fn settle_blame(&mut self, slot: u32, before: Phase) {
         let Entry { session, record } = &mut self.sessions[slot as usize];
         let Termination { cause, stage } = session.termination();
@@ -91,7 +91,7 @@ impl Worker {
             cause == Cause::ClientAbort && !session.has_request() && record.age_ms(self.now) <= 1;
         if left_at_once && matches!(stage, Stage::Queue | Stage::Connect) {
             session.forgive();
-        } else if before == Phase::Queued && cause != Cause::ClientTimeout {
+        } else if before == Phase::Queued && cause != Cause::ClientTimeout && stage != Stage::Connect {
             record.dequeue(self.now);
         }
     }

@@ -46,7 +46,9 @@ impl Worker {
             counters.last_session_ms.raise(stamp);
         }
         self.counters.server(server).sessions.add(1);
-        let Some(former) = session.last_server().filter(|_| session.retries() > 0) else { return };
+        // Who has waited for this very server was not sent there again.
+        let tried = |former: &ServerId| session.retries() > 0 || *former != server;
+        let Some(former) = session.last_server().filter(tried) else { return };
         for counters in [self.counters.backend(backend), self.counters.server(former)] {
             if former == server { &counters.retries } else { &counters.redispatches }.add(1);
         }

@@ -71,8 +71,12 @@ impl Worker {
         let cell = self.queue_cell(queue);
         let (served, ticket) = (cell.served(), cell.enter_queue());
         self.queues.push(queue, Waiter { ticket, slot, served });
+        let server = match queue {
+            QueueId::Backend(_) => None,
+            QueueId::Server(server) => Some(server),
+        };
         self.drive(slot, |session, _, ops| {
-            session.queued(ops);
+            session.queued(server, ops);
             Verdict::Live
         });
         self.publish_head(queue);

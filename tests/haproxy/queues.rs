@@ -307,7 +307,7 @@ fn its_server_leaves(world: &mut World) {
         }
         None => world.note_end("client", &mut second, SOON),
     }
-    world.note_log_letters();
+    world.note_log();
 }
 
 scenario!(the_only_server_leaves_a_queue, by_source("", 1), one, its_server_leaves);

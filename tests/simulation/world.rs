@@ -380,7 +380,7 @@ impl World {
                 self.actors[at].queued_in = Some(QueueId::Backend(BACKEND));
                 self.queue.push_back(self.actors[at].uid);
                 self.drive(at, |session, _, ops| {
-                    session.queued(ops);
+                    session.queued(None, ops);
                     Verdict::Live
                 })
             }
