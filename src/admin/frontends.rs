@@ -47,6 +47,8 @@ pub async fn stop(powers: &Powers, proxy: ProxyId) -> bool {
     }
     let binds = binds(powers, proxy);
     turn(powers, Some(&binds), false).await;
+    // The control thread's own listeners end with their gates: clients would wait as long as they had an inherited socket.
+    powers.gates.borrow_mut().retain(|gate| gate.bind.is_none_or(|bind| !binds.contains(&bind)));
     let shared = {
         let mut holdings = powers.holdings.borrow_mut();
         holdings.forget(&binds);

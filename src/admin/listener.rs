@@ -88,8 +88,8 @@ impl Listener {
         Gate { bind, turns }
     }
 
-    /// Accepts until the task is aborted; as many clients at once are served as there are `places`. One more of each socket
-    /// is accepted and waits, others wait in the kernel's queue.
+    /// Accepts until the task is aborted, or nobody has a gate any more while it is paused; as many clients at once are
+    /// served as there are `places`. One more of each socket is accepted and waits, others wait in the kernel's queue.
     pub async fn serve<F>(self, places: Arc<Semaphore>, mut client: impl FnMut(Stream) -> F)
     where
         F: Future<Output = ()> + 'static,
@@ -102,7 +102,8 @@ impl Listener {
             };
             drop(accepting);
             accepting = match paused((&socket, inherited), turn, &mut turns).await {
-                Ok(accepting) => accepting,
+                Ok(Some(accepting)) => accepting,
+                Ok(None) => return,
                 Err(error) => return tracing::error!(%error, "a listener cannot be resumed"),
             };
         }
@@ -117,12 +118,12 @@ async fn next(turns: &mut Option<UnboundedReceiver<Turn>>) -> Option<Turn> {
     }
 }
 
-/// From a turn that pauses to the one that resumes.
+/// From a turn that pauses to the one that resumes; None: nobody is left who could ask for that.
 async fn paused(
     (socket, inherited): (&OwnedFd, bool),
     first: Turn,
     turns: &mut Option<UnboundedReceiver<Turn>>,
-) -> io::Result<Accepting> {
+) -> io::Result<Option<Accepting>> {
     let mut turn = first;
     loop {
         let heard = match turn.backlog {
@@ -138,9 +139,10 @@ async fn paused(
         // Whoever asked may have gone.
         let _ = turn.done.send(heard.is_ok());
         if let Ok(true) = heard {
-            return Accepting::new(socket.try_clone()?);
+            return Accepting::new(socket.try_clone()?).map(Some);
         }
-        turn = next(turns).await.ok_or(io::ErrorKind::BrokenPipe)?;
+        let Some(following) = next(turns).await else { return Ok(None) };
+        turn = following;
     }
 }
 

@@ -58,6 +58,11 @@ fn listens(bind: &str, server: &Threads) -> String {
     format!("listen x\n{bind}  server s 127.0.0.1:{}\n", server.port())
 }
 
+fn page(passed: &Passed) -> String {
+    let bind = passed.bind("");
+    format!("listen page\n  mode http\n  timeout http-request 5s\n{bind}  stats enable\n  stats uri /\n")
+}
+
 fn followed(running: &Running, global: &str, sections: &str) -> String {
     let text = format!("global\n  stats socket unix@s.sock level admin\n{global}\n{DEFAULTS}\n{sections}\n");
     fs::write(running.proxy.directory().join("haproxy.cfg"), text).expect("written");
@@ -136,11 +141,7 @@ fn who_connects_to_a_paused_frontend_waits_and_other_processes_go_on_hearing() {
 #[test]
 fn a_page_on_it_pauses_without_making_it_deaf() {
     let passed = Passed::new();
-    let sections = format!(
-        "listen page\n  mode http\n  timeout http-request 5s\n{}  stats enable\n  stats uri /\n",
-        passed.bind("")
-    );
-    let running = passed.to(|| Running::start("", &sections));
+    let running = passed.to(|| Running::start("", &page(&passed)));
     assert_eq!(running.ask("disable frontend page"), "\n");
     let mut waiting = passed.client();
     assert!(waiting.send(b"GET / HTTP/1.0\r\n\r\n"));
@@ -163,14 +164,31 @@ fn after_a_soft_stop_or_a_shutdown_nobody_is_kept_waiting() {
             "shutdown" => assert_eq!(running.ask("shutdown frontend x"), "\n"),
             _ => running.proxy.signal("USR1"),
         }
-        let refused = || {
-            let connected = TcpStream::connect_timeout(&address, Duration::from_millis(300));
-            connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused).then_some(())
-        };
-        assert!(wait_for(PATIENCE, refused).is_some(), "{end}");
+        assert!(is_soon_refused(address), "{end}");
         assert!(session.send(b"still"));
         assert_eq!(session.receive_text(5), "still");
     }
+}
+
+#[test]
+fn after_the_shutdown_of_a_page_nobody_is_kept_waiting() {
+    let passed = Passed::new();
+    let running = passed.to(|| Running::start("", &page(&passed)));
+    let address = passed.address;
+    let mut client = passed.client();
+    drop(passed);
+    assert!(client.send(b"GET / HTTP/1.0\r\n\r\n"));
+    assert_eq!(client.receive_text(12), "HTTP/1.1 200");
+    assert_eq!(running.ask("shutdown frontend page"), "\n");
+    assert!(is_soon_refused(address), "{}", running.proxy.stderr());
+}
+
+fn is_soon_refused(address: SocketAddr) -> bool {
+    let refused = || {
+        let connected = TcpStream::connect_timeout(&address, Duration::from_millis(300));
+        connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused).then_some(())
+    };
+    wait_for(PATIENCE, refused).is_some()
 }
 
 #[test]

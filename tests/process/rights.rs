@@ -273,6 +273,13 @@ fn served_over_pairs(program: &Program) {
     assert_eq!(crate::support::stats::column(&stat, ["x", "sock-1"], "addr").expect("a row"), "");
     let sessions = crate::support::stats::column(&stat, ["x", "FRONTEND"], "stot").expect("a row");
     assert_eq!(sessions, "3", "{program:?}: {stat}");
+    if matches!(program, Program::Pronk) {
+        drop(far);
+        assert_eq!(ask("shutdown frontend x\n"), "\n");
+        let mut clients = clients;
+        clients.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        assert_eq!(clients.read(&mut [0]).expect("the other end is closed"), 0);
+    }
 }
 
 #[test]
