@@ -10,7 +10,7 @@ use super::error::StartError;
 use crate::admin::handover::{COMMAND, PATIENCE, PRONK};
 use crate::config::model::ListenAddress;
 use crate::sys::passing;
-use crate::sys::socket::{ListenOptions, is_abstract, local_address, renew, unix_path};
+use crate::sys::socket::{ListenOptions, is_abstract, local_address, renew, unix_path, welcome_newcomers};
 
 /// Room for the records of one message; a record is 6 bytes and two names.
 const RECORDS: usize = 65_536;
@@ -90,6 +90,7 @@ fn is_at(socket: BorrowedFd<'_>, path: &Path) -> bool {
 fn reopen(socket: &OwnedFd, options: &ListenOptions) -> io::Result<OwnedFd> {
     let copy = socket.try_clone()?;
     rustix::io::ioctl_fionbio(&copy, true)?;
+    welcome_newcomers(copy.as_fd());
     renew(copy.as_fd(), options)?;
     Ok(copy)
 }

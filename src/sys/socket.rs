@@ -95,9 +95,7 @@ fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> 
 /// What the kernel says of an option that is wanted; ENOTSOCK.
 pub fn renew(listener: BorrowedFd<'_>, options: &ListenOptions) -> io::Result<()> {
     let socket = SockRef::from(&listener);
-    let protocol = socket.protocol()?;
-    welcome_newcomers(listener);
-    if !matches!(protocol, Some(Protocol::TCP | Protocol::MPTCP)) {
+    if !matches!(socket.protocol()?, Some(Protocol::TCP | Protocol::MPTCP)) {
         return Ok(());
     }
     reset_tcp(&socket, &options.tcp);
@@ -379,7 +377,8 @@ pub fn refuse_newcomers(listener: BorrowedFd<'_>) {
 }
 
 /// Ends what [`refuse_newcomers`] began: whoever shared the socket may have done so, and then nobody would be heard.
-fn welcome_newcomers(listener: BorrowedFd<'_>) {
+/// Not for a socket whose owner may have a filter of his own.
+pub fn welcome_newcomers(listener: BorrowedFd<'_>) {
     // It fails where there is nothing to end.
     let _ = SockRef::from(&listener).detach_filter();
 }

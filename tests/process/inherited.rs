@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockFilter, Socket, Type};
 
 use crate::run::{DEFAULTS, Running, ask};
 use crate::support::echo::Threads;
@@ -58,6 +58,11 @@ fn listens(bind: &str, server: &Threads) -> String {
     format!("listen x\n{bind}  server s 127.0.0.1:{}\n", server.port())
 }
 
+/// BPF_RET | BPF_K: a filter that lets every packet pass.
+fn everything() -> SockFilter {
+    SockFilter::new(0x06, 0, 0, u32::MAX)
+}
+
 fn page(passed: &Passed) -> String {
     let bind = passed.bind("");
     format!("listen page\n  mode http\n  timeout http-request 5s\n{bind}  stats enable\n  stats uri /\n")
@@ -100,6 +105,7 @@ fn it_has_the_options_of_its_line_and_no_others() {
     let (passed, server) = (Passed::new(), Threads::echo());
     // As a supervisor or the line before may have made it.
     passed.socket.set_tcp_user_timeout(Some(Duration::from_secs(9))).expect("set");
+    passed.socket.attach_filter(&[everything()]).expect("attached");
     let with = |options: &str| listens(&passed.bind(options), &server);
     let running = passed.to(|| Running::start("", &with("mss 1000")));
     let socket = &passed.socket;
@@ -112,6 +118,7 @@ fn it_has_the_options_of_its_line_and_no_others() {
     assert_eq!(running.ask("shutdown frontend x"), "\n");
     followed(&running, "", &with("tcp-ut 8s"));
     assert_eq!(user_timeout(), 7000, "it is no longer served");
+    passed.socket.detach_filter().expect("the supervisor's filter has stayed");
 }
 
 #[test]
