@@ -18,7 +18,7 @@ use crate::admin::handover::Held;
 use crate::config::model::{
     Bind, BindId, Config, ListenAddress, Mode, Proxy, SocketPermissions, StatsSocket,
 };
-use crate::sys::socket::{self, Buffers, ListenOptions, listen_again};
+use crate::sys::socket::{self, Buffers, ListenOptions, listen_again, renew, welcome_newcomers};
 
 /// HAProxy's last words after it has named each address that cannot be bound.
 pub const NOT_LISTENING: &str = "[haproxy.main()] Some protocols failed to start their listeners! Exiting";
@@ -43,6 +43,8 @@ pub struct Sockets {
     pub earlier: BTreeMap<SocketAddr, u32>,
     /// Every one of them once more, in the order in which they were opened.
     pub held: Vec<Held>,
+    /// Those of them that were taken over, by their place, and what they are to have.
+    taken: Vec<(usize, ListenOptions)>,
 }
 
 /// Where they come from.
@@ -122,6 +124,7 @@ impl Sockets {
         let own = options.reuseport && matches!(bind.address, ListenAddress::Tcp(_));
         let wanted = if own && proxy.mode != Mode::Http { self.workers.len() } else { 1 };
         let claimed = from.inheritance.claim(&bind.address, &options)?;
+        self.note_taken(claimed.len(), &options);
         let open = || match from.steward {
             Some(steward) if bind.address.inherited().is_none() => steward.open(bind),
             _ => open(&bind.address, &bind.permissions, &options, &mut self.hidden),
@@ -161,6 +164,7 @@ impl Sockets {
     ) -> io::Result<()> {
         let options = stats_options(socket, reuseport);
         let claimed = inheritance.claim(&socket.address, &options)?;
+        self.note_taken(claimed.len(), &options);
         let open = || open(&socket.address, &socket.permissions, &options, &mut self.hidden);
         let opened = complete(claimed, 1, open)?;
         self.inherited.extend(socket.address.inherited());
@@ -171,6 +175,12 @@ impl Sockets {
             self.stats.push((index, opened));
         }
         Ok(())
+    }
+
+    /// The next so many that are held have come from a predecessor.
+    fn note_taken(&mut self, count: usize, options: &ListenOptions) {
+        let first = self.held.len();
+        self.taken.extend((first..first + count).map(|place| (place, options.clone())));
     }
 
     /// Keeps a copy of a socket, which a successor may take over.
@@ -187,20 +197,21 @@ impl Sockets {
     }
 
     /// Listens on all of them, in their order. Until then a start that fails has cost nobody a connection: one
-    /// that waits in a socket which is closed is reset, also where somebody else listens on the address.
+    /// that waits in a socket which is closed is reset, also where somebody else listens on the address. Nor has a
+    /// predecessor, who would go on with his sockets, been given other options.
     pub fn hear(&self, config: &Config) -> Result<(), StartError> {
+        for (place, options) in &self.taken {
+            let held = &self.held[*place];
+            welcome_newcomers(held.socket.as_fd());
+            renew(held.socket.as_fd(), options).map_err(|error| unheard(config, held, error))?;
+        }
         for held in &self.held {
             let bind = held.bind.map(|id| &config.binds[usize::from(id.0)]);
             if bind.is_some_and(|bind| matches!(bind.address, ListenAddress::SocketPair(_))) {
                 continue;
             }
             let backlog = bind.map_or(STATS_BACKLOG, |bind| config.backlog(bind).max(1));
-            listen_again(held.socket.as_fd(), backlog)
-                .map_err(|error| match bind {
-                    Some(bind) => refused(&bind.declared_at, &owner(config, bind), &bind.address, error),
-                    None => StartError::new("cannot listen on a stats socket").with_errno(error),
-                })
-                .map_err(named)?;
+            listen_again(held.socket.as_fd(), backlog).map_err(|error| unheard(config, held, error))?;
         }
         Ok(())
     }
@@ -214,6 +225,13 @@ impl Sockets {
     pub fn is_empty(&self) -> bool {
         self.stats.is_empty() && self.pages.is_empty() && self.workers.iter().all(Vec::is_empty)
     }
+}
+
+fn unheard(config: &Config, held: &Held, error: io::Error) -> StartError {
+    named(match held.bind.map(|id| &config.binds[usize::from(id.0)]) {
+        Some(bind) => refused(&bind.declared_at, &owner(config, bind), &bind.address, error),
+        None => StartError::new("cannot listen on a stats socket").with_errno(error),
+    })
 }
 
 /// One more socket of a bind.

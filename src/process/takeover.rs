@@ -10,7 +10,7 @@ use super::error::StartError;
 use crate::admin::handover::{COMMAND, PATIENCE, PRONK};
 use crate::config::model::ListenAddress;
 use crate::sys::passing;
-use crate::sys::socket::{ListenOptions, is_abstract, local_address, renew, unix_path, welcome_newcomers};
+use crate::sys::socket::{ListenOptions, is_abstract, local_address, unix_path};
 
 /// Room for the records of one message; a record is 6 bytes and two names.
 const RECORDS: usize = 65_536;
@@ -51,10 +51,10 @@ impl Inheritance {
         self.0.iter().filter(there).count() as u32
     }
 
-    /// Copies of the sockets that listen there, in the old process's order and with the options of this one.
+    /// Copies of the sockets that listen there, in the old process's order and with its options: it may yet go on.
     pub fn claim(&self, address: &ListenAddress, options: &ListenOptions) -> io::Result<Vec<OwnedFd>> {
         let fitting = self.0.iter().filter(|old| old.fits(address, options));
-        fitting.map(|old| reopen(&old.socket, options)).collect()
+        fitting.map(|old| reopen(&old.socket)).collect()
     }
 }
 
@@ -87,11 +87,9 @@ fn is_at(socket: BorrowedFd<'_>, path: &Path) -> bool {
 }
 
 /// The same socket. It is not told to listen: one that its owner has made deaf stays so until everything is bound.
-fn reopen(socket: &OwnedFd, options: &ListenOptions) -> io::Result<OwnedFd> {
+fn reopen(socket: &OwnedFd) -> io::Result<OwnedFd> {
     let copy = socket.try_clone()?;
     rustix::io::ioctl_fionbio(&copy, true)?;
-    welcome_newcomers(copy.as_fd());
-    renew(copy.as_fd(), options)?;
     Ok(copy)
 }
 
@@ -150,7 +148,9 @@ mod tests {
     use super::*;
     use crate::admin::handover::{Held, give};
     use crate::config::model::{AbstractName, TcpOptions};
-    use crate::sys::socket::{Buffers, accept_queued, listen};
+    use crate::config::{Environment, Source, Supplies, parse};
+    use crate::process::listen::Sockets;
+    use crate::sys::socket::{accept_queued, listen};
     use std::sync::Arc;
 
     fn listening(address: &ListenAddress) -> OwnedFd {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_gets_the_options_of_who_takes_it_over() {
+    fn a_socket_gets_the_options_of_who_takes_it_over_when_everything_is_bound() {
         // As another program makes it.
         let foreign = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
         let address = foreign.local_addr().expect("bound");
@@ -208,18 +208,22 @@ mod tests {
         let nodelay = |accepted: OwnedFd| socket2::SockRef::from(&accepted).tcp_nodelay().expect("TCP");
         let copy = foreign.try_clone().expect("a copy").into();
         let held = Held { socket: Arc::new(copy), interface: None, bind: None, worker: None };
-        let options = ListenOptions {
-            tcp: TcpOptions { mss: Some(1000), ..TcpOptions::default() },
-            buffers: Buffers { receive: Some(100_000), send: None },
-            ..ListenOptions::default()
-        };
-        let claimed = passed(vec![held]).claim(&ListenAddress::Tcp(address), &options).expect("claimed");
-        assert_eq!((old.tcp_mss().expect("TCP"), old.tcp_user_timeout().expect("TCP")), (1000, None));
+        let text =
+            format!("global\n  tune.rcvbuf.client 100000\nlisten x\n  mode tcp\n  bind {address} mss 1000\n");
+        let sources = [Source { name: "x.cfg".to_owned(), text: text.into_bytes() }];
+        let config = parse(&sources, &Environment::default(), &Supplies::default()).0.expect("accepted");
+        let shown = || (old.tcp_mss().expect("TCP"), old.tcp_user_timeout().expect("TCP"));
+        let before = shown();
+        let sockets = Sockets::bind(&config, 1, &passed(vec![held]), None).expect("bound");
+        assert_eq!(shown(), before, "the start may fail yet");
+        sockets.hear(&config).expect("listens");
+        assert_eq!(shown(), (1000, None));
         assert_eq!(old.recv_buffer_size().expect("TCP"), 200_000, "the kernel doubles it");
         drop(client);
         let _client = std::net::TcpStream::connect(address).expect("connected");
-        accept_queued(claimed[0].as_fd()).expect("the one from before");
-        assert!(nodelay(accept_queued(claimed[0].as_fd()).expect("queued")));
+        let listening = sockets.workers[0][0].1.as_fd();
+        accept_queued(listening).expect("the one from before");
+        assert!(nodelay(accept_queued(listening).expect("queued")));
     }
 
     #[test]
