@@ -29,8 +29,10 @@ pub fn pair(number: i32) -> io::Result<OwnedFd> {
     }
 }
 
-/// Gives those that are served on what their lines say now: no others are made for that.
-pub fn follow(former: &Config, next: &Config) -> Result<(), StartError> {
+/// Gives those that are served on what their lines say now: no others are made for that. What the kernel does not give
+/// to one of them, it serves on without.
+pub fn follow(former: &Config, next: &Config) -> Vec<StartError> {
+    let mut failures = Vec::new();
     for (id, bind) in next.binds() {
         let ListenAddress::Fd(number) = bind.address else { continue };
         let wanted = options(next, bind);
@@ -43,10 +45,10 @@ pub fn follow(former: &Config, next: &Config) -> Result<(), StartError> {
         match listener(number, &wanted) {
             // It was given up when its frontend was shut down.
             Err(error) if error.raw_os_error() != Some(libc::ENOTSOCK) => {
-                return Err(refused(&bind.declared_at, &owner(next, bind), &bind.address, error));
+                failures.push(refused(&bind.declared_at, &owner(next, bind), &bind.address, error));
             }
             _ => {}
         }
     }
-    Ok(())
+    failures
 }

@@ -114,6 +114,11 @@ fn it_has_the_options_of_its_line_and_no_others() {
     assert_eq!((socket.tcp_mss().expect("a TCP socket"), user_timeout()), (1000, 0));
     followed(&running, "", &with("tcp-ut 7s"));
     assert_eq!((socket.tcp_mss().expect("a TCP socket"), user_timeout()), (536, 7000));
+    let answer = followed(&running, "", &with("tcp-ut 7s mss 50"));
+    assert!(
+        answer.contains("[WARNING]") && answer.contains("[fd@"),
+        "the kernel wants 88 at least: {answer}"
+    );
     passed.is_served();
     assert_eq!(running.ask("shutdown frontend x"), "\n");
     followed(&running, "", &with("tcp-ut 8s"));

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 use super::control::{Served, Serving};
+use super::inherited;
 use super::limits::Budget;
 use super::pages::Pages;
 use super::report::{self, Severity};
@@ -93,10 +94,10 @@ impl Reloader {
 
     /// None: another change came first.
     async fn follow(&self, prepared: Prepared) -> Option<String> {
-        let Prepared { base, next, sockets, gone, logs, said } = prepared;
-        let order = Order::Reload { base, next: Arc::clone(&next), logs };
+        let Prepared { base, next, sockets, gone, logs, mut said } = prepared;
+        let order = Order::Reload { base: Arc::clone(&base), next: Arc::clone(&next), logs };
         self.health.order(order).await.ok()?;
-        // From here on everybody knows it; nothing below can fail.
+        // From here on everybody knows it; nothing below can make it fail.
         self.shared.borrow_mut().follow_table();
         let shared = self.holdings.borrow().taker.is_some();
         for (worker, sockets) in sockets.workers.into_iter().enumerate() {
@@ -108,6 +109,10 @@ impl Reloader {
             self.holdings.borrow_mut().add(sockets.held);
             self.holdings.borrow_mut().inherited.extend(sockets.inherited);
             self.serve_pages(&next, sockets.pages);
+            for error in inherited::follow(&base, &next) {
+                let text = format!("{error} It is served on with the options that it has.");
+                said.push_str(&report::line(Severity::Warning, &text));
+            }
         }
         steering::steer_away(&next, &gone, &self.holdings.borrow().held);
         self.stop_listening(&gone, shared).await;

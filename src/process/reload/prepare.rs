@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::error::StartError;
 use super::super::files::Files;
-use super::super::inherited;
 use super::super::invocation::Invocation;
 use super::super::limits::Budget;
 use super::super::listen::Sockets;
@@ -89,7 +88,6 @@ fn attempt(origin: &Origin, base: Arc<Config>, budget: Budget, workers: usize) -
     if let Some(Err(text)) = origin.steward.as_ref().map(Steward::publish) {
         return Err(said + &report::line(Severity::Alert, &text));
     }
-    inherited::follow(&base, &next).map_err(|error| refuse(&said, &[error]))?;
     sockets.hear(&next).map_err(|error| refuse(&said, &[error]))?;
     let gone = differing(&base, &next);
     *known(origin) = supplies;
