@@ -5,7 +5,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
@@ -18,6 +18,9 @@ use crate::worker::mailbox::{Batch, Command, Moving, STEP, Staying};
 /// The pause before it is looked again whether more can move, and the longest: it doubles while nothing does.
 const SOON: Duration = Duration::from_millis(10);
 const LATER: Duration = Duration::from_secs(1);
+/// How long those stay settled whose names the successor lacks: a reload or a command may add them there. Whoever is
+/// offered stands still meanwhile, so it should be seldom.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// What became of the sessions that were looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +35,7 @@ pub struct Sums {
     pub busy: bool,
 }
 
-/// Sessions that the successor will never have, by worker and slot: their slots' generations. It learns no names as long
-/// as it lives, and who is offered stands still meanwhile.
+/// Sessions that the successor cannot have for want of a name, by worker and slot: their slots' generations.
 type Settled = BTreeMap<(usize, u32), u16>;
 
 /// Offers all sessions, then again what could not move, until the workers end or the successor does. Blocks.
@@ -42,8 +44,14 @@ type Settled = BTreeMap<(usize, u32), u16>;
 /// What the connection says. Every session that was not taken goes on here.
 pub fn give(stream: &UnixStream, foreman: &Foreman, table: &ArcSwap<Snapshot>) -> io::Result<()> {
     prepare(stream)?;
-    let mut settled = Settled::new();
-    let mut sweep = || sweep(stream, foreman, table, &mut settled);
+    let (mut settled, mut since) = (Settled::new(), Instant::now());
+    let mut sweep = || {
+        if since.elapsed() > SETTLED {
+            settled.clear();
+            since = Instant::now();
+        }
+        sweep(stream, foreman, table, &mut settled)
+    };
     let Some(mut sums) = sweep()? else { return Ok(()) };
     tell(sums);
     send(stream, Kind::End, &(sums.left() as u32).to_le_bytes(), &[])?;
