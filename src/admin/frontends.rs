@@ -53,7 +53,7 @@ pub async fn stop(powers: &Powers, proxy: ProxyId) -> bool {
         let mut holdings = powers.holdings.borrow_mut();
         holdings.forget(&binds);
         holdings.give_up(&inherited_alone(powers, &binds));
-        holdings.taker.is_some()
+        holdings.may_be_shared()
     };
     for worker in 0..powers.crew.count() {
         let leave = Leave { binds: binds.clone(), shared };

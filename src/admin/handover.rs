@@ -86,6 +86,12 @@ impl Holdings {
         self.held.extend(held);
     }
 
+    /// Whether somebody else may accept from the same sockets: what is done to one of them is done to his. That his
+    /// pid is gone says nothing: who goes to the background asks before, and goes on under another one.
+    pub fn may_be_shared(&self) -> bool {
+        self.taker.is_some()
+    }
+
     /// Closes those of these inherited descriptors that are open. Whoever passed them on may have them still.
     pub fn give_up(&mut self, numbers: &BTreeSet<i32>) {
         for &number in numbers {

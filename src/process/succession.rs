@@ -141,7 +141,7 @@ async fn leave(
     serving: Vec<JoinHandle<()>>,
     holdings: handover::Shared,
 ) {
-    if holdings.borrow().taker.is_some() {
+    if holdings.borrow().may_be_shared() {
         // The successor has the same stats sockets: who asks there from now on means the successor.
         serving.iter().for_each(JoinHandle::abort);
     }

@@ -99,7 +99,7 @@ impl Reloader {
         self.health.order(order).await.ok()?;
         // From here on everybody knows it; nothing below can make it fail.
         self.shared.borrow_mut().follow_table();
-        let shared = self.holdings.borrow().taker.is_some();
+        let shared = self.holdings.borrow().may_be_shared();
         for (worker, sockets) in sockets.workers.into_iter().enumerate() {
             self.crew.order(worker, Command::Listen(sockets)).await;
         }
