@@ -383,9 +383,11 @@ pub fn welcome_newcomers(listener: BorrowedFd<'_>) {
     let _ = SockRef::from(&listener).detach_filter();
 }
 
-/// Makes a TCP listener deaf: it stays bound, and who connects is refused. A Unix socket is left as it is.
+/// Makes a TCP listener deaf: it stays bound, and who connects is refused. A Unix socket is left as it is, and so is one
+/// that is deaf already: the kernel would note that nothing more is read from it, and give that to the connections
+/// which it accepts when it listens again.
 pub fn stop_hearing(listener: BorrowedFd<'_>) {
-    if local_address(listener).is_some() {
+    if local_address(listener).is_some() && is_listening(listener) {
         // It cannot fail on a socket that listens.
         let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Read);
     }
