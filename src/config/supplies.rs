@@ -132,13 +132,19 @@ impl<Q: Ord + Clone, A: Clone> Answers<Q, A> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_not_known_or_unknown_is_taken_from_the_former_answers() {
+    /// What was known once.
+    fn former() -> Answers<&'static str, i32> {
         let mut former = Answers::default();
         former.add("failed now", Ok(1));
         former.add("not asked now", Ok(2));
         former.add("known now", Ok(3));
         former.add("never known", Err("no".to_owned()));
+        former
+    }
+
+    #[test]
+    fn what_is_not_known_or_unknown_is_taken_from_the_former_answers() {
+        let former = former();
         let mut answers = Answers::default();
         answers.add("failed now", Err("gone".to_owned()));
         answers.add("known now", Ok(4));
@@ -149,11 +155,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_in_vain_is_kept_and_told() {
-        let mut former = Answers::default();
-        former.add("failed now", Ok(1));
-        former.add("not asked now", Ok(2));
-        former.add("known now", Ok(3));
-        former.add("never known", Err("no".to_owned()));
+        let former = former();
         let mut answers = Answers::default();
         answers.add("failed now", Err("gone".to_owned()));
         answers.add("known now", Ok(4));
