@@ -58,6 +58,8 @@ pub struct Holdings {
     pub held: Vec<Held>,
     /// Who has got them, and its pid.
     pub taker: Option<(Taker, i32)>,
+    /// Somebody has got copies, if not of all that there are now.
+    pub given: bool,
     /// Numbers of the descriptors that whoever started the process has passed on, `fd@N`, as long as they are open.
     pub inherited: BTreeSet<i32>,
 }
@@ -66,7 +68,7 @@ impl Holdings {
     /// The sockets that a taker can use. HAProxy is given the first one of each address only: which of several
     /// it would choose differs between its versions, and whatever it leaves must not be the one that lives on.
     pub fn give_to(&mut self, taker: Taker, pid: i32) -> Vec<Held> {
-        self.taker = Some((taker, pid));
+        (self.taker, self.given) = (Some((taker, pid)), true);
         let mut given = self.held.clone();
         if taker == Taker::Haproxy {
             let mut seen = BTreeSet::new();
@@ -89,7 +91,7 @@ impl Holdings {
     /// Whether somebody else may accept from the same sockets: what is done to one of them is done to his. That his
     /// pid is gone says nothing: who goes to the background asks before, and goes on under another one.
     pub fn may_be_shared(&self) -> bool {
-        self.taker.is_some()
+        self.given
     }
 
     /// Closes those of these inherited descriptors that are open. Whoever passed them on may have them still.
@@ -192,6 +194,7 @@ mod tests {
         assert!(holdings.taker.is_some());
         holdings.add(given);
         assert_eq!((holdings.held.len(), holdings.taker), (7, None), "nobody has all of them");
+        assert!(holdings.may_be_shared(), "but some");
     }
 
     #[test]

@@ -282,7 +282,7 @@ fn start(
         tracing::warn!(%error, "accepting will stand still when the table of descriptors grows");
     }
     let threads = threads::start(material)?;
-    let holdings = Holdings { held: sockets.held, inherited: sockets.inherited, taker: None };
+    let holdings = Holdings { held: sockets.held, inherited: sockets.inherited, ..Holdings::default() };
     let services = control::Services { pages: sockets.pages, stats: sockets.stats };
     let succession = Succession::new(holdings, sockets.earlier, tables, (predecessors, sessions));
     Ok(Control::new(threads, services, succession, promise, bond.take(), (origin, budget)))
