@@ -1,12 +1,13 @@
 //! Dates as log lines show them, in local time.
 
-use std::fmt::{self, Write};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
+
+use super::text::{Padded, append};
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -20,9 +21,9 @@ pub(super) fn now_us() -> u64 {
 /// `21/Nov/2026:05:35:48.389012` for microseconds since the epoch, in the machine's time zone.
 pub fn date_us(us: u64) -> String {
     let mut out = String::new();
-    // Formatting into a String cannot fail.
-    let _ = LocalClock::of_this_machine().at(us).session(&mut out);
-    let _ = write!(out, "{:03}", us % 1000);
+    let at = LocalClock::of_this_machine().at(us);
+    at.session(&mut out);
+    append!(&mut out, Padded::<3>(at.microsecond() % 1000));
     out
 }
 
@@ -66,44 +67,58 @@ impl LocalTime {
         MONTHS[usize::from(self.civil.month().unsigned_abs()) - 1]
     }
 
+    /// Of the second, 0 to 999 999.
+    fn microsecond(&self) -> u32 {
+        self.civil.subsec_nanosecond().unsigned_abs() / 1000
+    }
+
+    /// `05:35:48`.
+    fn time(&self, out: &mut String) {
+        let [hour, minute, second] = [self.civil.hour(), self.civil.minute(), self.civil.second()].map(two);
+        append!(out, hour, ':', minute, ':', second);
+    }
+
     /// `Nov  1 05:35:48` (RFC 3164, section 4.1.2: the day is padded with a blank).
-    pub(super) fn syslog(&self, out: &mut String) -> fmt::Result {
-        let c = &self.civil;
-        write!(out, "{} {:2} {:02}:{:02}:{:02}", self.month(), c.day(), c.hour(), c.minute(), c.second())
+    pub(super) fn syslog(&self, out: &mut String) {
+        let day = self.civil.day().unsigned_abs();
+        append!(out, self.month(), if day < 10 { "  " } else { " " }, day, ' ');
+        self.time(out);
     }
 
     /// `2026-11-21T05:35:48.441221+05:30` (RFC 5424, section 6.2.3).
-    pub(super) fn iso(&self, out: &mut String) -> fmt::Result {
-        let c = &self.civil;
-        write!(out, "{:04}-{:02}-{:02}T", c.year(), c.month(), c.day())?;
-        write!(
-            out,
-            "{:02}:{:02}:{:02}.{:06}",
-            c.hour(),
-            c.minute(),
-            c.second(),
-            c.subsec_nanosecond() / 1000
-        )?;
+    pub(super) fn iso(&self, out: &mut String) {
+        append!(out, self.year(), '-', two(self.civil.month()), '-', two(self.civil.day()), 'T');
+        self.time(out);
         let seconds = self.offset.seconds();
         let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
-        write!(out, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        append!(out, '.', Padded::<6>(self.microsecond()), sign);
+        append!(out, Padded::<2>(minutes / 60), ':', Padded::<2>(minutes % 60));
     }
 
     /// `21/Nov/2026:05:35:48.389`, the `%t` of a session's line (configuration manual, section 8.2.4).
-    pub(super) fn session(&self, out: &mut String) -> fmt::Result {
-        let c = &self.civil;
-        write!(out, "{:02}/{}/{:04}:", c.day(), self.month(), c.year())?;
-        write!(out, "{:02}:{:02}:{:02}.{:03}", c.hour(), c.minute(), c.second(), c.millisecond())
+    pub(super) fn session(&self, out: &mut String) {
+        append!(out, two(self.civil.day()), '/', self.month(), '/', self.year(), ':');
+        self.time(out);
+        append!(out, '.', Padded::<3>(self.microsecond() / 1000));
     }
+
+    fn year(&self) -> Padded<4> {
+        Padded(u32::from(self.civil.year().unsigned_abs()))
+    }
+}
+
+/// A part of a date, which is never negative.
+fn two(part: i8) -> Padded<2> {
+    Padded(u32::from(part.unsigned_abs()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(us: u64, east: i32, how: fn(&LocalTime, &mut String) -> fmt::Result) -> String {
+    fn shown(us: u64, east: i32, how: fn(&LocalTime, &mut String)) -> String {
         let mut out = String::new();
-        how(&LocalClock::fixed(east).at(us), &mut out).expect("a String takes everything");
+        how(&LocalClock::fixed(east).at(us), &mut out);
         out
     }
 

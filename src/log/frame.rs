@@ -1,11 +1,10 @@
 //! What stands before the message on the wire (configuration manual, section 3.1, `log … format`).
 
-use std::fmt::{self, Write};
-
 use crate::config::model::{LogFormat, LogTarget};
 
 use super::clock::LocalTime;
 use super::level::Level;
+use super::text::append;
 
 /// What the headers of all formats are made of.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +31,7 @@ pub(super) fn line(
     message: &str,
 ) {
     scratch.clear();
-    // Formatting into a String cannot fail.
-    let _ = prefix(scratch, target, header);
+    prefix(scratch, target, header);
     out.clear();
     out.extend_from_slice(scratch.as_bytes());
     out.extend_from_slice(message.as_bytes());
@@ -41,7 +39,7 @@ pub(super) fn line(
     out.push(b'\n');
 }
 
-fn prefix(out: &mut String, target: &LogTarget, header: &Header<'_>) -> fmt::Result {
+fn prefix(out: &mut String, target: &LogTarget, header: &Header<'_>) {
     let level = header.level.number().max(target.min_level);
     let priority = u32::from(target.facility) * 8 + u32::from(level);
     match target.format {
@@ -49,39 +47,38 @@ fn prefix(out: &mut String, target: &LogTarget, header: &Header<'_>) -> fmt::Res
         LogFormat::Local => rfc3164(out, header, priority, None),
         LogFormat::Unspecified => rfc3164(out, header, priority, header.hostname),
         LogFormat::Rfc5424 => rfc5424(out, header, priority),
-        LogFormat::Priority => write!(out, "<{priority}>"),
-        LogFormat::Short => write!(out, "<{level}>"),
+        LogFormat::Priority => append!(out, '<', priority, '>'),
+        LogFormat::Short => append!(out, '<', level, '>'),
         LogFormat::Timed => {
-            write!(out, "<{level}>")?;
-            iso(out, header)
+            append!(out, '<', level, '>');
+            iso(out, header);
         }
         LogFormat::Iso => iso(out, header),
-        LogFormat::Raw => Ok(()),
+        LogFormat::Raw => {}
     }
 }
 
 /// `<134>Nov 21 00:05:21 host haproxy[12331]: `.
-fn rfc3164(out: &mut String, header: &Header<'_>, priority: u32, host: Option<&str>) -> fmt::Result {
-    write!(out, "<{priority}>")?;
-    header.now.syslog(out)?;
+fn rfc3164(out: &mut String, header: &Header<'_>, priority: u32, host: Option<&str>) {
+    append!(out, '<', priority, '>');
+    header.now.syslog(out);
     if let Some(host) = host {
-        write!(out, " {host}")?;
+        append!(out, ' ', host);
     }
-    write!(out, " {}[{}]: ", header.tag, header.pid)
+    append!(out, ' ', header.tag, '[', header.pid, "]: ");
 }
 
 /// `<134>1 2026-11-21T00:05:21.822862+00:00 host haproxy 12331 - - `.
-fn rfc5424(out: &mut String, header: &Header<'_>, priority: u32) -> fmt::Result {
-    write!(out, "<{priority}>1 ")?;
-    iso(out, header)?;
-    write!(out, "{} {} {} - - ", header.hostname.unwrap_or("-"), header.tag, header.pid)
+fn rfc5424(out: &mut String, header: &Header<'_>, priority: u32) {
+    append!(out, '<', priority, ">1 ");
+    iso(out, header);
+    append!(out, header.hostname.unwrap_or("-"), ' ', header.tag, ' ', header.pid, " - - ");
 }
 
 /// `2026-11-21T00:05:21.822862+00:00 `.
-fn iso(out: &mut String, header: &Header<'_>) -> fmt::Result {
-    header.now.iso(out)?;
-    out.push(' ');
-    Ok(())
+fn iso(out: &mut String, header: &Header<'_>) {
+    header.now.iso(out);
+    append!(out, ' ');
 }
 
 #[cfg(test)]

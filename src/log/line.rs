@@ -1,6 +1,6 @@
 //! The text of a session's line, and whether there is one (configuration manual, sections 8.2.1 to 8.2.4).
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use crate::config::model::{Config, LogStyle, Proxy};
@@ -9,6 +9,7 @@ use crate::session::termination::Cause;
 use super::clock::LocalClock;
 use super::level::Level;
 use super::record::{RequestRecord, SessionRecord};
+use super::text::append;
 
 /// The severity to log at, or None when an option silences this session.
 pub(super) fn severity(frontend: &Proxy, record: &SessionRecord) -> Option<Level> {
@@ -41,77 +42,72 @@ fn is_error(record: &SessionRecord) -> bool {
 /// Appends the line, without a newline.
 pub(super) fn session(out: &mut String, config: &Config, clock: &LocalClock, record: &SessionRecord) {
     let frontend = &config.proxies[usize::from(record.frontend.0)];
-    // Formatting into a String cannot fail.
-    let _ = match frontend.log_style {
+    match frontend.log_style {
         LogStyle::Connect => connect(out, config, frontend, record),
         LogStyle::Tcplog => tcplog(out, config, clock, frontend, record),
-        LogStyle::Httplog => httplog(out, config, clock, frontend, record),
-        LogStyle::Httpslog => httplog(out, config, clock, frontend, record).map(|()| out.push_str(NO_TLS)),
-    };
+        LogStyle::Httplog => httplog(out, config, clock, frontend, record, ""),
+        LogStyle::Httpslog => httplog(out, config, clock, frontend, record, NO_TLS),
+    }
 }
 
 /// `A:P`, or `unix:N` with the listener's id where there is no address.
-fn address(out: &mut String, config: &Config, record: &SessionRecord, at: Option<SocketAddr>) -> fmt::Result {
+fn address(out: &mut String, config: &Config, record: &SessionRecord, at: Option<SocketAddr>) {
     match at {
-        Some(at) => write!(out, "{}:{}", at.ip(), at.port()),
-        None => write!(out, "unix:{}", config.binds[usize::from(record.bind.0)].id),
+        Some(at) => append!(out, at),
+        None => append!(out, "unix:", config.binds[usize::from(record.bind.0)].id),
     }
 }
 
 /// `Connect from 127.0.0.1:34984 to 127.0.0.1:43493 (conn/TCP)`; a Unix client is `Connect to unix:2 (conn/TCP)`.
-fn connect(out: &mut String, config: &Config, frontend: &Proxy, record: &SessionRecord) -> fmt::Result {
-    out.push_str("Connect ");
+fn connect(out: &mut String, config: &Config, frontend: &Proxy, record: &SessionRecord) {
+    append!(out, "Connect ");
     if record.client.is_some() {
-        out.push_str("from ");
-        address(out, config, record, record.client)?;
-        out.push(' ');
+        append!(out, "from ");
+        address(out, config, record, record.client);
+        append!(out, ' ');
     }
-    out.push_str("to ");
-    address(out, config, record, record.frontend_address)?;
+    append!(out, "to ");
+    address(out, config, record, record.frontend_address);
     let mode = if record.request.is_some() { "HTTP" } else { "TCP" };
-    write!(out, " ({}/{mode})", frontend.name)
+    append!(out, " (", frontend.name.as_str(), '/', mode, ')');
 }
 
 /// `%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq`.
-fn tcplog(
-    out: &mut String,
-    config: &Config,
-    clock: &LocalClock,
-    frontend: &Proxy,
-    record: &SessionRecord,
-) -> fmt::Result {
-    beginning(out, config, clock, record, record.accepted_us)?;
-    timers_and_bytes(out, frontend, record)?;
+fn tcplog(out: &mut String, config: &Config, clock: &LocalClock, frontend: &Proxy, record: &SessionRecord) {
+    beginning(out, config, clock, record, record.accepted_us);
+    timers_and_bytes(out, frontend, record);
     let [cause, stage] = record.termination.letters().map(char::from);
-    write!(out, " {cause}{stage} ")?;
-    counts(out, record)
+    append!(out, ' ', cause, stage, ' ');
+    counts(out, record);
 }
 
 /// What `option httpslog` adds, of a connection without TLS.
 const NO_TLS: &str = " 0/-/-/-/0 -/-/-";
 
-/// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %{+Q}r`.
-/// There are no captures and no cookies.
+/// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %{+Q}r`
+/// and `end`. There are no captures and no cookies.
 fn httplog(
     out: &mut String,
     config: &Config,
     clock: &LocalClock,
     frontend: &Proxy,
     record: &SessionRecord,
-) -> fmt::Result {
-    let Some(request) = record.request.as_deref() else { return Ok(()) };
-    let RequestRecord { line, status, received_us, request_ms, response_ms, active_ms } = request;
-    beginning(out, config, clock, record, *received_us)?;
-    let plus = plus(frontend, record);
-    write!(out, "{request_ms}/{}/{}/{response_ms}", record.queue_ms, record.connect_ms)?;
-    write!(out, "/{plus}{active_ms} {status} {plus}{} - - ", record.bytes_to_client)?;
-    let [cause, stage] = record.termination.letters().map(char::from);
-    write!(out, "{cause}{stage}-- ")?;
-    counts(out, record)?;
-    out.push_str(" \"");
-    quotable(out, line.as_deref().unwrap_or("<BADREQ>"));
-    out.push('"');
-    Ok(())
+    end: &str,
+) {
+    if let Some(request) = record.request.as_deref() {
+        let &RequestRecord { ref line, status, received_us, request_ms, response_ms, active_ms } = request;
+        beginning(out, config, clock, record, received_us);
+        let plus = plus(frontend, record);
+        append!(out, request_ms, '/', record.queue_ms, '/', record.connect_ms, '/', response_ms);
+        append!(out, '/', plus, active_ms, ' ', status, ' ', plus, record.bytes_to_client, " - - ");
+        let [cause, stage] = record.termination.letters().map(char::from);
+        append!(out, cause, stage, "-- ");
+        counts(out, record);
+        append!(out, " \"");
+        quotable(out, line.as_deref().unwrap_or("<BADREQ>"));
+        append!(out, '"');
+    }
+    append!(out, end);
 }
 
 /// What would end the quotes or the line stands as `#` and its code (section 8.6).
@@ -131,19 +127,14 @@ fn quotable(out: &mut String, text: &str) {
 }
 
 /// `A:P [date] frontend backend/server `.
-fn beginning(
-    out: &mut String,
-    config: &Config,
-    clock: &LocalClock,
-    record: &SessionRecord,
-    at_us: u64,
-) -> fmt::Result {
-    let [frontend, backend] = [record.frontend, record.backend].map(|id| &config.proxies[usize::from(id.0)]);
-    address(out, config, record, record.client)?;
-    out.push_str(" [");
-    clock.at(at_us).session(out)?;
+fn beginning(out: &mut String, config: &Config, clock: &LocalClock, record: &SessionRecord, at_us: u64) {
+    let [frontend, backend] =
+        [record.frontend, record.backend].map(|id| config.proxies[usize::from(id.0)].name.as_str());
+    address(out, config, record, record.client);
+    append!(out, " [");
+    clock.at(at_us).session(out);
     let server = record.server.as_deref().unwrap_or("<NOSRV>");
-    write!(out, "] {} {}/{server} ", frontend.name, backend.name)
+    append!(out, "] ", frontend, ' ', backend, '/', server, ' ');
 }
 
 /// With `option logasap` the totals are marked as unfinished on every line of the frontend.
@@ -153,23 +144,23 @@ fn plus(frontend: &Proxy, record: &SessionRecord) -> &'static str {
 
 /// `%Tw/%Tc/%Tt %B`. In mode tcp `%Tw` is one more than the time in queues: HAProxy subtracts the
 /// request's time, which is -1 without HTTP.
-fn timers_and_bytes(out: &mut String, frontend: &Proxy, record: &SessionRecord) -> fmt::Result {
+fn timers_and_bytes(out: &mut String, frontend: &Proxy, record: &SessionRecord) {
     let plus = plus(frontend, record);
     let queue_ms = match &record.request {
         Some(_) => record.queue_ms,
         None if record.queue_ms < 0 => -1,
         None => record.queue_ms.saturating_add(1),
     };
-    write!(out, "{queue_ms}/{}/{plus}{}", record.connect_ms, record.total_ms)?;
-    write!(out, " {plus}{}", record.bytes_to_client)
+    append!(out, queue_ms, '/', record.connect_ms, '/', plus, record.total_ms);
+    append!(out, ' ', plus, record.bytes_to_client);
 }
 
 /// `%ac/%fc/%bc/%sc/%rc %sq/%bq`.
-fn counts(out: &mut String, record: &SessionRecord) -> fmt::Result {
+fn counts(out: &mut String, record: &SessionRecord) {
     let r = record;
     let plus = if r.redispatched { "+" } else { "" };
-    write!(out, "{}/{}/{}/{}", r.process_conns, r.frontend_conns, r.backend_conns, r.server_conns)?;
-    write!(out, "/{plus}{} {}/{}", r.retries, r.server_queue, r.backend_queue)
+    append!(out, r.process_conns, '/', r.frontend_conns, '/', r.backend_conns, '/', r.server_conns);
+    append!(out, '/', plus, r.retries, ' ', r.server_queue, '/', r.backend_queue);
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod sink;
 mod target;
 #[cfg(all(test, not(px_loom)))]
 mod tests;
+mod text;
 mod thread;
 
 pub use clock::date_us;
