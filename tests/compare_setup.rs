@@ -3,6 +3,8 @@
 
 #![allow(dead_code)]
 
+#[path = "../benches/compare/awake.rs"]
+mod awake;
 #[path = "../benches/compare/child.rs"]
 mod child;
 #[path = "../benches/compare/cores.rs"]
@@ -196,6 +198,10 @@ fn the_states_in_which_a_core_sleeps_are_told() {
     };
     let states = || environment::idle_states(folder.path(), 3);
     assert_eq!(states(), "driver unknown: no states");
+    let refused = || awake::keep(folder.path()).expect_err("nobody would heed it").to_string();
+    assert!(refused().contains("idle=poll"), "{}", refused());
+    write("cpuidle/current_driver", "none\n");
+    assert!(refused().contains("idle=poll"), "{}", refused());
     write("cpuidle/current_driver", "intel_idle\n");
     for (number, name, latency, disable) in [(0, "POLL", 0, 0), (1, "C1", 2, 0), (2, "C6", 133, 1)] {
         let of = |what: &str| format!("cpu3/cpuidle/state{number}/{what}");

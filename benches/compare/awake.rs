@@ -1,35 +1,31 @@
-//! Spinners that keep cores from sleeping. On a virtual machine a core that wakes from HLT costs
-//! tens of microseconds, which hides every proxy's own latency. SCHED_IDLE yields to everything.
+//! Cores that poll while they have nothing to do. On a virtual machine a core that wakes from HLT costs tens of
+//! microseconds, which hides every proxy's own latency. Something that spins in its place would keep it from
+//! sleeping too, but whoever wakes up then pays for an interrupt from the other core and a change of address space:
+//! tens of microseconds again.
 
-use std::hint::black_box;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
-use rustix::process::getppid;
-
-use crate::child::{Guard, find};
-use crate::cores::Cores;
 use crate::failure::{Attempt, Failure};
 
-/// One spinner on each of the two cores, until the guards are dropped.
-pub fn keep(cores: Cores, folder: &Path) -> Result<Vec<Guard>, Failure> {
-    let chrt = find("chrt").ok_or_else(|| Failure::new("--awake needs chrt of util-linux"))?;
-    let program = std::env::current_exe().attempting("finding this program")?;
-    let arguments = ["--idle", "0", &program.display().to_string(), "--spin"].map(str::to_owned);
-    let spinner = |core| {
-        let output = folder.join(format!("spinner-{core}"));
-        Guard::spawn("spinner", &chrt, &arguments, &[core], cores, output)
-    };
-    [cores.proxy, cores.load].into_iter().map(spinner).collect()
-}
+/// Who holds this file open says how long a core may take to wake up, in microseconds (Linux's
+/// `Documentation/power/pm_qos_interface.rst`).
+const LATENCY: &str = "/dev/cpu_dma_latency";
+const NOT_AT_ALL: i32 = 0;
 
-/// Counts until the parent is gone.
-pub fn spin() -> ExitCode {
-    let parent = getppid();
-    while getppid() == parent {
-        for count in 0..1_u32 << 24 {
-            black_box(count);
-        }
+/// Idle cores poll until what this answers is dropped. `cpu`: the kernel's folder about processors.
+pub fn keep(cpu: &Path) -> Result<File, Failure> {
+    let driver = std::fs::read_to_string(cpu.join("cpuidle/current_driver")).unwrap_or_default();
+    if matches!(driver.trim(), "" | "none") {
+        return Err(Failure::new(
+            "--awake: nobody here chooses how idle cores sleep (no cpuidle driver); boot with idle=poll instead",
+        ));
     }
-    ExitCode::SUCCESS
+    let mut request = OpenOptions::new()
+        .write(true)
+        .open(LATENCY)
+        .attempting(format!("--awake needs {LATENCY}, and root to open it"))?;
+    request.write_all(&NOT_AT_ALL.to_ne_bytes()).attempting(format!("writing {LATENCY}"))?;
+    Ok(request)
 }

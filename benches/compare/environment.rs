@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::order::SEED;
 use crate::peers::{Kind, Logging, Peer};
 
-const CPU: &str = "/sys/devices/system/cpu";
+pub const CPU: &str = "/sys/devices/system/cpu";
 const MOST_DESCRIPTORS: u64 = 400_000;
 
 /// Raises the limit of descriptors to what is allowed and tells it; spawned proxies inherit it.
@@ -38,7 +38,7 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
             ),
         ),
         ("congestion control", congestion()),
-        ("idle", format!("{}, spinners {}", idle_states(Path::new(CPU), cores.proxy), on_off(options.awake))),
+        ("idle", format!("{}, {}", idle_states(Path::new(CPU), cores.proxy), sleep(options.awake))),
         ("load average", read("/proc/loadavg")),
         ("descriptors", descriptors.to_string()),
         ("method", method(options)),
@@ -54,6 +54,10 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
         (peer.kind.name(), format!("{} ({mode})", peer.version))
     }));
     lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn sleep(awake: bool) -> &'static str {
+    if awake { "none of which is entered: idle cores poll" } else { "entered as the host does" }
 }
 
 fn on_off(on: bool) -> &'static str {

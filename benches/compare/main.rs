@@ -36,7 +36,6 @@ fn main() -> ExitCode {
         Action::Help => Ok(print(options::HELP)),
         Action::List => Ok(list()),
         Action::Nothing => Ok(print("nothing to test here; to measure: cargo bench --bench compare\n")),
-        Action::Spin => Ok(awake::spin()),
         Action::Compare(before, after) => compare(&before, &after),
         Action::Run(options) => start(&options, &arguments),
     });

@@ -37,7 +37,7 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
                           what the proxy's time was for, and the functions where it went; the table then
                           says what share the kernel's sockets had
     --congestion NAME     in a network namespace of its own with this congestion control (root)
-    --awake               keep both cores from sleeping, with spinners of SCHED_IDLE
+    --awake               idle cores poll instead of sleeping, as on a host tuned for latency (root)
     --proxy-core N  --load-core N
     --out DIR             default: target/compare; a compare.json that is there is kept under the time it was
                           written at, and the run ends with the command that compares the two
@@ -55,8 +55,6 @@ pub enum Action {
     List,
     /// What cargo asks of every bench under `cargo test --benches`.
     Nothing,
-    /// Occupies a core at the lowest priority until the parent ends.
-    Spin,
     Compare(PathBuf, PathBuf),
     Run(Box<Options>),
 }
@@ -117,7 +115,6 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Action, Failure> {
         match argument {
             Long("help") | Short('h') => return Ok(Action::Help),
             Long("list") => return Ok(Action::List),
-            Long("spin") => return Ok(Action::Spin),
             Long("compare") => return Ok(Action::Compare(path(&mut parser)?, path(&mut parser)?)),
             Long("bench") => {} // Cargo's own mark.
             Long(name) => {

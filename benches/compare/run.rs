@@ -1,5 +1,7 @@
 //! The whole comparison: rounds, in each all workloads, in each all proxies in turn, slice by slice.
 
+use std::path::Path;
+
 use crate::awake;
 use crate::cores::{self, Cores};
 use crate::environment;
@@ -28,7 +30,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
         peers: peers.iter().map(|peer| peer.kind.name().to_owned()).collect(),
         ..Report::default()
     };
-    let _spinners = if options.awake { awake::keep(cores, &folder)? } else { Vec::new() };
+    let _awake = options.awake.then(|| awake::keep(Path::new(environment::CPU))).transpose()?;
     let Options { logs, checks, .. } = *options;
     let setup = Setup { cores, descriptors, logs, checks, look: None, folder };
     measure_all(options, &setup, &peers, &mut report);
