@@ -1,5 +1,6 @@
 //! Text put together without `format!`, whose dispatch for some twenty pieces costs a quarter of a line.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 /// What lines are made of.
@@ -48,18 +49,24 @@ impl Piece for SocketAddr {
                 let [a, b, c, d] = at.ip().octets();
                 append!(out, a, '.', b, '.', c, '.', d);
             }
-            SocketAddr::V6(at) => out.push_str(&at.ip().to_string()),
+            SocketAddr::V6(at) => {
+                // Formatting into a String cannot fail.
+                let _ = write!(out, "{}", at.ip());
+            }
         }
         append!(out, ':', self.port());
     }
 }
 
-/// A number in so many figures, with zeros in front.
+/// A number in so many figures, with zeros in front; of a larger one the last.
 pub(super) struct Padded<const FIGURES: usize>(pub(super) u32);
 
 impl<const FIGURES: usize> Piece for Padded<FIGURES> {
     fn append_to(self, out: &mut String) {
-        let mut place = 10_u32.pow(u32::try_from(FIGURES).unwrap_or(u32::MAX));
+        let mut place = const {
+            assert!(FIGURES < 10);
+            10_u32.pow(FIGURES as u32)
+        };
         for _ in 0..FIGURES {
             let rest = self.0 % place;
             place /= 10;
