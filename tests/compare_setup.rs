@@ -198,10 +198,6 @@ fn the_states_in_which_a_core_sleeps_are_told() {
     };
     let states = || environment::idle_states(folder.path(), 3);
     assert_eq!(states(), "driver unknown: no states");
-    let refused = || awake::keep(folder.path()).expect_err("nobody would heed it").to_string();
-    assert!(refused().contains("idle=poll"), "{}", refused());
-    write("cpuidle/current_driver", "none\n");
-    assert!(refused().contains("idle=poll"), "{}", refused());
     write("cpuidle/current_driver", "intel_idle\n");
     for (number, name, latency, disable) in [(0, "POLL", 0, 0), (1, "C1", 2, 0), (2, "C6", 133, 1)] {
         let of = |what: &str| format!("cpu3/cpuidle/state{number}/{what}");
@@ -210,4 +206,27 @@ fn the_states_in_which_a_core_sleeps_are_told() {
         write(&of("disable"), &format!("{disable}\n"));
     }
     assert_eq!(states(), "driver intel_idle: POLL (0 us), C1 (2 us), C6 (133 us, disabled)");
+}
+
+#[test]
+fn nobody_is_told_that_cores_are_awake_which_are_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    let keep = || awake::keep(folder.path());
+    let refused = || keep().expect_err("nobody would heed it").to_string();
+    assert!(refused().contains("no cpuidle driver"), "{}", refused());
+    write("sys/devices/system/cpu/cpuidle/current_driver", "none\n");
+    assert!(refused().contains("no cpuidle driver"), "{}", refused());
+    write("proc/cmdline", "quiet idle=poll\n");
+    assert!(keep().expect("they poll").is_none());
+    write("proc/cmdline", "quiet\n");
+    write("sys/devices/system/cpu/cpuidle/current_driver", "haltpoll\n");
+    assert!(refused().starts_with("--awake needs /dev/cpu_dma_latency"), "{}", refused());
+    write("dev/cpu_dma_latency", "");
+    assert!(keep().expect("a request").is_some());
+    assert_eq!(fs::read(folder.path().join("dev/cpu_dma_latency")).expect("a file"), [0; 4]);
 }

@@ -3,29 +3,34 @@
 //! sleeping too, but whoever wakes up then pays for an interrupt from the other core and a change of address space:
 //! tens of microseconds again.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, read_to_string};
 use std::io::Write;
 use std::path::Path;
 
 use crate::failure::{Attempt, Failure};
 
 /// Who holds this file open says how long a core may take to wake up, in microseconds (Linux's
-/// `Documentation/power/pm_qos_interface.rst`).
-const LATENCY: &str = "/dev/cpu_dma_latency";
+/// `Documentation/power/pm_qos_interface.rst`). On x86 none is left but to poll when that is no time at all.
+const LATENCY: &str = "dev/cpu_dma_latency";
 const NOT_AT_ALL: i32 = 0;
 
-/// Idle cores poll until what this answers is dropped. `cpu`: the kernel's folder about processors.
-pub fn keep(cpu: &Path) -> Result<File, Failure> {
-    let driver = std::fs::read_to_string(cpu.join("cpuidle/current_driver")).unwrap_or_default();
-    if matches!(driver.trim(), "" | "none") {
+/// All idle cores poll until what this answers is dropped; None: they do so anyway. `root`: where `/proc`, `/sys` and
+/// `/dev` are. Fails where the kernel does not choose among idle states, and without the right to say how.
+pub fn keep(root: &Path) -> Result<Option<File>, Failure> {
+    let read = |path: &str| read_to_string(root.join(path)).unwrap_or_default();
+    if read("proc/cmdline").split_whitespace().any(|word| word == "idle=poll") {
+        return Ok(None);
+    }
+    if matches!(read("sys/devices/system/cpu/cpuidle/current_driver").trim(), "" | "none") {
         return Err(Failure::new(
-            "--awake: nobody here chooses how idle cores sleep (no cpuidle driver); boot with idle=poll instead",
+            "--awake: nothing here chooses how idle cores sleep (no cpuidle driver); in a guest of KVM 'modprobe \
+             cpuidle-haltpoll force=1' does, else boot with idle=poll",
         ));
     }
     let mut request = OpenOptions::new()
         .write(true)
-        .open(LATENCY)
-        .attempting(format!("--awake needs {LATENCY}, and root to open it"))?;
-    request.write_all(&NOT_AT_ALL.to_ne_bytes()).attempting(format!("writing {LATENCY}"))?;
-    Ok(request)
+        .open(root.join(LATENCY))
+        .attempting(format!("--awake needs /{LATENCY}, and root to open it"))?;
+    request.write_all(&NOT_AT_ALL.to_ne_bytes()).attempting(format!("writing /{LATENCY}"))?;
+    Ok(Some(request))
 }

@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::order::SEED;
 use crate::peers::{Kind, Logging, Peer};
 
-pub const CPU: &str = "/sys/devices/system/cpu";
+const CPU: &str = "/sys/devices/system/cpu";
 const MOST_DESCRIPTORS: u64 = 400_000;
 
 /// Raises the limit of descriptors to what is allowed and tells it; spawned proxies inherit it.
@@ -38,7 +38,10 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
             ),
         ),
         ("congestion control", congestion()),
-        ("idle", format!("{}, {}", idle_states(Path::new(CPU), cores.proxy), sleep(options.awake))),
+        (
+            "idle",
+            format!("{}; idle cores {}", idle_states(Path::new(CPU), cores.proxy), sleep(options.awake)),
+        ),
         ("load average", read("/proc/loadavg")),
         ("descriptors", descriptors.to_string()),
         ("method", method(options)),
@@ -57,7 +60,7 @@ pub fn describe(options: &Options, cores: Cores, descriptors: u64, peers: &[Peer
 }
 
 fn sleep(awake: bool) -> &'static str {
-    if awake { "none of which is entered: idle cores poll" } else { "entered as the host does" }
+    if awake { "poll" } else { "sleep as the host has it" }
 }
 
 fn on_off(on: bool) -> &'static str {

@@ -37,7 +37,8 @@ Pronk, HAProxy, nginx, Sōzu and Envoy on the same work, one core for the proxy,
                           what the proxy's time was for, and the functions where it went; the table then
                           says what share the kernel's sockets had
     --congestion NAME     in a network namespace of its own with this congestion control (root)
-    --awake               idle cores poll instead of sleeping, as on a host tuned for latency (root)
+    --awake               idle cores, all of them, poll instead of sleeping, as on a host tuned for latency
+                          (x86; root)
     --proxy-core N  --load-core N
     --out DIR             default: target/compare; a compare.json that is there is kept under the time it was
                           written at, and the run ends with the command that compares the two
