@@ -1,6 +1,6 @@
 //! How long a core takes to wake up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Verdict;
 use super::host::Host;
@@ -25,7 +25,7 @@ pub(super) fn idle_states(host: &Host) -> Option<Verdict> {
     let Some(slowest) = states.iter().max_by_key(|state| state.latency) else { return halts(host) };
     let value = format!("{}, {} us to wake", slowest.name, slowest.latency);
     if slowest.latency <= SLOW_TO_WAKE_US {
-        return polls_in_vain(host).or(Some(Verdict::Fits(value)));
+        return halting(host).or(Some(Verdict::Fits(value)));
     }
     states.retain(|state| state.latency > SLOW_TO_WAKE_US);
     Some(Verdict::Differs {
@@ -111,12 +111,40 @@ fn unpolled(host: &Host, idle: Option<&str>) -> Option<String> {
     (!lists("modules.dep")).then(|| format!("a kernel with cpuidle-haltpoll: {release} has no such module"))
 }
 
-/// The kernel's own polling before a halt can be switched off, and is then but another halt.
-fn polls_in_vain(host: &Host) -> Option<Verdict> {
+/// A guest that polls before a halt says that it wakes up within a microsecond, which is so only while it polls. Cores
+/// from which no latency is accepted never halt: `n/a` is the kernel's word for that, `0` is none for no wish at all
+/// (`Documentation/ABI/testing/sysfs-devices-power`). Whoever holds /dev/cpu_dma_latency asks for it too, unseen.
+fn halting(host: &Host) -> Option<Verdict> {
+    const LATENCY: &str = "power/pm_qos_resume_latency_us";
     const TIME: &str = "/sys/module/haltpoll/parameters/guest_halt_poll_ns";
-    let governor = host.text(&cores::path("cpuidle", "current_governor"))?;
-    (governor == "haltpoll" && host.number(TIME)? == 0).then(|| Verdict::Differs {
-        value: "halt at once, guest_halt_poll_ns is 0".to_owned(),
+    if host.text(&cores::path("cpuidle", "current_governor"))? != "haltpoll" {
+        return None;
+    }
+    let wish = |cpu: String| Some((host.text(&cores::path(&cpu, LATENCY))?, cpu));
+    let (never, halting): (Vec<_>, Vec<_>) =
+        cores::all(host).into_iter().filter_map(wish).partition(|(latency, _)| latency == "n/a");
+    let at_once = host.number(TIME) == Some(0);
+    let value = if at_once { "halt at once, guest_halt_poll_ns is 0" } else { "poll for a while, then halt" };
+    if !halting.is_empty() {
+        let cpus: Vec<String> = halting.iter().map(|(_, cpu)| cpu.clone()).collect();
+        let former = |latency: &String| {
+            let same = halting.iter().filter(|(other, _)| other == latency).map(|(_, cpu)| cpu.clone());
+            cores::write(host, latency, &same.collect::<Vec<_>>(), LATENCY)
+        };
+        let latencies: BTreeSet<&String> = halting.iter().map(|(latency, _)| latency).collect();
+        return Some(Verdict::Differs {
+            value: value.to_owned(),
+            wanted: "poll, never halt".to_owned(),
+            set: cores::write(host, "n/a", &cpus, LATENCY),
+            undo: latencies.into_iter().map(former).collect::<Vec<_>>().join("; "),
+        });
+    }
+    if !never.is_empty() {
+        return Some(Verdict::Fits("poll, never halt".to_owned()));
+    }
+    // Nothing is known of wishes: the kernel's own polling can at least not be switched off.
+    at_once.then(|| Verdict::Differs {
+        value: value.to_owned(),
         wanted: "poll before a halt".to_owned(),
         // What the kernel starts with.
         set: format!("echo 200000 > {TIME}"),
@@ -203,6 +231,37 @@ mod tests {
         };
         assert_eq!(value(polling("200000")), (true, "haltpoll idle, 1 us to wake".to_owned()));
         assert_eq!(value(polling("0")), (false, "halt at once, guest_halt_poll_ns is 0".to_owned()));
+    }
+
+    #[test]
+    fn a_guest_that_polls_before_it_halts_is_told_how_never_to_halt() {
+        let (name, latency) = (state("cpu0", 1, "name"), state("cpu0", 1, "latency"));
+        let of = |cpu| cores::path(cpu, "power/pm_qos_resume_latency_us");
+        let polling = |nanoseconds, wishes: &[(&'static str, &'static str)]| {
+            let time = ("/sys/module/haltpoll/parameters/guest_halt_poll_ns", nanoseconds);
+            let governor = ("/sys/devices/system/cpu/cpuidle/current_governor", "haltpoll");
+            let latencies: Vec<_> = wishes.iter().map(|&(cpu, wish)| (of(cpu), wish)).collect();
+            let mut files = vec![(&*name, "haltpoll idle"), (&*latency, "1"), time, governor];
+            files.extend(latencies.iter().map(|(path, wish)| (&**path, *wish)));
+            idle_states(&guest(&files, "quiet").host())
+        };
+        let commands = |wishes: &[(&'static str, &'static str)]| match polling("200000", wishes) {
+            Some(Verdict::Differs { set, undo, .. }) => (set, undo),
+            _ => panic!("it halts"),
+        };
+        let all = of("cpu[0-9]*");
+        let some = |cpus, value| format!("for cpu in {cpus}; do echo {value} > {}; done", of("$cpu"));
+        let both = [("cpu0", "0"), ("cpu1", "0")];
+        assert_eq!(commands(&both), (format!("echo n/a | tee {all}"), format!("echo 0 | tee {all}")));
+        assert_eq!(commands(&[("cpu0", "n/a"), ("cpu1", "20")]), (some("cpu1", "n/a"), some("cpu1", "20")));
+        let mixed = commands(&[("cpu0", "0"), ("cpu1", "20"), ("cpu2", "0")]);
+        let undo = format!("{}; {}", some("cpu0 cpu2", "0"), some("cpu1", "20"));
+        assert_eq!(mixed, (format!("echo n/a | tee {all}"), undo));
+        let never = [("cpu0", "n/a"), ("cpu1", "n/a")];
+        for nanoseconds in ["200000", "0"] {
+            assert_eq!(value(polling(nanoseconds, &never)), (true, "poll, never halt".to_owned()));
+        }
+        assert_eq!(value(polling("0", &both)), (false, "halt at once, guest_halt_poll_ns is 0".to_owned()));
     }
 
     #[test]
