@@ -1,7 +1,7 @@
 //! A real ring, and what a session or a worker sees of it.
 
-use std::io::Write;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -235,9 +235,63 @@ fn what_brings_a_message_is_counted_and_what_takes_one_away_is_not() {
     submit(&mut ring, Op::Fill(Direction::ToServer));
     assert_eq!(answer(&mut ring, Completion::Filled(Direction::ToServer)), Ok(5));
     assert_eq!(ring.messages, 1);
+    // Beside something else it is submitted.
+    ring.batch.push((Token::plain(Kind::Cancel, 0).pack(), 0, 0));
     submit(&mut ring, Op::Drain(Direction::ToServer, 5));
+    assert_eq!(ring.uring.submission().len(), 1);
     assert_eq!(answer(&mut ring, Completion::Drained(Direction::ToServer)), Ok(5));
     assert_eq!(ring.messages, 0);
+}
+
+/// A ring that was woken up by `query` alone and is to send it.
+fn woken_by_a_query(server: OwnedFd) -> Ring {
+    let mut ring = ring();
+    let (client, mut source) = pair();
+    ring.open(0, client);
+    ring.lines[0].put(Side::Server, server);
+    source.write_all(b"query").expect("the source speaks");
+    submit(&mut ring, Op::Fill(Direction::ToServer));
+    assert_eq!(answer(&mut ring, Completion::Filled(Direction::ToServer)), Ok(5));
+    submit(&mut ring, Op::Drain(Direction::ToServer, 5));
+    ring
+}
+
+#[test]
+fn a_message_that_came_alone_is_sent_without_a_submission() {
+    let (server, mut sink) = pair();
+    let mut ring = woken_by_a_query(server);
+    assert!(ring.uring.submission().is_empty());
+    let mut said = [0; 5];
+    sink.read_exact(&mut said).expect("it was sent");
+    assert_eq!(&said, b"query");
+    assert_eq!(answer(&mut ring, Completion::Drained(Direction::ToServer)), Ok(5));
+}
+
+#[test]
+fn what_a_sink_does_not_take_at_once_is_submitted() {
+    let (server, mut sink) = pair();
+    let mut before = 0;
+    while let Ok(taken) = crate::sys::socket::send_now(server.as_fd(), &[0; 1000]) {
+        before += taken;
+    }
+    let mut ring = woken_by_a_query(server);
+    assert_eq!(ring.uring.submission().len(), 1);
+    let reader = std::thread::spawn(move || {
+        let mut said = vec![0; before + 5];
+        sink.read_exact(&mut said).expect("everything comes");
+        said.split_off(before)
+    });
+    assert_eq!(answer(&mut ring, Completion::Drained(Direction::ToServer)), Ok(5));
+    assert_eq!(reader.join().expect("it reads"), b"query");
+}
+
+#[test]
+fn a_sink_that_is_gone_is_told_at_once() {
+    let (server, sink) = pair();
+    drop(sink);
+    let mut ring = woken_by_a_query(server);
+    assert!(ring.uring.submission().is_empty());
+    assert_eq!(answer(&mut ring, Completion::Drained(Direction::ToServer)), Err(Errno::EPIPE));
 }
 
 #[test]

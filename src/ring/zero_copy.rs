@@ -39,6 +39,11 @@ pub(super) struct ZeroCopy {
 impl ZeroCopy {
     /// No send is one, whatever its length.
     pub(super) const OFF: ZeroCopy = ZeroCopy { from: u32::MAX, pinning: false, pinned: 0, exhausted: false };
+
+    /// Whether a send of so many bytes is to be one.
+    pub(super) fn wants(&self, len: u32) -> bool {
+        len >= self.from
+    }
 }
 
 impl Ring {
@@ -83,7 +88,7 @@ impl Ring {
         len: u32,
     ) -> (squeue::Entry, Token) {
         let lines = &self.lines[slot as usize];
-        if len >= self.zero_copy.from && !lines.line(direction).flags.has(Flags::COPIES) {
+        if self.zero_copy.wants(len) && !lines.line(direction).flags.has(Flags::COPIES) {
             let buffer = lines.line(direction).queue.head;
             let batch = buffer / super::buffers::BATCH;
             let pinned = (batch < self.zero_copy.pinned).then_some(batch);

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::config::model::{AbstractName, ListenAddress, Probes, ServerAddress, TcpOptions};
@@ -336,6 +336,14 @@ fn read_unread(fd: BorrowedFd<'_>) {
             return;
         }
     }
+}
+
+/// Sends what fits without waiting: how many bytes that is.
+///
+/// # Errors
+/// EAGAIN when nothing fits, else the socket's error (send(2)).
+pub fn send_now(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
 }
 
 /// Says that no more bytes will be written (FIN). The error of a peer that is gone already shows when reading.
