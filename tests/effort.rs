@@ -258,7 +258,7 @@ fn a_short_session_in_lock_step() {
     };
     visit();
     let effort = gateway.effort(0, 400, 200 * 400, || (0..200).for_each(|_| visit()));
-    // Accept, connect, two receives and two sends are submitted; the FIN to the client is its close.
+    // Accept, connect, two receives and two sends are submitted, the sends unless they are all there is to do; the FIN to the client is its close.
     let each = [
         ("close", 2),
         ("getpeername", 1),
@@ -289,10 +289,11 @@ fn round_trips_of_many_share_their_waits() {
             clients.iter_mut().for_each(|client| client.read_exact(&mut bytes).expect("brought"));
         }
     });
-    effort.take_at_once();
+    // How many come together is the machine's affair, but most do.
+    let at_once = effort.take_at_once();
+    assert!(at_once <= trips / 2, "{at_once} of {} sent at once", 2 * trips);
     let ring = (effort.submissions, effort.completions, effort.spliced);
     assert_eq!(ring, (2 * trips, 4 * trips, 0), "{effort:?}");
-    // How many come together is the machine's affair.
     assert!(effort.calls[WAIT] <= 2 * trips && effort.calls.len() == 1, "{effort:?}");
 }
 

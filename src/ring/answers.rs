@@ -1,4 +1,4 @@
-//! What the kernel answered, and what needed no kernel, as the events of a turn.
+//! What the kernel answered, and what needed no request to it, as the events of a turn.
 
 use io_uring::cqueue;
 

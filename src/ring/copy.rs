@@ -275,7 +275,7 @@ impl Ring {
         if line.flags.has(Flags::BULK) {
             return self.drain_bulk(slot, direction);
         }
-        if self.batch.len() == 1 && self.send_at_once(slot, direction, len) {
+        if self.is_alone() && self.send_at_once(slot, direction, len) {
             return;
         }
         let line = self.lines[slot as usize].line(direction);
@@ -286,12 +286,19 @@ impl Ring {
         self.push_on(slot, side, entry, token);
     }
 
-    /// A wake-up that brought one message ends with it: what goes out with the next submission would be answered in a
-    /// turn of its own. Many messages are cheaper submitted together. False: the socket takes nothing now.
+    /// Whether a message is all that the wake-up brought.
+    fn is_alone(&self) -> bool {
+        self.batch.len() == 1 && self.messages == 1
+    }
+
+    /// What goes out with the next submission would be answered in a turn of its own. Many messages are cheaper
+    /// submitted together. False: it has to be submitted after all.
     fn send_at_once(&mut self, slot: u32, direction: Direction, len: u32) -> bool {
         let lines = &self.lines[slot as usize];
         let (line, socket) = (lines.line(direction), lines.socket(direction.sink()));
-        let Some(socket) = socket.filter(|_| !self.zero_copy.wants(len)) else { return false };
+        // A rest has met a sink that is full.
+        let whole = line.offset == 0 && !self.zero_copy.wants(len);
+        let Some(socket) = socket.filter(|_| whole) else { return false };
         let bytes = &self.buffers.head(&line.queue)[line.offset as usize..][..len as usize];
         let result = match send_now(socket, bytes) {
             Ok(sent) => sent as i32,

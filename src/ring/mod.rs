@@ -117,7 +117,7 @@ pub enum Event {
     },
 }
 
-/// A completion that needs no kernel: served from what is queued.
+/// A completion that no request to the ring brings: served from what is queued, or done at once.
 #[derive(Clone, Copy, Debug)]
 struct Ready {
     slot: u32,

@@ -33,7 +33,7 @@ const MISSES: u8 = 16;
 /// One wait in so many spins all the same, to see whether answers come soon again.
 const PROBE: u8 = 64;
 /// Waits of a sample, at least, and the time in which they come.
-const SAMPLE: u32 = 64;
+const SAMPLE: u32 = 32;
 const SAMPLE_TIME: Duration = Duration::from_millis(5);
 /// Whoever waits less often than that has the time to sleep.
 const QUIET: Duration = Duration::from_millis(100);
@@ -439,7 +439,7 @@ mod tests {
     fn who_has_little_to_do_sleeps_and_tries_again_when_more_comes() {
         let mut trial = Trial::new();
         work(&mut trial, SECOND, SECOND, lock_step);
-        let quiet = |_| Wait { us: 2000, cpu_us: 50, bytes: 200, lost_us: 0 };
+        let quiet = |_| Wait { us: 4000, cpu_us: 50, bytes: 200, lost_us: 0 };
         assert!(work(&mut trial, 2 * SECOND, SECOND, quiet) < 0.2);
         let after = Duration::from_millis(30);
         work(&mut trial, 3 * SECOND, after, lock_step);
