@@ -112,7 +112,7 @@ fn unpolled(host: &Host, idle: Option<&str>) -> Option<String> {
 }
 
 /// A guest that polls before a halt says that it wakes up within a microsecond, which is so only while it polls. Cores
-/// from which no latency is accepted never halt: `n/a` is the kernel's word for that, `0` is none for no wish at all
+/// from which no latency is accepted never halt: `n/a` is the kernel's word for that, `0` its word for no wish at all
 /// (`Documentation/ABI/testing/sysfs-devices-power`). Whoever holds /dev/cpu_dma_latency asks for it too, unseen.
 fn halting(host: &Host) -> Option<Verdict> {
     const LATENCY: &str = "power/pm_qos_resume_latency_us";
